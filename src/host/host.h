@@ -1,0 +1,98 @@
+/* host.h: everything the machine asks of what it stands on.
+ *
+ * A host is a table of operations plus a pointer, chosen when a VM is created. All nondeterminism
+ * (clocks, entropy, device bytes, threads) enters here, so a VM on the simulated host repeats
+ * itself exactly from its seed. No layer above includes libuv, Xen or operating system headers.
+ *
+ * Thread rule: clocks, entropy, wake, unpark, thread_* and log may be called from any thread.
+ * Everything else only from the thread that polls (the one inside ling_run, or the loop's thread).
+ */
+#ifndef LING_HOST_H
+#define LING_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HOST_FOREVER UINT64_MAX
+
+typedef struct host host_t;
+typedef struct host_thread host_thread_t;
+typedef struct host_parker host_parker_t;
+typedef struct host_stream host_stream_t;
+
+/* What a stream tells its user. Runs on the polling thread. data is only valid during the call;
+ * len 0 with data NULL: end of file; negative len: an error, a negative errno value. */
+typedef void (*host_read_fn)(void *user, const uint8_t *data, int64_t len);
+/* A write has been handed to the system (status 0) or failed (negative errno). */
+typedef void (*host_written_fn)(void *user, int status);
+
+enum { HOST_STDIN = 0, HOST_STDOUT = 1, HOST_STDERR = 2 };
+enum { HOST_LOG_DEBUG, HOST_LOG_INFO, HOST_LOG_WARNING, HOST_LOG_ERROR };
+
+typedef struct host_ops {
+    const char *name; /* "uv", "sim" ... */
+
+    /* ---- clocks, entropy ---- */
+    uint64_t (*monotonic_ns)(host_t *h); /* never goes back */
+    int64_t (*wall_ns)(host_t *h);       /* since 1970-01-01 UTC */
+    void (*entropy)(host_t *h, void *buf, size_t len);
+
+    /* ---- memory by the page ----
+     * reserve gives address space that reads as zero and costs memory only where it is touched;
+     * NULL when there is none. */
+    void *(*pages_reserve)(host_t *h, size_t bytes);
+    void (*pages_release)(host_t *h, void *base, size_t bytes);
+    /* Gives the memory behind a page-aligned part back; it reads as zero afterwards. */
+    void (*pages_discard)(host_t *h, void *base, size_t bytes);
+
+    /* ---- waiting ----
+     * wait runs pending device callbacks, and sleeps until the deadline (in monotonic_ns time; 0:
+     * only look; HOST_FOREVER: no deadline), a device event, or wake. A wake that comes before the
+     * wait is not lost. Returns false when nothing can ever happen any more (simulated host). */
+    bool (*wait)(host_t *h, uint64_t deadline_ns);
+    void (*wake)(host_t *h);
+
+    /* ---- threads (may be NULL as a group: then only 0 schedulers are possible) ---- */
+    int (*thread_start)(host_t *h, host_thread_t **out, void (*main)(void *), void *arg);
+    void (*thread_join)(host_t *h, host_thread_t *t);
+    host_parker_t *(*parker_new)(host_t *h); /* NULL: no memory */
+    void (*parker_free)(host_t *h, host_parker_t *k);
+    /* Sleeps until unpark or the deadline; an unpark that came first makes it return at once. */
+    void (*park)(host_t *h, host_parker_t *k, uint64_t deadline_ns);
+    void (*unpark)(host_t *h, host_parker_t *k);
+    void (*yield)(host_t *h);
+    unsigned (*cpu_count)(host_t *h);
+
+    /* ---- files: whole files by name, blocking ----
+     * 0 or a negative errno value. load's memory is given back with file_free. */
+    int (*file_load)(host_t *h, const char *path, uint8_t **data, size_t *len);
+    void (*file_free)(host_t *h, uint8_t *data, size_t len);
+    /* Calls fn for each name in a directory, without "." and ".."; stops when fn returns false. */
+    int (*dir_list)(host_t *h, const char *path, bool (*fn)(void *user, const char *name),
+                    void *user);
+    /* Value of an environment variable, or NULL. Valid until the next call. */
+    const char *(*env_get)(host_t *h, const char *name);
+
+    /* ---- streams: standard input, output, error ---- */
+    int (*stream_open)(host_t *h, int which, host_stream_t **out);
+    /* Starts (fn) or stops (NULL) reading. */
+    int (*stream_read)(host_t *h, host_stream_t *s, host_read_fn fn, void *user);
+    /* Copies the bytes before it returns. fn may be NULL. */
+    int (*stream_write)(host_t *h, host_stream_t *s, const uint8_t *data, size_t len,
+                        host_written_fn fn, void *user);
+    /* Blocks until all that was written is out. */
+    void (*stream_flush)(host_t *h, host_stream_t *s);
+    void (*stream_close)(host_t *h, host_stream_t *s);
+
+    void (*log)(host_t *h, int level, const char *text, size_t len);
+    /* Gives the host back; no callback runs afterwards. */
+    void (*destroy)(host_t *h);
+} host_ops_t;
+
+/* Every host begins with its table. */
+struct host {
+    const host_ops_t *ops;
+};
+
+#endif

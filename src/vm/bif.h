@@ -1,0 +1,80 @@
+/* bif.h: how native functions callable from Erlang are written and declared.
+ *
+ * A BIF gets the process and its arguments and returns a term, or TERM_NONE after one of the calls
+ * below. It allocates with heap_alloc (no term ever moves inside a BIF). Each C file that holds
+ * BIFs has one table, ended by an all-zero row and named in bif_tables.c; the tables make the
+ * export entries, the override of the stubs in OTP's modules, and the documentation.
+ */
+#ifndef LING_VM_BIF_H
+#define LING_VM_BIF_H
+
+#include "vm/heap.h"
+#include "vm/atom.h"
+
+typedef term_t (*bif_fn)(proc_t *p, term_t *a);
+
+enum {
+    BIF_GUARD = 1,     /* allowed in guards: fails by raising, has no side effect */
+    BIF_DIRTY_CPU = 2, /* long: run on a dirty scheduler where there is one */
+    BIF_DIRTY_IO = 4
+};
+
+typedef struct bif_def {
+    const char *module, *function;
+    uint32_t arity;
+    bif_fn fn;
+    uint32_t flags;
+} bif_def_t;
+
+#define BIF(name) term_t name(proc_t *p, term_t *a)
+
+/* ---- failing ---- all return TERM_NONE */
+COLD term_t bif_error(proc_t *p, term_t reason);             /* class error */
+COLD term_t bif_raise(proc_t *p, int eclass, term_t reason); /* EXC_ERROR, EXC_EXIT, EXC_THROW */
+static inline term_t bif_badarg(proc_t *p) { return bif_error(p, A_badarg); }
+static inline term_t bif_badarith(proc_t *p) { return bif_error(p, A_badarith); }
+static inline term_t bif_system_limit(proc_t *p) { return bif_error(p, A_system_limit); }
+/* badarg with an error_info cause (#{cause => Cause}), as OTP attaches it. */
+COLD term_t bif_badarg_cause(proc_t *p, term_t cause);
+COLD term_t bif_error_cause(proc_t *p, term_t reason, term_t cause);
+/* {Reason, Value}, as {badmap, M}. */
+COLD term_t bif_error2(proc_t *p, term_t reason, term_t value);
+/* No memory: the process is killed, nobody else notices. */
+COLD term_t bif_oom(proc_t *p);
+
+/* ---- continuing elsewhere ---- all return TERM_NONE */
+struct export;
+/* The process goes on in module:function/n with these arguments; what that returns is what the BIF
+ * returns to its caller. */
+COLD term_t bif_trap(proc_t *p, term_t m, term_t f, unsigned n, const term_t *args);
+/* The BIF is called again, with these arguments, in the process's next time slice. Progress lives
+ * in the arguments (a magic reference for native state). n must be the BIF's arity, or def another
+ * BIF. */
+COLD term_t bif_yield(proc_t *p, const bif_def_t *def, unsigned n, const term_t *args);
+/* The process sleeps until a signal arrives; then the BIF is called again with the same
+ * arguments. */
+COLD term_t bif_wait(proc_t *p);
+
+/* ---- reductions ---- */
+static inline void bif_bump(proc_t *p, size_t reds) {
+    p->reds = reds >= (size_t)p->reds || p->reds < 0 ? 0 : p->reds - (int32_t)reds;
+}
+static inline bool bif_out_of_reds(const proc_t *p) { return p->reds <= 0; }
+
+/* ---- small helpers shared by BIFs ---- bif_util.c */
+static inline term_t make_bool(bool b) { return b ? A_true : A_false; }
+/* Length of a proper list, or -1. */
+int64_t list_length(term_t l);
+/* Integers of any size out: false when t is no integer or does not fit. */
+bool term_to_int64(term_t t, int64_t *out);
+bool term_to_uint64(term_t t, uint64_t *out);
+/* Integers in: a small or a bignum on the heap. TERM_NONE: no memory (call bif_oom). */
+term_t int64_to_term(proc_t *p, int64_t v);
+term_t uint64_to_term(proc_t *p, uint64_t v);
+/* Terms from C memory. TERM_NONE: no memory. */
+term_t bytes_to_list(proc_t *p, const uint8_t *s, size_t n, term_t tail);
+term_t string_to_list(proc_t *p, const char *s);
+term_t new_binary(proc_t *p, const uint8_t *s, size_t n); /* binary.c; s may be NULL: fill it */
+term_t new_ref(proc_t *p);
+
+#endif

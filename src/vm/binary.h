@@ -1,0 +1,76 @@
+/* binary.h: binaries, bit strings, matching and building. binary.c (storage, sub-binaries),
+ * bits.c (bits in memory), bs.c (the bit syntax instructions). */
+#ifndef LING_VM_BINARY_H
+#define LING_VM_BINARY_H
+#include "vm/bif.h"
+
+/* ---- storage ---- NULL / TERM_NONE: no memory, nothing raised */
+enum { SHARED_BIN_FOREIGN = 1 };
+enum { PROC_BIN_WRITABLE = 1 }; /* size may grow in place: this is the last appender */
+shared_bin_t *shared_bin_new(vm_t *vm, size_t size); /* one count */
+static inline void shared_bin_keep(shared_bin_t *b) {
+    atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
+}
+void shared_bin_release(shared_bin_t *b);
+void magic_release(magic_t *m);
+/* New binary of n bytes with *data to fill; heap binary or shared. */
+term_t binary_new(proc_t *p, size_t n, uint8_t **data);
+term_t binary_from_shared(proc_t *p, shared_bin_t *b, size_t offset,
+                          size_t size); /* takes one count */
+/* Part of a binary or bit string, in bits; small whole-byte parts may be copied. */
+term_t bits_part(proc_t *p, term_t bin, size_t bit_offset, size_t bit_size);
+
+/* ---- looking inside ---- */
+typedef struct {
+    const uint8_t *base; /* any alignment */
+    size_t bit_offset;   /* 0..7 */
+    size_t bit_size;
+} bits_t;
+/* false: t is no bit string. */
+bool bits_of(term_t t, bits_t *out);
+/* Bytes of a binary. Not byte-aligned ones are copied to *tmp (free with mem_free(*tmp,
+ * *tmp_size)); false: no binary or no memory (*tmp is NULL then). */
+bool bytes_of(vm_t *vm, term_t t, const uint8_t **data, size_t *n, uint8_t **tmp, size_t *tmp_size);
+static inline size_t bit_size_of(term_t t) {
+    switch (boxed_type(t)) {
+    case T_HEAP_BIN: return ((heap_bin_t *)boxed_ptr(t))->size * 8;
+    case T_PROC_BIN: return ((proc_bin_t *)boxed_ptr(t))->size * 8;
+    default: return (size_t)small_value(((sub_bin_t *)boxed_ptr(t))->bit_size);
+    }
+}
+/* ---- bits in memory ---- bits.c; offsets are in bits from the pointers */
+void bits_copy(uint8_t *dst, size_t dst_off, const uint8_t *src, size_t src_off, size_t nbits);
+int bits_cmp(const uint8_t *a, size_t a_off, const uint8_t *b, size_t b_off, size_t nbits);
+/* Up to 64 bits, big endian. */
+uint64_t bits_get64(const uint8_t *p, size_t off, unsigned nbits);
+void bits_put64(uint8_t *p, size_t off, unsigned nbits, uint64_t v);
+
+/* ---- matching ---- bs.c. All "get" functions move ctx forward on success and return TERM_NONE
+ * without raising when the match fails. (No memory: TERM_NONE with p->fclass == EXC_OOM.) */
+enum { BS_LITTLE = 2, BS_SIGNED = 4, BS_NATIVE = 16 }; /* flag bits as in the instructions */
+/* Context for a bit string or a context; TERM_NONE: neither. */
+term_t bs_start_match(proc_t *p, term_t t);
+term_t bs_get_integer(proc_t *p, match_ctx_t *ctx, size_t nbits, unsigned flags);
+term_t bs_get_float(proc_t *p, match_ctx_t *ctx, size_t nbits, unsigned flags);
+term_t bs_get_binary(proc_t *p, match_ctx_t *ctx, size_t nbits); /* bit string of nbits */
+term_t bs_get_tail(proc_t *p, match_ctx_t *ctx);                 /* the rest; ctx stays */
+bool bs_match_string(match_ctx_t *ctx, size_t nbits, const uint8_t *s);
+term_t bs_get_utf8(match_ctx_t *ctx); /* small, or TERM_NONE */
+term_t bs_get_utf16(match_ctx_t *ctx, unsigned flags);
+term_t bs_get_utf32(match_ctx_t *ctx, unsigned flags);
+/* ---- building ---- */
+/* One segment of bs_create_bin. kind: the segment type's atom (A_integer, A_float, A_binary,
+ * A_utf8, A_utf16, A_utf32, A_append, A_private_append, A_string). size: term (A_all, a small, a
+ * bignum; A_undefined for utf); for A_string: str/nbytes. */
+typedef struct {
+    term_t kind;
+    uint32_t unit, flags;
+    term_t value, size;
+    const uint8_t *str;
+    uint32_t segment; /* number for error_info */
+} bs_segment_t;
+/* The binary or bit string, or TERM_NONE with badarg/system_limit raised (with OTP 25's error_info
+ * cause {Segment, Type, Error, Value}). Appending to a writable binary is amortised O(1). */
+term_t bs_create(proc_t *p, bs_segment_t *seg, size_t n);
+term_t bs_init_writable(proc_t *p, term_t size);
+#endif

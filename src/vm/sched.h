@@ -1,0 +1,58 @@
+/* sched.h: schedulers: who runs which process when.
+ *
+ * With 0 scheduler threads there is one sched_t, run by the thread inside vm_run; everything is
+ * deterministic. With N there are N threads, each with its own sched_t and run queues, stealing
+ * from each other when idle; vm_run then only polls the host.
+ */
+#ifndef LING_VM_SCHED_H
+#define LING_VM_SCHED_H
+
+#include "vm/proc.h"
+
+#define MAX_ARITY  255
+#define X_REGS     1024
+#define FLOAT_REGS 1024
+#define SLICE_REDS 4000
+
+struct sched {
+    vm_t *vm;
+    proc_t *current;
+    unsigned id;             /* 1.. */
+    struct sched_priv *priv; /* run queues, parker, pools, quiescence: sched.c */
+    void *pools[16];         /* free lists of pool_alloc */
+    uint32_t pool_count[16];
+    double fr[FLOAT_REGS];
+    term_t x[X_REGS + 8];
+};
+
+/* What engine_run says about a process it stops running. */
+enum { RUN_YIELD, RUN_WAIT, RUN_EXIT };
+
+/* Runs p on s until its slice is over (RUN_YIELD), it waits for signals (RUN_WAIT), or it is over
+ * (RUN_EXIT: proc_exit has been called or is due with p->fvalue as reason). engine.c */
+int engine_run(sched_t *s, proc_t *p);
+bool engine_init(vm_t *vm); /* BIF stubs, instruction table */
+
+bool sched_init(vm_t *vm); /* makes the sched_t's, starts no thread */
+int sched_start(vm_t *vm); /* starts scheduler threads */
+void sched_stop(vm_t *vm); /* joins them */
+void sched_free(vm_t *vm);
+
+/* Makes a process runnable that may be waiting. Any thread. */
+void sched_make_runnable(vm_t *vm, proc_t *p);
+
+/* vm_run modes as in libuv. Returns what is left: 1 there is more to do now or later, 0 nothing can
+ * ever happen (no process runnable, no timer, no device open), 2 halted. */
+enum { VM_RUN_DEFAULT, VM_RUN_ONCE, VM_RUN_NOWAIT };
+int vm_run(vm_t *vm, int mode);
+/* Monotonic time of the earliest timer, HOST_FOREVER: none; now when something is runnable. */
+uint64_t vm_next_deadline(vm_t *vm);
+
+/* Memory that other threads may still be reading (process blocks, tables): fn(vm, ptr) runs after
+ * every scheduler has passed a quiescent point. At once when not threaded. */
+void sched_defer_free(vm_t *vm, void *ptr, void (*fn)(vm_t *vm, void *ptr));
+
+/* The scheduler of the calling thread, or NULL. */
+sched_t *sched_current(vm_t *vm);
+
+#endif

@@ -1,0 +1,111 @@
+/* vm.h: the machine's root object and its memory.
+ *
+ * Everything hangs off vm_t (the public ling_vm_t); there is no other mutable state in the library.
+ * Each subsystem keeps its part behind a pointer it alone knows, made by its *_init, released by
+ * its *_free in reverse order.
+ */
+#ifndef LING_VM_VM_H
+#define LING_VM_VM_H
+
+#include <stdatomic.h>
+#include "host/host.h"
+#include "vm/term.h"
+
+typedef struct ling_vm vm_t;
+typedef struct proc proc_t;
+typedef struct sched sched_t;
+typedef struct signal signal_t;
+
+/* A lock for short critical sections only; never held across a call that may block or allocate
+ * without bound. Fair enough for a handful of threads. */
+typedef struct {
+    atomic_flag held;
+} spin_t;
+void spin_lock(vm_t *vm, spin_t *l); /* skips the atomics while the VM has one thread */
+void spin_unlock(vm_t *vm, spin_t *l);
+
+/* The embedder's allocator. new_size 0 frees; ptr NULL allocates. old_size is exact. */
+typedef void *(*vm_alloc_fn)(void *user, void *ptr, size_t old_size, size_t new_size);
+
+typedef struct vm_options {
+    vm_alloc_fn alloc; /* NULL: the C library's */
+    void *alloc_user;
+    host_t *host;
+    unsigned schedulers;    /* 0: run inside the caller of vm_run */
+    size_t memory_limit;    /* bytes; 0: none */
+    uint32_t max_processes; /* 0: default */
+    uint32_t min_heap_size; /* words; 0: default */
+    bool deterministic;     /* no per-run salts: for the simulated host */
+} vm_options_t;
+
+struct ling_vm {
+    /* Hot, read by every scheduler. */
+    host_t *host;
+    bool threaded;          /* more than one thread may run Erlang code or send signals lock-free */
+    uintptr_t literal_base; /* the literal arena, see code.h */
+    size_t literal_size;
+
+    struct atom_table *atoms;
+    struct code_table *code;
+    struct proc_table *procs;
+    struct etimer_wheel *timers; /* src/timer */
+    struct name_table *names;    /* registered names */
+    struct ets_tables *ets;
+    struct persistent *persistent;
+    struct io_state *io;        /* console of the bare mode */
+    struct host_funs *hostfuns; /* C functions registered by the embedder */
+    struct api_state *api;
+
+    sched_t **scheds; /* nscheds of them; with 0 scheduler threads there is one, run by vm_run */
+    unsigned nscheds;
+    unsigned nthreads; /* scheduler threads: 0 or nscheds */
+    _Atomic(uint64_t) next_ref;
+    _Atomic(int64_t) next_unique; /* erlang:unique_integer */
+    _Atomic(int64_t) next_unique_mono;
+    _Atomic(bool) halting;
+    int halt_status;
+    uint64_t salt; /* for hashes that must not be predictable */
+
+    /* Memory. */
+    vm_alloc_fn alloc;
+    void *alloc_user;
+    _Atomic(size_t) memory_used;
+    size_t memory_limit;
+    vm_options_t options;
+    uint64_t start_ns;      /* monotonic clock at creation */
+    int64_t time_offset_ns; /* wall - monotonic at creation */
+    char errmsg[256];       /* last error for the embedder; written by the API thread only */
+};
+
+/* ---- memory ----
+ * Plain allocation through the embedder's allocator, counted against the limit. NULL when there
+ * is none. Sizes are exact at release; size 0 gives NULL. Any thread. */
+void *mem_alloc(vm_t *vm, size_t size);
+void *mem_calloc(vm_t *vm, size_t size);
+void *mem_realloc(vm_t *vm, void *p, size_t old_size, size_t new_size); /* old stays on failure */
+void mem_free(vm_t *vm, void *p, size_t size);
+
+/* Small blocks that come and go: kept on free lists of the scheduler that releases them. s may be
+ * NULL (threads that are no scheduler). A block from either may be released by any thread. */
+void *pool_alloc(vm_t *vm, sched_t *s, size_t size);
+void pool_free(vm_t *vm, sched_t *s, void *p, size_t size);
+
+/* ---- references and time ---- */
+static inline uint64_t vm_next_ref(vm_t *vm) {
+    if (!vm->threaded) {
+        uint64_t r = atomic_load_explicit(&vm->next_ref, memory_order_relaxed) + 1;
+        atomic_store_explicit(&vm->next_ref, r, memory_order_relaxed);
+        return r;
+    }
+    return atomic_fetch_add_explicit(&vm->next_ref, 1, memory_order_relaxed) + 1;
+}
+static inline uint64_t vm_now(vm_t *vm) { return vm->host->ops->monotonic_ns(vm->host); }
+
+/* ---- life ---- (vm.c) NULL when memory ran out. */
+vm_t *vm_create(const vm_options_t *o);
+void vm_destroy(vm_t *vm);
+
+/* Runs processes, timers and device callbacks on the calling thread (0 schedulers) or polls for
+ * the scheduler threads. sched.c; see sched.h for the modes. */
+
+#endif
