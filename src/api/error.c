@@ -1,0 +1,2 @@
+int ling_placeholder_;
+int ling_placeholder_ = 0;
