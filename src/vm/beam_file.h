@@ -2,8 +2,10 @@
  *
  * Input is hostile: every length, count, index and operand is checked here, against the file and
  * against each other (label, atom, literal, import, fun and string indices are in range; operand
- * kinds are ones the opcode may have), so load.c may rely on them. Files of OTP 24 to 28. Nothing
- * is copied but what must be (inflated literals); the bytes must outlive the beam_file_t.
+ * kinds are ones the opcode may have), so load.c may rely on them. Left to load.c: that a label is
+ * defined once and at all, what a literal holds, which registers are live. Files of OTP 24 to 28.
+ * Nothing is copied but what must be (inflated literals); the bytes must outlive the beam_file_t.
+ * Which operands an instruction has, in letters: opcodes.def.
  */
 #ifndef LING_VM_BEAM_FILE_H
 #define LING_VM_BEAM_FILE_H
@@ -17,7 +19,7 @@ typedef struct {
     uint32_t module, function, arity;
 } beam_import_t;
 typedef struct {
-    uint32_t function, arity, label, index, num_free, old_uniq;
+    uint32_t function, arity, label, index, num_free, old_uniq; /* arity counts free variables */
 } beam_lambda_t;
 typedef struct {
     const uint8_t *data;
@@ -99,6 +101,7 @@ typedef struct {
     beam_file_t *file;
     const uint8_t *pos;
     beam_op_t op;
+    uint32_t nfunctions; /* func_info instructions so far */
 } beam_cursor_t;
 
 /* 0, or -1 with f->err. Everything f got is released by beam_file_close in both cases. */
@@ -110,6 +113,8 @@ int beam_next(beam_cursor_t *c);
 void beam_cursor_free(beam_cursor_t *c);
 /* Bytes of a chunk by its four-letter name; false: none. Works on any well-framed file. */
 bool beam_chunk(const uint8_t *bytes, size_t size, const char id[4], beam_blob_t *out);
+/* The module's MD5 without the rest of the work; false: not a beam file. */
+bool beam_module_md5(const uint8_t *bytes, size_t size, uint8_t out[16]);
 /* Name and arity of an opcode, the OTP release that introduced it; NULL: unknown number. */
 typedef struct {
     const char *name;
