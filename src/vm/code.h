@@ -22,9 +22,7 @@ typedef struct export {
     uint32_t arity;
     uint32_t traced;
     uint64_t stub[4]; /* instruction words: engine_make_stub */
-    struct export *hash_next;
-}
-export_t;
+} export_t;
 
 /* What a closure points to. Shared by all closures made at one place of one module version, kept
  * for the life of the VM (a fun may outlive its code; calling it then raises undef/badfun). */
@@ -40,7 +38,6 @@ struct fun_entry {
     term_t function;  /* name of the lifted function */
     module_t *owner;  /* version that defines it now, or NULL */
     uint64_t stub[4];
-    fun_entry_t *hash_next;
 };
 
 typedef struct code_function { /* sorted by address */
@@ -73,6 +70,7 @@ struct module {
     } * exports;
     uint32_t nexports;
     fun_entry_t **funs;
+    const uint64_t **fun_code; /* where each fun starts: stored into funs when m is published */
     uint32_t nfuns;
     /* Literals: one area inside the arena. */
     term_t *literal_area;
@@ -82,7 +80,7 @@ struct module {
     uint8_t md5[16];
     uint8_t *beam; /* the file's bytes where something still points into them (strings), or NULL */
     size_t beam_size;
-    uint8_t *strings;
+    uint8_t *strings; /* inside beam, or a block of its own where beam is NULL */
     size_t strings_size;
     const uint64_t *on_load; /* function to run before the module becomes current, or NULL */
     bool is_native_stub;
@@ -104,16 +102,42 @@ fun_entry_t *fun_entry_get(vm_t *vm, term_t module, const uint8_t uniq[16], uint
 /* Current (or old) version of a module, NULL: none. */
 module_t *module_find(vm_t *vm, term_t name);
 module_t *module_find_old(vm_t *vm, term_t name);
-/* Makes m current; what was current becomes old. -1: there is an old version already (*m
- * untouched).
- */
+/* Makes m current; what was current becomes old. -1: there are a current and an old version
+ * already; -2: no memory (m untouched in both cases). */
 int module_publish(vm_t *vm, module_t *m);
-/* Current becomes old. false: there is an old one already, or no current one (*err tells). */
+/* m waits for its on_load function: its code can run and be looked up, but calls still go to the
+ * current version. 0 or -1, -2 as above. module_on_load_done makes it current (0; -1 there is an
+ * old version already) or, failed, leaves it to a purge. */
+int module_set_on_load(vm_t *vm, module_t *m);
+module_t *module_find_on_load(vm_t *vm, term_t name);
+int module_on_load_done(vm_t *vm, term_t name, bool keep);
+/* Current becomes old. 0, -1: there is an old one already, -2: there is no current one. */
 int module_delete(vm_t *vm, term_t name);
-/* Frees a module version nobody refers to. */
+/* Frees a module version nobody refers to and nobody ever ran. Any of its arrays may be NULL; each
+ * is a block of mem_alloc as long as its count says. */
 void module_free(vm_t *vm, module_t *m);
-/* Frees the old version (the caller has seen to it that no process uses it). */
+/* Frees the old version (the caller has seen to it that no process uses it). Its literals stay
+ * where they are for the life of the VM: terms in messages, tables and timers may refer to them. */
 bool module_purge_old(vm_t *vm, term_t name);
+
+/* ---- purging ---- purge.c: the protocol of erts_code_purger */
+enum { PURGE_PREPARE, PURGE_PREPARE_ON_LOAD, PURGE_ABORT, PURGE_COMPLETE };
+/* 1 true, 0 false, -1 not in this state (badarg). Between prepare and complete or abort, funs of
+ * that version do not run. keep: complete takes the version out of the tables but keeps its memory
+ * for the life of the VM, where the caller cannot know that nothing runs in it. */
+int code_purge(vm_t *vm, term_t name, int op, bool keep);
+/* f belongs to the version that is being purged: its caller has to wait
+ * (erts_code_purger:pending_purge_lambda/3). */
+bool fun_is_being_purged(vm_t *vm, const fun_entry_t *f);
+/* Does p, which must not run meanwhile unless by the calling thread, still need m: a return address,
+ * a catch, the place to go on, or a fun within reach? */
+bool proc_uses_module(proc_t *p, const module_t *m);
+/* The same for the old version of a module (or the one being purged): check_process_code, asked by
+ * the thread that runs p. in_bif: by a BIF p calls; else p->ip must be the place to go on. */
+bool proc_uses_old_code(proc_t *p, term_t module, bool in_bif);
+/* Purges the old version where no process uses it. 1: done or there is none; 0: in use. Only while
+ * no other thread runs processes. */
+int module_soft_purge(vm_t *vm, term_t name);
 
 /* The function an address belongs to. */
 typedef struct {
@@ -122,6 +146,7 @@ typedef struct {
     uint32_t line; /* 0: unknown */
     term_t file;   /* list; NIL: unknown */
 } code_place_t;
+/* For a return address ask for the word before it. The answer is good as long as the module. */
 bool code_lookup(vm_t *vm, const void *address, code_place_t *out);
 static inline bool module_contains(const module_t *m, const void *address) {
     return (uintptr_t)address - (uintptr_t)m->code < m->code_words * sizeof(uint64_t);
@@ -145,8 +170,13 @@ typedef struct load_error {
 } load_error_t;
 /* Makes a module of a beam file's bytes (not published). NULL with *err filled. Any scheduler. */
 module_t *load_beam(vm_t *vm, const uint8_t *bytes, size_t size, load_error_t *err); /* load.c */
-/* load_beam + publish + run of on_load is the caller's job; finds the file on the code path. */
+/* The current version of a module, found on the code path and made current if there is none. An
+ * on_load function is not run: that is the caller's job. NULL with *err filled. */
 module_t *load_module_from_path(vm_t *vm, term_t name, load_error_t *err); /* codepath.c */
+
+/* For embedders: load_beam and module_publish, after a soft purge of an old version in the way. An
+ * on_load function is not run. 0, or -1 with *err filled. */
+int code_load_and_publish(vm_t *vm, const uint8_t *bytes, size_t size, load_error_t *err);
 
 /* ---- engine's part ---- engine.c */
 void engine_make_bif_stub(export_t *e);       /* stub that calls e->bif */
