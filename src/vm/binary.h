@@ -12,11 +12,19 @@ static inline void shared_bin_keep(shared_bin_t *b) {
     atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
 }
 void shared_bin_release(shared_bin_t *b);
+/* Over memory that is not ours: destroy(b) is called when the last count goes (it must not free b
+ * itself; b->owner is for it). */
+shared_bin_t *shared_bin_new_foreign(vm_t *vm, uint8_t *data, size_t size,
+                                     void (*destroy)(shared_bin_t *), void *owner);
 void magic_release(magic_t *m);
 /* New binary of n bytes with *data to fill; heap binary or shared. */
 term_t binary_new(proc_t *p, size_t n, uint8_t **data);
 term_t binary_from_shared(proc_t *p, shared_bin_t *b, size_t offset,
-                          size_t size); /* takes one count */
+                          size_t size); /* takes one count, also when it fails */
+/* Empty writable binary (T_PROC_BIN) with b->size bytes to grow into; takes one count. */
+term_t binary_writable(proc_t *p, shared_bin_t *b);
+/* Sub-binary of a heap or proc binary, always T_SUB_BIN. */
+term_t bits_sub(proc_t *p, term_t orig, size_t bit_offset, size_t bit_size);
 /* Part of a binary or bit string, in bits; small whole-byte parts may be copied. */
 term_t bits_part(proc_t *p, term_t bin, size_t bit_offset, size_t bit_size);
 
@@ -38,6 +46,21 @@ static inline size_t bit_size_of(term_t t) {
     default: return (size_t)small_value(((sub_bin_t *)boxed_ptr(t))->bit_size);
     }
 }
+/* More bits than this are refused with system_limit. */
+#define BITS_MAX ((size_t)1 << 56)
+
+/* ---- iodata ---- byte lists nested with binaries. bits_ok: bit strings of any size allowed. A
+ * binary alone is iodata, too. */
+enum { IODATA_OK, IODATA_BAD, IODATA_NO_MEMORY, IODATA_TOO_BIG };
+int iodata_bits(vm_t *vm, term_t t, bool bits_ok, size_t *nbits);
+/* Writes the bits of valid iodata (iodata_bits said so) from dst on. */
+int iodata_copy(vm_t *vm, term_t t, uint8_t *dst);
+/* Calls fn with the bytes, piece by piece; what came before an error has been given to fn. */
+typedef void (*iodata_fn)(void *user, const uint8_t *data, size_t n);
+int iodata_walk(vm_t *vm, term_t t, iodata_fn fn, void *user);
+/* Raises what the code says: badarg, system_limit or out of memory. */
+term_t iodata_fail(proc_t *p, int code);
+
 /* ---- bits in memory ---- bits.c; offsets are in bits from the pointers */
 void bits_copy(uint8_t *dst, size_t dst_off, const uint8_t *src, size_t src_off, size_t nbits);
 int bits_cmp(const uint8_t *a, size_t a_off, const uint8_t *b, size_t b_off, size_t nbits);
@@ -50,6 +73,8 @@ void bits_put64(uint8_t *p, size_t off, unsigned nbits, uint64_t v);
 enum { BS_LITTLE = 2, BS_SIGNED = 4, BS_NATIVE = 16 }; /* flag bits as in the instructions */
 /* Context for a bit string or a context; TERM_NONE: neither. */
 term_t bs_start_match(proc_t *p, term_t t);
+/* An integer from nbits at a bit offset, any size. TERM_NONE: no memory. */
+term_t bits_get_integer(proc_t *p, const uint8_t *base, size_t off, size_t nbits, unsigned flags);
 term_t bs_get_integer(proc_t *p, match_ctx_t *ctx, size_t nbits, unsigned flags);
 term_t bs_get_float(proc_t *p, match_ctx_t *ctx, size_t nbits, unsigned flags);
 term_t bs_get_binary(proc_t *p, match_ctx_t *ctx, size_t nbits); /* bit string of nbits */
@@ -70,7 +95,34 @@ typedef struct {
     uint32_t segment; /* number for error_info */
 } bs_segment_t;
 /* The binary or bit string, or TERM_NONE with badarg/system_limit raised (with OTP 25's error_info
- * cause {Segment, Type, Error, Value}). Appending to a writable binary is amortised O(1). */
+ * cause {Segment, Type, Error, Value}). For A_string size is a small, in bytes. Appending to a
+ * writable binary is amortised O(1). */
 term_t bs_create(proc_t *p, bs_segment_t *seg, size_t n);
 term_t bs_init_writable(proc_t *p, term_t size);
+
+/* The pieces, also for the instructions of older compilers (bs_init2, bs_append, bs_put_*). The
+ * builder says where the next bits go; nothing may collect between bs_init/bs_append and the last
+ * put. */
+typedef struct {
+    uint8_t *data;
+    size_t off; /* bits */
+} bs_builder_t;
+/* New bit string of nbits. TERM_NONE: no memory, nothing raised. */
+term_t bs_init(proc_t *p, size_t nbits, bs_builder_t *b);
+/* bin made longer by extra bits. TERM_NONE: raised badarg (no bit string, not a multiple of unit),
+ * system_limit or out of memory. */
+term_t bs_append(proc_t *p, term_t bin, size_t extra, unsigned unit, bs_builder_t *b);
+/* Puts return false where the value does not fit the type; nothing raised. They move b->off. */
+bool bs_put_integer(bs_builder_t *b, term_t v, size_t nbits, unsigned flags);
+bool bs_put_float(bs_builder_t *b, term_t v, size_t nbits, unsigned flags);
+bool bs_put_binary(bs_builder_t *b, term_t v, size_t nbits); /* the first nbits of v */
+bool bs_put_binary_all(bs_builder_t *b, term_t v, unsigned unit);
+void bs_put_string(bs_builder_t *b, const uint8_t *s, size_t nbytes);
+bool bs_put_utf8(bs_builder_t *b, term_t v);
+bool bs_put_utf16(bs_builder_t *b, term_t v, unsigned flags);
+bool bs_put_utf32(bs_builder_t *b, term_t v, unsigned flags);
+/* Bytes a value takes; some number for what is no character (the put will refuse it). */
+size_t bs_utf8_size(term_t v);
+size_t bs_utf16_size(term_t v);
+bool bs_is_char(term_t v); /* a Unicode scalar value */
 #endif

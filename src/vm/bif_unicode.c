@@ -1,0 +1,517 @@
+/* bif_unicode.c: characters: unicode:characters_to_binary/2, characters_to_list/2 for UTF-8 and
+ * Latin-1, and file names as the host wants them.
+ *
+ * Relies on binary.c. Other encodings are the business of OTP's Erlang half (module unicode), to
+ * which the BIFs trap. File names are UTF-8.
+ */
+#include "vm/binary.h"
+#include "vm/wstack.h"
+
+static inline bool is_scalar(uint64_t c) { return c < 0xd800 || (c >= 0xe000 && c <= 0x10ffff); }
+static inline bool is_continuation(uint8_t b) { return (b & 0xc0) == 0x80; }
+
+/* Bytes of the character a byte starts; 0: it starts none. Leads that cannot be part of a good
+ * character count by their bits, as in OTP: that decides between error and incomplete. */
+static inline unsigned lead_length(uint8_t b) {
+    return b < 0x80 ? 1 : b < 0xc0 ? 0 : b < 0xe0 ? 2 : b < 0xf0 ? 3 : b < 0xf8 ? 4 : 0;
+}
+
+static inline uint32_t decode(const uint8_t *s, unsigned len) {
+    switch (len) {
+    case 1: return s[0];
+    case 2: return (uint32_t)(s[0] & 31) << 6 | (s[1] & 63);
+    case 3: return (uint32_t)(s[0] & 15) << 12 | (uint32_t)(s[1] & 63) << 6 | (s[2] & 63);
+    default:
+        return (uint32_t)(s[0] & 7) << 18 | (uint32_t)(s[1] & 63) << 12 |
+               (uint32_t)(s[2] & 63) << 6 | (s[3] & 63);
+    }
+}
+
+enum { CHAR_OK, CHAR_ERROR, CHAR_INCOMPLETE };
+/* The character at s; n >= 1 bytes are there. */
+static int char_check(const uint8_t *s, size_t n, unsigned *len) {
+    unsigned k = lead_length(s[0]);
+    if (k == 0) return CHAR_ERROR;
+    for (unsigned i = 1; i < k; i++) {
+        if (i == n) return CHAR_INCOMPLETE;
+        if (!is_continuation(s[i])) return CHAR_ERROR;
+    }
+    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
+    uint32_t c = decode(s, k);
+    if (c < least[k] || !is_scalar(c)) return CHAR_ERROR;
+    *len = k;
+    return CHAR_OK;
+}
+
+/* How many bytes of s are whole good characters, and why it stops there. */
+static size_t utf8_prefix(const uint8_t *s, size_t n, int *why) {
+    size_t i = 0;
+    while (i < n) {
+        if (s[i] < 0x80) {
+            uint64_t w;
+            while (n - i >= 8 && (memcpy(&w, s + i, 8), (w & 0x8080808080808080u) == 0)) i += 8;
+            while (i < n && s[i] < 0x80) i++;
+            continue;
+        }
+        unsigned len;
+        int r = char_check(s + i, n - i, &len);
+        if (r != CHAR_OK) {
+            *why = r;
+            return i;
+        }
+        i += len;
+    }
+    *why = CHAR_OK;
+    return n;
+}
+
+/* Writes a character; returns its length. */
+static inline unsigned encode(uint8_t *d, uint32_t c) {
+    if (c < 0x80) {
+        d[0] = (uint8_t)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        d[0] = (uint8_t)(0xc0 | c >> 6);
+        d[1] = (uint8_t)(0x80 | (c & 63));
+        return 2;
+    }
+    if (c < 0x10000) {
+        d[0] = (uint8_t)(0xe0 | c >> 12);
+        d[1] = (uint8_t)(0x80 | (c >> 6 & 63));
+        d[2] = (uint8_t)(0x80 | (c & 63));
+        return 3;
+    }
+    d[0] = (uint8_t)(0xf0 | c >> 18);
+    d[1] = (uint8_t)(0x80 | (c >> 12 & 63));
+    d[2] = (uint8_t)(0x80 | (c >> 6 & 63));
+    d[3] = (uint8_t)(0x80 | (c & 63));
+    return 4;
+}
+
+static size_t count_high(const bits_t *b) {
+    size_t n = b->bit_size / 8, high = 0;
+    if (b->bit_offset == 0) {
+        for (size_t i = 0; i < n; i++) high += b->base[i] >> 7;
+    } else {
+        for (size_t i = 0; i < n; i++) high += bits_get64(b->base, b->bit_offset + 8 * i, 1);
+    }
+    return high;
+}
+
+/* Is c a character in this encoding? */
+static inline bool char_ok(term_t c, bool latin1) {
+    if (!is_small(c)) return false;
+    uint64_t v = (uint64_t)small_value(c);
+    return latin1 ? v < 256 : is_scalar(v);
+}
+
+/* Checks the form of chardata (what is in it may still be wrong) and bounds the UTF-8 bytes it
+ * makes; exact where all of it is good. */
+static int chardata_size(vm_t *vm, term_t t, bool latin1, size_t *out) {
+    uint64_t room[64];
+    wstack_t st;
+    wstack_init(&st, vm, room, 64);
+    size_t n = 0;
+    int r = IODATA_BAD;
+    bits_t b;
+    for (;;) {
+        while (is_cons(t)) {
+            term_t h = cons_head(t);
+            t = cons_tail(t);
+            if (is_integer(h)) {
+                n += char_ok(h, latin1) ? bs_utf8_size(h) : 0;
+            } else if (is_cons(h)) {
+                if (!is_nil(t)) {
+                    if (!wstack_need(&st, 1)) {
+                        r = IODATA_NO_MEMORY;
+                        goto done;
+                    }
+                    *st.top++ = t;
+                }
+                t = h;
+            } else if (!is_nil(h)) {
+                if (!bits_of(h, &b) || (b.bit_size & 7)) goto done;
+                n += b.bit_size / 8 + (latin1 ? count_high(&b) : 0);
+            }
+        }
+        if (!is_nil(t)) {
+            if (!bits_of(t, &b) || (b.bit_size & 7)) goto done;
+            n += b.bit_size / 8 + (latin1 ? count_high(&b) : 0);
+        }
+        if (n > BITS_MAX / 8) {
+            r = IODATA_TOO_BIG;
+            goto done;
+        }
+        if (wstack_is_empty(&st)) break;
+        t = *--st.top;
+    }
+    *out = n;
+    r = IODATA_OK;
+done:
+    wstack_free(&st);
+    return r;
+}
+
+/* A conversion under way. */
+typedef struct {
+    proc_t *p;
+    bool latin1;
+    uint8_t *dst;
+    size_t n;        /* bytes in dst */
+    uint8_t left[4]; /* beginning of a character, of binaries before this one */
+    unsigned nleft;
+    size_t bad; /* where in the binary just read the error is, in bytes */
+    bool no_memory;
+} conv_t;
+
+/* Takes in a binary; CHAR_ERROR leaves c->bad. */
+static int conv_binary(conv_t *c, term_t t) {
+    bits_t b;
+    bits_of(t, &b);
+    size_t n = b.bit_size / 8, from = 0;
+    if (c->latin1) {
+        uint8_t *d = c->dst + c->n;
+        for (size_t i = 0; i < n; i++)
+            d += encode(d, (uint32_t)bits_get64(b.base, b.bit_offset + 8 * i, 8));
+        c->n = (size_t)(d - c->dst);
+        return CHAR_OK;
+    }
+    if (c->nleft) {
+        unsigned len, need = lead_length(c->left[0]) - c->nleft;
+        unsigned k = n < need ? (unsigned)n : need;
+        for (unsigned i = 0; i < k; i++)
+            c->left[c->nleft + i] = (uint8_t)bits_get64(b.base, b.bit_offset + 8 * i, 8);
+        int r = char_check(c->left, c->nleft + k, &len);
+        if (r == CHAR_ERROR) {
+            c->bad = 0;
+            return r;
+        }
+        if (r == CHAR_INCOMPLETE) {
+            c->nleft += k;
+            return CHAR_OK;
+        }
+        memcpy(c->dst + c->n, c->left, len);
+        c->n += len;
+        c->nleft = 0;
+        from = k;
+    }
+    uint8_t *d = c->dst + c->n;
+    bits_copy(d, 0, b.base, b.bit_offset + 8 * from, (n - from) * 8);
+    int why;
+    size_t good = utf8_prefix(d, n - from, &why);
+    c->n += good;
+    if (why == CHAR_ERROR) {
+        c->bad = from + good;
+        return why;
+    }
+    if (why == CHAR_INCOMPLETE) {
+        c->nleft = (unsigned)(n - from - good);
+        memcpy(c->left, d + good, c->nleft);
+    }
+    return CHAR_OK;
+}
+
+/* [head | tail], or TERM_NONE. */
+static term_t new_cons(conv_t *c, term_t head, term_t tail) {
+    term_t *hp = head == TERM_NONE ? NULL : heap_alloc(c->p, 2);
+    if (!hp) c->no_memory = true;
+    return hp ? cons(&hp, head, tail) : TERM_NONE;
+}
+
+static term_t rest_of_binary(conv_t *c, term_t bin) {
+    term_t t = bits_part(c->p, bin, c->bad * 8, bit_size_of(bin) - c->bad * 8);
+    if (t == TERM_NONE) c->no_memory = true;
+    return t;
+}
+
+/* Converts checked chardata. TERM_NONE: all of it was taken in; else what was not. */
+static term_t conv_run(conv_t *c, term_t t) {
+    uint64_t room[64];
+    wstack_t st;
+    wstack_init(&st, c->p->vm, room, 64);
+    term_t rest = TERM_NONE;
+    for (;;) {
+        while (is_cons(t)) {
+            term_t h = cons_head(t), tail = cons_tail(t);
+            if (is_integer(h)) {
+                if (c->nleft || !char_ok(h, c->latin1)) {
+                    rest = t;
+                    goto stop;
+                }
+                c->n += encode(c->dst + c->n, (uint32_t)small_value(h));
+            } else if (is_cons(h)) {
+                /* Every tail is kept, empty ones too: the rest is built from them. */
+                if (!wstack_need(&st, 1)) {
+                    c->no_memory = true;
+                    goto stop;
+                }
+                *st.top++ = tail;
+                t = h;
+                continue;
+            } else if (!is_nil(h) && conv_binary(c, h) == CHAR_ERROR) {
+                rest = new_cons(c, rest_of_binary(c, h), tail);
+                goto stop;
+            }
+            t = tail;
+        }
+        if (!is_nil(t) && conv_binary(c, t) == CHAR_ERROR) {
+            rest = rest_of_binary(c, t);
+            goto stop;
+        }
+        if (wstack_is_empty(&st)) goto stop;
+        t = *--st.top;
+    }
+stop:
+    if (rest != TERM_NONE && !c->no_memory) {
+        while (!wstack_is_empty(&st) && !c->no_memory) rest = new_cons(c, rest, *--st.top);
+        if (c->nleft && !c->no_memory) {
+            rest = new_cons(c, rest, TERM_NIL);
+            rest = new_cons(c, new_binary(c->p, c->left, c->nleft), rest);
+        }
+    }
+    wstack_free(&st);
+    return rest;
+}
+
+/* {error, Converted, Rest} or {incomplete, Converted, Bytes}. */
+static term_t conv_result(conv_t *c, term_t converted, term_t rest) {
+    term_t tag = A_error;
+    if (rest == TERM_NONE) {
+        tag = A_incomplete;
+        rest = new_binary(c->p, c->left, c->nleft);
+    }
+    term_t *hp = NULL;
+    if (rest != TERM_NONE && converted != TERM_NONE) hp = heap_alloc(c->p, 4);
+    return hp ? tuple3(&hp, tag, converted, rest) : bif_oom(c->p);
+}
+
+/* false: another encoding. */
+static bool encoding_of(term_t t, bool *latin1) {
+    *latin1 = t == A_latin1;
+    return *latin1 || t == A_utf8 || t == A_unicode;
+}
+
+static BIF(characters_to_binary_2) {
+    bool latin1;
+    if (!encoding_of(a[1], &latin1))
+        return bif_trap(p, A_unicode, A_characters_to_binary_int, 2, a);
+    bits_t b;
+    if (is_binary(a[0])) { /* often there is nothing to do */
+        bits_of(a[0], &b);
+        bif_bump(p, b.bit_size >> 13);
+        int why;
+        if (latin1
+                ? count_high(&b) == 0
+                : b.bit_offset == 0 && (utf8_prefix(b.base, b.bit_size / 8, &why), why == CHAR_OK))
+            return a[0];
+    }
+    size_t size;
+    int r = chardata_size(p->vm, a[0], latin1, &size);
+    if (r != IODATA_OK) return iodata_fail(p, r);
+    bif_bump(p, size >> 8);
+    conv_t c = {.p = p, .latin1 = latin1};
+    term_t bin = binary_new(p, size, &c.dst);
+    if (bin == TERM_NONE) return bif_oom(p);
+    term_t rest = conv_run(&c, a[0]);
+    if (c.no_memory) return bif_oom(p);
+    if (rest == TERM_NONE && c.nleft == 0) return bin;
+    return conv_result(&c, new_binary(p, c.dst, c.n), rest);
+}
+
+/* List of good UTF-8. TERM_NONE: no memory. */
+static term_t utf8_to_list(proc_t *p, const uint8_t *s, size_t n) {
+    size_t chars = 0;
+    for (size_t i = 0; i < n; i++) chars += !is_continuation(s[i]);
+    if (chars == 0) return TERM_NIL;
+    term_t *hp = heap_alloc(p, 2 * chars), *q = hp;
+    if (!hp) return TERM_NONE;
+    for (size_t i = 0; i < n; q += 2) {
+        unsigned len = lead_length(s[i]);
+        q[0] = make_small(decode(s + i, len));
+        q[1] = make_cons(q + 2);
+        i += len;
+    }
+    q[-1] = TERM_NIL;
+    return make_cons(hp);
+}
+
+static BIF(characters_to_list_2) {
+    bool latin1;
+    if (!encoding_of(a[1], &latin1)) return bif_trap(p, A_unicode, A_characters_to_list_int, 2, a);
+    bits_t b;
+    term_t l = a[0];
+    size_t work = 0;
+    while (is_cons(l) && char_ok(cons_head(l), latin1)) {
+        l = cons_tail(l);
+        work++;
+    }
+    bif_bump(p, work >> 5);
+    if (is_nil(l)) return a[0]; /* flat and good already */
+    if (!latin1 && bits_of(a[0], &b) && ((b.bit_offset | b.bit_size) & 7) == 0) {
+        int why;
+        bif_bump(p, b.bit_size >> 9);
+        utf8_prefix(b.base, b.bit_size / 8, &why);
+        if (why == CHAR_OK) {
+            term_t t = utf8_to_list(p, b.base, b.bit_size / 8);
+            return t == TERM_NONE ? bif_oom(p) : t;
+        }
+    }
+    size_t size;
+    int r = chardata_size(p->vm, a[0], latin1, &size);
+    if (r != IODATA_OK) return iodata_fail(p, r);
+    bif_bump(p, size >> 6);
+    conv_t c = {.p = p, .latin1 = latin1};
+    if (size && !(c.dst = mem_alloc(p->vm, size))) return bif_oom(p);
+    term_t rest = conv_run(&c, a[0]);
+    term_t list = c.no_memory ? TERM_NONE : utf8_to_list(p, c.dst, c.n);
+    mem_free(p->vm, c.dst, size);
+    if (list == TERM_NONE) return bif_oom(p);
+    if (rest == TERM_NONE && c.nleft == 0) return list;
+    return conv_result(&c, list, rest);
+}
+
+static BIF(bin_is_7bit_1) {
+    bits_t b;
+    if (!bits_of(a[0], &b) || (b.bit_size & 7)) return A_false;
+    bif_bump(p, b.bit_size >> 13);
+    if (b.bit_offset) return make_bool(count_high(&b) == 0);
+    size_t n = b.bit_size / 8, i = 0;
+    uint64_t w;
+    for (; n - i >= 8; i += 8) {
+        memcpy(&w, b.base + i, 8);
+        if (w & 0x8080808080808080u) return A_false;
+    }
+    for (; i < n; i++)
+        if (b.base[i] & 0x80) return A_false;
+    return A_true;
+}
+
+/* ---- file names ---- */
+
+/* A name as a binary that ends in a zero byte, which may be nowhere else. */
+static BIF(internal_name2native_1) {
+    term_t t = a[0], bin;
+    uint8_t *d;
+    if (is_binary(t)) {
+        bits_t b;
+        bits_of(t, &b);
+        size_t n = b.bit_size / 8;
+        bin = binary_new(p, n + 1, &d);
+        if (bin == TERM_NONE) return bif_oom(p);
+        bits_copy(d, 0, b.base, b.bit_offset, b.bit_size);
+        d[n] = 0;
+        return memchr(d, 0, n) ? bif_badarg(p) : bin;
+    }
+    if (!is_list(t)) return bif_badarg(p);
+    /* Characters in lists in lists; once to count, once to write. */
+    uint64_t room[64];
+    wstack_t st;
+    size_t n = 0;
+    d = NULL;
+    bin = TERM_NONE;
+    for (int pass = 0; pass < 2; pass++) {
+        wstack_init(&st, p->vm, room, 64);
+        t = a[0];
+        for (;;) {
+            while (is_cons(t)) {
+                term_t h = cons_head(t), tail = cons_tail(t);
+                if (is_small(h) && h != make_small(0) && bs_is_char(h)) {
+                    if (d)
+                        d += encode(d, (uint32_t)small_value(h));
+                    else
+                        n += bs_utf8_size(h);
+                } else if (is_cons(h)) {
+                    if (!wstack_need(&st, 1)) {
+                        wstack_free(&st);
+                        return bif_oom(p);
+                    }
+                    *st.top++ = tail;
+                    t = h;
+                    continue;
+                } else if (!is_nil(h)) {
+                    t = A_badarg;
+                    break;
+                }
+                t = tail;
+            }
+            if (!is_nil(t)) {
+                wstack_free(&st);
+                return bif_badarg(p);
+            }
+            if (wstack_is_empty(&st)) break;
+            t = *--st.top;
+        }
+        wstack_free(&st);
+        if (!d) {
+            bin = binary_new(p, n + 1, &d);
+            if (bin == TERM_NONE) return bif_oom(p);
+            d[n] = 0;
+        }
+    }
+    bif_bump(p, n >> 8);
+    return bin;
+}
+
+/* A name from the host as a list; {error, warning} where it is no UTF-8. */
+static BIF(internal_native2name_1) {
+    const uint8_t *s;
+    uint8_t *tmp;
+    size_t n, tmp_size;
+    if (!bytes_of(p->vm, a[0], &s, &n, &tmp, &tmp_size))
+        return is_binary(a[0]) ? bif_oom(p) : bif_badarg(p);
+    int why;
+    term_t t;
+    utf8_prefix(s, n, &why);
+    if (why == CHAR_OK) {
+        t = utf8_to_list(p, s, n);
+    } else {
+        term_t *hp = heap_alloc(p, 3);
+        t = hp ? tuple2(&hp, A_error, A_warning) : TERM_NONE;
+    }
+    mem_free(p->vm, tmp, tmp_size);
+    return t == TERM_NONE ? bif_oom(p) : t;
+}
+
+static BIF(is_translatable_1) {
+    const uint8_t *s;
+    uint8_t *tmp;
+    size_t n, tmp_size;
+    if (!bytes_of(p->vm, a[0], &s, &n, &tmp, &tmp_size))
+        return is_binary(a[0]) ? bif_oom(p) : bif_badarg(p);
+    int why;
+    utf8_prefix(s, n, &why);
+    mem_free(p->vm, tmp, tmp_size);
+    return make_bool(why == CHAR_OK);
+}
+
+/* Composed characters, as a list. Only hosts with decomposed names ask for it. */
+static BIF(internal_normalize_utf8_1) {
+    if (is_translatable_1(p, a) != A_true) return is_binary(a[0]) ? bif_badarg(p) : TERM_NONE;
+    return bif_trap(p, A_unicode, A_characters_to_nfc_list, 1, a);
+}
+
+static BIF(native_name_encoding_0) {
+    (void)p;
+    (void)a;
+    return A_utf8;
+}
+
+static BIF(printable_range_0) {
+    (void)p;
+    (void)a;
+    return A_latin1;
+}
+
+const bif_def_t bifs_unicode[] = {
+    {"unicode", "characters_to_binary", 2, characters_to_binary_2, 0},
+    {"unicode", "characters_to_list", 2, characters_to_list_2, 0},
+    {"unicode", "bin_is_7bit", 1, bin_is_7bit_1, 0},
+    {"prim_file", "internal_name2native", 1, internal_name2native_1, 0},
+    {"prim_file", "internal_native2name", 1, internal_native2name_1, 0},
+    {"prim_file", "internal_normalize_utf8", 1, internal_normalize_utf8_1, 0},
+    {"prim_file", "is_translatable", 1, is_translatable_1, 0},
+    {"file", "native_name_encoding", 0, native_name_encoding_0, 0},
+    {"io", "printable_range", 0, printable_range_0, 0},
+    {0},
+};
