@@ -12,6 +12,8 @@ term_t map_put(proc_t *p, term_t map, term_t key, term_t value);
 term_t map_remove(proc_t *p, term_t map, term_t key, term_t *value); /* map itself when missing */
 /* From n pairs in any order; later ones win. */
 term_t map_from_pairs(proc_t *p, const term_t *kv, size_t n);
+/* All pairs of both; those of b win. */
+term_t map_merge(proc_t *p, term_t a, term_t b);
 term_t map_empty(proc_t *p);
 /* Iteration in unspecified but fixed order (flat: key order). Start with map_iter_init. The
  * iterator holds pointers into the map: no collection in between. */
@@ -26,7 +28,27 @@ typedef struct {
 } map_iter_t;
 void map_iter_init(map_iter_t *it, term_t map);
 bool map_iter_next(map_iter_t *it, term_t *key, term_t *value);
+/* The same from the last pair to the first. Do not mix with map_iter_next. */
+void map_iter_init_back(map_iter_t *it, term_t map);
+bool map_iter_prev(map_iter_t *it, term_t *key, term_t *value);
+/* Large maps only: an iteration that goes on where one stopped. A place is a number below 2^60;
+ * places grow in iteration order and keys whose hashes collide share one. seek goes on with the
+ * first pair at that place or behind, seek_back (map_iter_prev) with the last one before it. Any
+ * number is safe. */
+uint64_t map_key_place(vm_t *vm, term_t key);
+void map_iter_seek(map_iter_t *it, term_t map, uint64_t place);
+void map_iter_seek_back(map_iter_t *it, term_t map, uint64_t place);
 /* Term order and equality of two maps of the same size are compare.c's job with these iterators in
  * key order: writes the map's pairs sorted by term_cmp_exact into kv (2 * map_size terms). */
 void map_sorted_pairs(vm_t *vm, term_t map, term_t *kv);
+
+/* ---- building inside given words: for decoders, which may have no process ---- */
+#define FLAT_MAP_WORDS(n) (2 * (n) + 3)
+/* Upper bound for a large map whose n pairs stand in n cons cells, cells included. */
+#define HAMT_WORDS_MAX(n) (6 * (n) + 3)
+/* Sorts the pairs of a flat map being built. false: a key is there twice. */
+bool map_sort_flat(vm_t *vm, term_t *keys, term_t *values, size_t n);
+/* Makes a large map (n > MAP_FLAT_MAX) of cells [Key|Value], n of them in a row, moving *hp by at
+ * most HAMT_WORDS_MAX(n) - 2n. TERM_NONE: a key is there twice, or no memory (*no_memory). */
+term_t hamt_from_cells(vm_t *vm, const term_t *cells, size_t n, term_t **hp, bool *no_memory);
 #endif

@@ -1,0 +1,235 @@
+/* bif_etf.c: term_to_binary and its family. Thin: etf.c and etf_encode.c do the work; compression
+ * is done here. */
+#include <zlib.h>
+#include "vm/binary.h"
+#include "vm/etf.h"
+
+/* Bytes that cost a reduction. */
+#define BYTES_PER_RED 256
+
+/* ---- options ---- */
+
+typedef struct {
+    etf_options_t etf;
+    int level; /* of compression; 0: none */
+} to_options_t;
+#define TO_DEFAULTS                                                                                \
+    { .etf = ETF_DEFAULTS }
+
+static bool to_option(term_t o, to_options_t *out) {
+    if (o == A_compressed) {
+        out->level = Z_DEFAULT_COMPRESSION;
+        return true;
+    }
+    if (o == A_deterministic) return out->etf.deterministic = true;
+    if (!is_tuple_of(o, 2) || !is_small(tuple_elem(o, 2))) return false;
+    int64_t v = small_value(tuple_elem(o, 2));
+    if (tuple_elem(o, 1) == A_minor_version) {
+        out->etf.minor_version = (unsigned)v;
+        return v >= 0 && v <= 2;
+    }
+    if (tuple_elem(o, 1) != A_compressed) return false;
+    out->level = (int)v;
+    return v >= 0 && v <= 9;
+}
+
+static bool to_options(term_t l, to_options_t *out) {
+    for (; is_cons(l); l = cons_tail(l))
+        if (!to_option(cons_head(l), out)) return false;
+    return is_nil(l);
+}
+
+/* ---- encoding ---- */
+
+static term_t encode_failed(proc_t *p, int status) {
+    return status == ETF_TOO_LARGE ? bif_system_limit(p) : bif_oom(p);
+}
+
+/* zlib asks without saying how much it gives back, so the size stands in front. */
+static voidpf zlib_alloc(voidpf vm, uInt items, uInt size) {
+    size_t bytes = (size_t)items * size + 16;
+    uint64_t *q = mem_alloc(vm, bytes);
+    if (!q) return NULL;
+    q[0] = bytes;
+    return q + 2;
+}
+static void zlib_free(voidpf vm, voidpf r) {
+    uint64_t *q = (uint64_t *)r - 2;
+    mem_free(vm, q, q[0]);
+}
+
+/* The compressed form where it is no longer than the plain one. 0: it is longer; -1: no memory. */
+static int64_t compress_body(vm_t *vm, const uint8_t *b, size_t n, int level, uint8_t *out,
+                             size_t cap) {
+    z_stream z = {.zalloc = zlib_alloc, .zfree = zlib_free, .opaque = vm};
+    int status = deflateInit(&z, level);
+    if (status != Z_OK) return -1;
+    z.next_in = (Bytef *)(uintptr_t)b;
+    z.avail_in = (uInt)n;
+    z.next_out = out;
+    z.avail_out = (uInt)cap;
+    status = deflate(&z, Z_FINISH);
+    size_t len = z.total_out;
+    deflateEnd(&z);
+    return status == Z_STREAM_END ? (int64_t)len : 0;
+}
+
+static term_t compressed_binary(proc_t *p, const uint8_t *b, size_t n, int level) {
+    enum { HEAD = 6 };
+    if (n <= HEAD || n - 1 > UINT32_MAX) return new_binary(p, b, n);
+    uint8_t *out = mem_alloc(p->vm, n);
+    if (!out) return TERM_NONE;
+    int64_t len = compress_body(p->vm, b + 1, n - 1, level, out + HEAD, n - HEAD);
+    term_t r = TERM_NONE;
+    bif_bump(p, n / 16);
+    if (len > 0) {
+        size_t plain = n - 1;
+        out[0] = ETF_VERSION, out[1] = ETF_COMPRESSED;
+        out[2] = (uint8_t)(plain >> 24), out[3] = (uint8_t)(plain >> 16);
+        out[4] = (uint8_t)(plain >> 8), out[5] = (uint8_t)plain;
+        r = new_binary(p, out, HEAD + (size_t)len);
+    } else if (len == 0) {
+        r = new_binary(p, b, n);
+    }
+    mem_free(p->vm, out, n);
+    return r;
+}
+
+/* Output with large binaries left out, as a list of binaries with them in their places. */
+static term_t cut_list(proc_t *p, etf_out_t *o) {
+    size_t from = 0;
+    term_t first = TERM_NIL, *link = &first;
+    for (size_t i = 0; i <= o->ncuts; i++) {
+        size_t to = i < o->ncuts ? o->cuts[i].at : o->len;
+        term_t part[2] = {TERM_NONE, TERM_NONE};
+        if (to > from && (part[0] = new_binary(p, o->data + from, to - from)) == TERM_NONE)
+            return TERM_NONE;
+        from = to;
+        if (i < o->ncuts) {
+            part[1] = bits_part(p, o->cuts[i].bin, 0, o->cuts[i].bytes * 8);
+            if (part[1] == TERM_NONE) return TERM_NONE;
+        }
+        for (int k = 0; k < 2; k++) {
+            if (part[k] == TERM_NONE) continue;
+            term_t *hp = heap_alloc(p, 2);
+            if (!hp) return TERM_NONE;
+            *link = cons(&hp, part[k], TERM_NIL);
+            link = hp - 1;
+        }
+    }
+    return first;
+}
+
+static term_t encode(proc_t *p, term_t t, to_options_t *opts, bool iovec) {
+    etf_out_t o;
+    etf_out_init(&o, p->vm);
+    opts->etf.cut = iovec && opts->level == 0;
+    int status = etf_encode_out(&o, t, &opts->etf);
+    if (status != ETF_OK) {
+        etf_out_free(&o);
+        return encode_failed(p, status);
+    }
+    bif_bump(p, o.len / BYTES_PER_RED);
+    term_t r;
+    if (opts->etf.cut) {
+        r = cut_list(p, &o);
+    } else {
+        r = opts->level ? compressed_binary(p, o.data, o.len, opts->level)
+                        : new_binary(p, o.data, o.len);
+        if (iovec && r != TERM_NONE) {
+            term_t *hp = heap_alloc(p, 2);
+            r = hp ? cons(&hp, r, TERM_NIL) : TERM_NONE;
+        }
+    }
+    etf_out_free(&o);
+    return r == TERM_NONE ? bif_oom(p) : r;
+}
+
+static BIF(term_to_binary_1) {
+    to_options_t opts = TO_DEFAULTS;
+    return encode(p, a[0], &opts, false);
+}
+static BIF(term_to_binary_2) {
+    to_options_t opts = TO_DEFAULTS;
+    return to_options(a[1], &opts) ? encode(p, a[0], &opts, false) : bif_badarg(p);
+}
+static BIF(term_to_iovec_1) {
+    to_options_t opts = TO_DEFAULTS;
+    return encode(p, a[0], &opts, true);
+}
+static BIF(term_to_iovec_2) {
+    to_options_t opts = TO_DEFAULTS;
+    return to_options(a[1], &opts) ? encode(p, a[0], &opts, true) : bif_badarg(p);
+}
+
+static term_t external_size(proc_t *p, term_t t, unsigned minor) {
+    /* Large binaries are not copied for this. */
+    const etf_options_t opts = {.minor_version = minor, .cut = true};
+    etf_out_t o;
+    etf_out_init(&o, p->vm);
+    int status = etf_encode_out(&o, t, &opts);
+    size_t size = o.len + o.cut_bytes;
+    etf_out_free(&o);
+    if (status != ETF_OK) return encode_failed(p, status);
+    bif_bump(p, size / BYTES_PER_RED);
+    return make_small((int64_t)size);
+}
+static BIF(external_size_1) { return external_size(p, a[0], 1); }
+static BIF(external_size_2) {
+    int64_t minor = 1;
+    term_t l = a[1];
+    for (; is_cons(l); l = cons_tail(l)) {
+        term_t o = cons_head(l);
+        if (!is_tuple_of(o, 2) || tuple_elem(o, 1) != A_minor_version ||
+            !is_small(tuple_elem(o, 2)))
+            return bif_badarg(p);
+        minor = small_value(tuple_elem(o, 2));
+        if (minor < 0 || minor > 1) return bif_badarg(p); /* OTP 25 knows no 2 here */
+    }
+    return is_nil(l) ? external_size(p, a[0], (unsigned)minor) : bif_badarg(p);
+}
+
+/* ---- decoding ---- */
+
+static term_t decode(proc_t *p, term_t bin, unsigned flags, bool want_used) {
+    const uint8_t *b;
+    uint8_t *tmp = NULL;
+    size_t n, tmp_size = 0, used = 0;
+    if (!is_binary(bin)) return bif_badarg(p);
+    if (!bytes_of(p->vm, bin, &b, &n, &tmp, &tmp_size)) return bif_oom(p);
+    bool no_memory = false;
+    term_t t = etf_decode_heap(p, b, n, flags, &used, &no_memory);
+    if (tmp) mem_free(p->vm, tmp, tmp_size);
+    bif_bump(p, n / BYTES_PER_RED);
+    if (t == TERM_NONE) return no_memory ? bif_oom(p) : bif_badarg(p);
+    if (!want_used) return t;
+    term_t *hp = heap_alloc(p, 3);
+    return hp ? tuple2(&hp, t, make_small((int64_t)used)) : bif_oom(p);
+}
+
+static BIF(binary_to_term_1) { return decode(p, a[0], 0, false); }
+
+static BIF(binary_to_term_2) {
+    unsigned flags = 0;
+    bool used = false;
+    term_t l = a[1];
+    for (; is_cons(l); l = cons_tail(l)) {
+        if (cons_head(l) == A_safe)
+            flags |= ETF_SAFE;
+        else if (cons_head(l) == A_used)
+            used = true;
+        else
+            return bif_badarg_cause(p, A_badopt);
+    }
+    return is_nil(l) ? decode(p, a[0], flags, used) : bif_badarg_cause(p, A_badopt);
+}
+
+const bif_def_t bifs_etf[] = {{"erlang", "term_to_binary", 1, term_to_binary_1, 0},
+                              {"erlang", "term_to_binary", 2, term_to_binary_2, 0},
+                              {"erlang", "term_to_iovec", 1, term_to_iovec_1, 0},
+                              {"erlang", "term_to_iovec", 2, term_to_iovec_2, 0},
+                              {"erlang", "external_size", 1, external_size_1, 0},
+                              {"erlang", "external_size", 2, external_size_2, 0},
+                              {"erlang", "binary_to_term", 1, binary_to_term_1, 0},
+                              {"erlang", "binary_to_term", 2, binary_to_term_2, 0},
+                              {0}};

@@ -1,0 +1,453 @@
+/* bif_shared.c: what all processes of a VM share without messages: persistent terms, atomics,
+ * counters and unique integers.
+ *
+ * Persistent terms: a table of pointers to entries with open addressing. Readers load the table and
+ * its slots with acquire order and take no lock; writers take a spin lock. Entries never change;
+ * replaced and erased ones, and tables outgrown, stay until the VM ends, because readers may still
+ * look at them and processes may refer to the terms.
+ *
+ * Atomics and counters are magic references to arrays of 64-bit words. Counters with
+ * write_concurrency are such an array too. Relies on code.h (literals), map.c, hash.h, compare.h.
+ */
+#include "vm/shared.h"
+#include "vm/binary.h"
+#include "vm/code.h"
+#include "vm/compare.h"
+#include "vm/hash.h"
+#include "vm/map.h"
+
+/* ---- persistent terms ---- */
+
+typedef struct pt_entry {
+    struct pt_entry *older; /* all entries ever made */
+    uint64_t hash;
+    term_t pair; /* {Key, Value}, a literal */
+    term_t *area;
+    size_t words;
+    off_heap_t *off_heap;
+} pt_entry_t;
+
+typedef _Atomic(pt_entry_t *) pt_slot_t;
+typedef struct pt_table {
+    struct pt_table *older;
+    size_t mask;
+    size_t taken; /* slots that are not empty; writers only */
+    pt_slot_t slot[];
+} pt_table_t;
+
+struct persistent {
+    _Atomic(pt_table_t *) table;
+    spin_t lock;
+    pt_entry_t *entries;
+    _Atomic(size_t) count, words;
+};
+
+/* A slot whose entry was erased: a search goes on behind it. */
+#define PT_ERASED ((pt_entry_t *)(uintptr_t)1)
+
+static size_t table_bytes(size_t slots) { return sizeof(pt_table_t) + slots * sizeof(pt_slot_t); }
+
+static pt_table_t *table_new(vm_t *vm, size_t slots) {
+    pt_table_t *t = mem_calloc(vm, table_bytes(slots));
+    if (t) t->mask = slots - 1;
+    return t;
+}
+
+bool persistent_init(vm_t *vm) {
+    struct persistent *pt = mem_calloc(vm, sizeof *pt);
+    pt_table_t *t = table_new(vm, 64);
+    if (!pt || !t) {
+        if (pt) mem_free(vm, pt, sizeof *pt);
+        if (t) mem_free(vm, t, table_bytes(64));
+        return false;
+    }
+    atomic_init(&pt->table, t);
+    vm->persistent = pt;
+    return true;
+}
+
+static void entry_free(vm_t *vm, pt_entry_t *e) {
+    off_heap_release(vm, e->off_heap);
+    literal_free(vm, e->area, e->words);
+    mem_free(vm, e, sizeof *e);
+}
+
+void persistent_free(vm_t *vm) {
+    struct persistent *pt = vm->persistent;
+    if (!pt) return;
+    while (pt->entries) {
+        pt_entry_t *e = pt->entries;
+        pt->entries = e->older;
+        entry_free(vm, e);
+    }
+    pt_table_t *t = atomic_load_explicit(&pt->table, memory_order_relaxed);
+    while (t) {
+        pt_table_t *older = t->older;
+        mem_free(vm, t, table_bytes(t->mask + 1));
+        t = older;
+    }
+    mem_free(vm, pt, sizeof *pt);
+    vm->persistent = NULL;
+}
+
+static pt_table_t *table_of(vm_t *vm) {
+    return atomic_load_explicit(&vm->persistent->table, memory_order_acquire);
+}
+static inline bool is_entry(const pt_entry_t *e) { return e != NULL && e != PT_ERASED; }
+
+/* The slot that holds key, or NULL. *e is what was seen there. */
+static pt_slot_t *slot_find(vm_t *vm, pt_table_t *t, uint64_t hash, term_t key, pt_entry_t **e) {
+    for (size_t i = hash & t->mask;; i = (i + 1) & t->mask) {
+        *e = atomic_load_explicit(&t->slot[i], memory_order_acquire);
+        if (*e == NULL) return NULL;
+        if (*e != PT_ERASED && (*e)->hash == hash && term_eq(vm, tuple_elem((*e)->pair, 1), key))
+            return &t->slot[i];
+    }
+}
+
+static void slot_add(pt_table_t *t, pt_entry_t *e) {
+    size_t i = e->hash & t->mask;
+    while (atomic_load_explicit(&t->slot[i], memory_order_relaxed) != NULL) i = (i + 1) & t->mask;
+    atomic_store_explicit(&t->slot[i], e, memory_order_release);
+    t->taken++;
+}
+
+/* A table with room for one more. NULL: no memory. Under the lock. */
+static pt_table_t *table_with_room(vm_t *vm) {
+    struct persistent *pt = vm->persistent;
+    pt_table_t *t = atomic_load_explicit(&pt->table, memory_order_relaxed);
+    if (t->taken < (t->mask + 1) / 4 * 3) return t;
+    size_t count = atomic_load_explicit(&pt->count, memory_order_relaxed), slots = t->mask + 1;
+    pt_table_t *bigger = table_new(vm, count > slots / 3 ? slots * 2 : slots);
+    if (!bigger) return NULL;
+    for (size_t i = 0; i <= t->mask; i++) {
+        pt_entry_t *e = atomic_load_explicit(&t->slot[i], memory_order_relaxed);
+        if (is_entry(e)) slot_add(bigger, e);
+    }
+    bigger->older = t;
+    atomic_store_explicit(&pt->table, bigger, memory_order_release);
+    return bigger;
+}
+
+static void account(struct persistent *pt, const pt_entry_t *e, bool add) {
+    size_t words = e->words + sizeof *e / sizeof(term_t);
+    if (add) {
+        atomic_fetch_add_explicit(&pt->count, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&pt->words, words, memory_order_relaxed);
+    } else {
+        atomic_fetch_sub_explicit(&pt->count, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&pt->words, words, memory_order_relaxed);
+    }
+}
+
+static BIF(persistent_put) {
+    vm_t *vm = p->vm;
+    struct persistent *pt = vm->persistent;
+    uint64_t hash = term_hash(vm, a[0]);
+    pt_entry_t *seen;
+    if (slot_find(vm, table_of(vm), hash, a[0], &seen) &&
+        term_eq(vm, tuple_elem(seen->pair, 2), a[1]))
+        return A_ok;
+    pt_entry_t *e = mem_calloc(vm, sizeof *e);
+    term_t *hp = heap_alloc(p, 3);
+    if (!e || !hp) {
+        if (hp) (void)tuple2(&hp, A_ok, A_ok);
+        if (e) mem_free(vm, e, sizeof *e);
+        return bif_oom(p);
+    }
+    e->hash = hash;
+    e->pair = literal_copy(vm, tuple2(&hp, a[0], a[1]), &e->area, &e->words, &e->off_heap);
+    if (e->pair == TERM_NONE) {
+        mem_free(vm, e, sizeof *e);
+        return bif_oom(p);
+    }
+    bif_bump(p, e->words / 16);
+    spin_lock(vm, &pt->lock);
+    pt_table_t *t = atomic_load_explicit(&pt->table, memory_order_relaxed);
+    pt_slot_t *slot = slot_find(vm, t, hash, a[0], &seen);
+    if (slot) {
+        account(pt, seen, false);
+        atomic_store_explicit(slot, e, memory_order_release);
+    } else if ((t = table_with_room(vm)) != NULL) {
+        slot_add(t, e);
+    }
+    if (t) {
+        account(pt, e, true);
+        e->older = pt->entries;
+        pt->entries = e;
+    }
+    spin_unlock(vm, &pt->lock);
+    if (t) return A_ok;
+    entry_free(vm, e);
+    return bif_oom(p);
+}
+
+static term_t persistent_find(vm_t *vm, term_t key) {
+    pt_entry_t *e;
+    return slot_find(vm, table_of(vm), term_hash(vm, key), key, &e) ? tuple_elem(e->pair, 2)
+                                                                    : TERM_NONE;
+}
+static BIF(persistent_get_1) {
+    term_t v = persistent_find(p->vm, a[0]);
+    return v != TERM_NONE ? v : bif_badarg(p);
+}
+static BIF(persistent_get_2) {
+    term_t v = persistent_find(p->vm, a[0]);
+    return v != TERM_NONE ? v : a[1];
+}
+
+static BIF(persistent_get_0) {
+    (void)a;
+    pt_table_t *t = table_of(p->vm);
+    term_t list = TERM_NIL;
+    for (size_t i = 0; i <= t->mask; i++) {
+        pt_entry_t *e = atomic_load_explicit(&t->slot[i], memory_order_acquire);
+        if (!is_entry(e)) continue;
+        term_t *hp = heap_alloc(p, 2);
+        if (!hp) return bif_oom(p);
+        list = cons(&hp, e->pair, list);
+    }
+    bif_bump(p, t->mask / 8);
+    return list;
+}
+
+/* Under the lock. */
+static void slot_erase(struct persistent *pt, pt_slot_t *slot, const pt_entry_t *e) {
+    account(pt, e, false);
+    atomic_store_explicit(slot, PT_ERASED, memory_order_release);
+}
+
+static BIF(persistent_erase) {
+    struct persistent *pt = p->vm->persistent;
+    uint64_t hash = term_hash(p->vm, a[0]);
+    pt_entry_t *e;
+    spin_lock(p->vm, &pt->lock);
+    pt_slot_t *slot = slot_find(p->vm, table_of(p->vm), hash, a[0], &e);
+    if (slot) slot_erase(pt, slot, e);
+    spin_unlock(p->vm, &pt->lock);
+    return make_bool(slot != NULL);
+}
+
+static BIF(persistent_erase_all) {
+    (void)a;
+    struct persistent *pt = p->vm->persistent;
+    spin_lock(p->vm, &pt->lock);
+    pt_table_t *t = table_of(p->vm);
+    for (size_t i = 0; i <= t->mask; i++) {
+        pt_entry_t *e = atomic_load_explicit(&t->slot[i], memory_order_relaxed);
+        if (is_entry(e)) slot_erase(pt, &t->slot[i], e);
+    }
+    spin_unlock(p->vm, &pt->lock);
+    return A_true;
+}
+
+static BIF(persistent_info) {
+    (void)a;
+    struct persistent *pt = p->vm->persistent;
+    size_t words = atomic_load_explicit(&pt->words, memory_order_relaxed);
+    size_t count = atomic_load_explicit(&pt->count, memory_order_relaxed);
+    term_t kv[] = {A_count, make_small((int64_t)count), A_memory,
+                   make_small((int64_t)(words * sizeof(term_t)))};
+    return map_from_pairs(p, kv, 2);
+}
+
+/* ---- atomics and counters ---- */
+
+typedef struct {
+    magic_t magic;
+    uint64_t size;
+    bool is_signed, is_counters;
+    _Atomic(uint64_t) word[];
+} array_t;
+
+static size_t array_bytes(uint64_t size) { return sizeof(array_t) + size * sizeof(uint64_t); }
+static void array_destroy(magic_t *m) {
+    array_t *x = (array_t *)m;
+    mem_free(m->vm, x, array_bytes(x->size));
+}
+
+static term_t array_new(proc_t *p, term_t size, bool is_signed, bool is_counters) {
+    if (is_big(size) && !big_is_neg(size)) return bif_system_limit(p);
+    if (!is_small(size) || small_value(size) <= 0) return bif_badarg(p);
+    uint64_t n = (uint64_t)small_value(size);
+    if (n > SIZE_MAX / 16) return bif_system_limit(p);
+    array_t *x = mem_calloc(p->vm, array_bytes(n));
+    term_t *hp = x ? heap_alloc(p, MAGIC_REF_WORDS) : NULL;
+    if (!hp) {
+        if (x) mem_free(p->vm, x, array_bytes(n));
+        return bif_oom(p);
+    }
+    x->size = n;
+    x->is_signed = is_signed;
+    x->is_counters = is_counters;
+    atomic_init(&x->magic.refs, 1);
+    x->magic.destroy = array_destroy;
+    x->magic.vm = p->vm;
+    x->magic.id = vm_next_ref(p->vm);
+    magic_ref_t *r = (magic_ref_t *)hp;
+    r->off.header = make_header(T_MAGIC_REF, MAGIC_REF_WORDS - 1);
+    r->id = x->magic.id;
+    r->magic = &x->magic;
+    off_heap_link(p, r);
+    bif_bump(p, n / 512);
+    return make_boxed(r);
+}
+
+static array_t *array_of(term_t t, bool is_counters) {
+    if (!is_boxed_type(t, T_MAGIC_REF)) return NULL;
+    magic_t *m = ((magic_ref_t *)boxed_ptr(t))->magic;
+    if (m->destroy != array_destroy) return NULL;
+    array_t *x = (array_t *)m;
+    return x->is_counters == is_counters ? x : NULL;
+}
+
+/* The word that index i of t means; NULL: badarg. */
+static _Atomic(uint64_t) *word_of(array_t *x, term_t i) {
+    if (x == NULL || !is_small(i)) return NULL;
+    uint64_t n = (uint64_t)small_value(i) - 1;
+    return n < x->size ? &x->word[n] : NULL;
+}
+static term_t word_to_term(proc_t *p, const array_t *x, uint64_t v) {
+    term_t t = x->is_signed ? int64_to_term(p, (int64_t)v) : uint64_to_term(p, v);
+    return t == TERM_NONE ? bif_oom(p) : t;
+}
+static bool term_to_word(const array_t *x, term_t t, uint64_t *v) {
+    return x->is_signed ? term_to_int64(t, (int64_t *)v) : term_to_uint64(t, v);
+}
+/* An increment wraps, so both ranges will do. */
+static bool term_to_step(term_t t, uint64_t *v) {
+    return term_to_int64(t, (int64_t *)v) || term_to_uint64(t, v);
+}
+
+static term_t array_get(proc_t *p, array_t *x, term_t i) {
+    _Atomic(uint64_t) *w = word_of(x, i);
+    return w ? word_to_term(p, x, atomic_load(w)) : bif_badarg(p);
+}
+static term_t array_put(proc_t *p, array_t *x, term_t i, term_t value) {
+    _Atomic(uint64_t) *w = word_of(x, i);
+    uint64_t v;
+    if (!w || !term_to_word(x, value, &v)) return bif_badarg(p);
+    atomic_store(w, v);
+    return A_ok;
+}
+static term_t array_add(proc_t *p, array_t *x, term_t i, term_t step) {
+    _Atomic(uint64_t) *w = word_of(x, i);
+    uint64_t v;
+    if (!w || !term_to_step(step, &v)) return bif_badarg(p);
+    atomic_fetch_add(w, v);
+    return A_ok;
+}
+
+static BIF(internal_atomics_new) {
+    if (is_big(a[1])) return bif_system_limit(p);
+    return is_small(a[1]) ? array_new(p, a[0], small_value(a[1]) & 1, false) : bif_badarg(p);
+}
+static BIF(atomics_get) { return array_get(p, array_of(a[0], false), a[1]); }
+static BIF(atomics_put) { return array_put(p, array_of(a[0], false), a[1], a[2]); }
+static BIF(atomics_add) { return array_add(p, array_of(a[0], false), a[1], a[2]); }
+
+static BIF(atomics_add_get) {
+    array_t *x = array_of(a[0], false);
+    _Atomic(uint64_t) *w = word_of(x, a[1]);
+    uint64_t v;
+    if (!w || !term_to_step(a[2], &v)) return bif_badarg(p);
+    return word_to_term(p, x, atomic_fetch_add(w, v) + v);
+}
+static BIF(atomics_exchange) {
+    array_t *x = array_of(a[0], false);
+    _Atomic(uint64_t) *w = word_of(x, a[1]);
+    uint64_t v;
+    if (!w || !term_to_word(x, a[2], &v)) return bif_badarg(p);
+    return word_to_term(p, x, atomic_exchange(w, v));
+}
+static BIF(atomics_compare_exchange) {
+    array_t *x = array_of(a[0], false);
+    _Atomic(uint64_t) *w = word_of(x, a[1]);
+    uint64_t expected, v;
+    if (!w || !term_to_word(x, a[2], &expected) || !term_to_word(x, a[3], &v)) return bif_badarg(p);
+    return atomic_compare_exchange_strong(w, &expected, v) ? A_ok : word_to_term(p, x, expected);
+}
+
+/* Bytes as OTP counts them. */
+static term_t array_memory(const array_t *x) { return make_small((int64_t)(40 + 8 * x->size)); }
+
+static BIF(atomics_info) {
+    array_t *x = array_of(a[0], false);
+    if (!x) return bif_badarg(p);
+    term_t max = x->is_signed ? int64_to_term(p, INT64_MAX) : uint64_to_term(p, UINT64_MAX);
+    term_t min = x->is_signed ? int64_to_term(p, INT64_MIN) : make_small(0);
+    if (max == TERM_NONE || min == TERM_NONE) return bif_oom(p);
+    term_t kv[] = {A_size,         make_small((int64_t)x->size), A_max, max, A_min, min, A_memory,
+                   array_memory(x)};
+    return map_from_pairs(p, kv, 4);
+}
+
+static BIF(internal_counters_new) { return array_new(p, a[0], true, true); }
+static BIF(internal_counters_get) { return array_get(p, array_of(a[0], true), a[1]); }
+static BIF(internal_counters_add) { return array_add(p, array_of(a[0], true), a[1], a[2]); }
+static BIF(internal_counters_put) { return array_put(p, array_of(a[0], true), a[1], a[2]); }
+static BIF(internal_counters_info) {
+    array_t *x = array_of(a[0], true);
+    if (!x) return bif_badarg(p);
+    term_t kv[] = {A_size, make_small((int64_t)x->size), A_memory, array_memory(x)};
+    return map_from_pairs(p, kv, 2);
+}
+
+/* ---- unique integers ---- */
+
+static int64_t counter_next(vm_t *vm, _Atomic(int64_t) *c) {
+    if (vm->threaded) return atomic_fetch_add_explicit(c, 1, memory_order_relaxed);
+    int64_t v = atomic_load_explicit(c, memory_order_relaxed);
+    atomic_store_explicit(c, v + 1, memory_order_relaxed);
+    return v;
+}
+
+static term_t unique_integer(proc_t *p, bool positive, bool monotonic) {
+    vm_t *vm = p->vm;
+    int64_t n = counter_next(vm, monotonic ? &vm->next_unique_mono : &vm->next_unique);
+    /* As OTP: from the least small integer of its own on, or from 1 on. */
+    term_t t = int64_to_term(p, positive ? n + 1 : n - (1LL << 59));
+    return t == TERM_NONE ? bif_oom(p) : t;
+}
+static BIF(unique_integer_0) {
+    (void)a;
+    return unique_integer(p, false, false);
+}
+static BIF(unique_integer_1) {
+    bool positive = false, monotonic = false;
+    term_t l = a[0];
+    for (; is_cons(l); l = cons_tail(l)) {
+        if (cons_head(l) == A_positive)
+            positive = true;
+        else if (cons_head(l) == A_monotonic)
+            monotonic = true;
+        else
+            return bif_badarg(p);
+    }
+    return is_nil(l) ? unique_integer(p, positive, monotonic) : bif_badarg(p);
+}
+
+const bif_def_t bifs_shared[] = {
+    {"persistent_term", "put", 2, persistent_put, 0},
+    {"persistent_term", "get", 0, persistent_get_0, 0},
+    {"persistent_term", "get", 1, persistent_get_1, 0},
+    {"persistent_term", "get", 2, persistent_get_2, 0},
+    {"persistent_term", "erase", 1, persistent_erase, 0},
+    {"persistent_term", "info", 0, persistent_info, 0},
+    {"erts_internal", "erase_persistent_terms", 0, persistent_erase_all, 0},
+    {"erts_internal", "atomics_new", 2, internal_atomics_new, 0},
+    {"atomics", "get", 2, atomics_get, 0},
+    {"atomics", "put", 3, atomics_put, 0},
+    {"atomics", "add", 3, atomics_add, 0},
+    {"atomics", "add_get", 3, atomics_add_get, 0},
+    {"atomics", "exchange", 3, atomics_exchange, 0},
+    {"atomics", "compare_exchange", 4, atomics_compare_exchange, 0},
+    {"atomics", "info", 1, atomics_info, 0},
+    {"erts_internal", "counters_new", 1, internal_counters_new, 0},
+    {"erts_internal", "counters_get", 2, internal_counters_get, 0},
+    {"erts_internal", "counters_add", 3, internal_counters_add, 0},
+    {"erts_internal", "counters_put", 3, internal_counters_put, 0},
+    {"erts_internal", "counters_info", 1, internal_counters_info, 0},
+    {"erlang", "unique_integer", 0, unique_integer_0, 0},
+    {"erlang", "unique_integer", 1, unique_integer_1, 0},
+    {0}};
