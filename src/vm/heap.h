@@ -42,8 +42,13 @@ bool gc_major(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, u
 /* Moves the whole live heap to a block of just its size (hibernate). */
 bool gc_hibernate(proc_t *p, term_t *x, unsigned live);
 
+/* Shared binaries referred to since the last collection, in bytes, that make one worthwhile. */
+#define GC_VHEAP_LIMIT (4u << 20)
+
 /* Fragments hold more than is good: the engine collects at the next safe point. */
-static inline bool gc_wanted(const proc_t *p) { return p->frag_words > p->frag_limit; }
+static inline bool gc_wanted(const proc_t *p) {
+    return p->frag_words > p->frag_limit || p->vheap > GC_VHEAP_LIMIT;
+}
 
 /* First heap of a new process and release of everything at its end. */
 bool heap_init(proc_t *p, size_t words);

@@ -17,17 +17,18 @@ enum {
     SIG_LINK,   /* from */
     SIG_UNLINK, /* from, ref: id to acknowledge */
     SIG_UNLINK_ACK,
-    SIG_MONITOR,       /* from watches us, ref; term: how it is named in 'DOWN' */
+    SIG_MONITOR,       /* from watches us, ref */
     SIG_DEMONITOR,     /* from, ref */
-    SIG_DOWN,          /* ref, term: reason (or whole message), from */
+    SIG_DOWN,          /* ref, term: reason, from */
     SIG_GROUP_LEADER,  /* term */
     SIG_PROCESS_INFO,  /* from, ref, term: list of items */
     SIG_IS_ALIVE,      /* from, ref */
     SIG_ALIAS_MESSAGE, /* a message sent to alias ref: dropped where the alias is gone */
-    SIG_SYSTEM_TASK,   /* term: request */
-    SIG_SUSPEND,
-    SIG_RESUME,
-    SIG_TIMEOUT, /* receive timeout of generation ref fired */
+    SIG_SYSTEM_TASK,   /* term: request, from: who is told the result */
+    SIG_SUSPEND,       /* from, ref: 0 or what the reply carries */
+    SIG_RESUME,        /* from */
+    SIG_REPLY,         /* ref, term: answer to a BIF that waits (proc_await) */
+    SIG_TIMEOUT, /* the receive timeout p->timer stands for fired */
     SIG_CALL,    /* native: fn(p, sig) runs in the receiver */
     SIG_FRAGMENT /* not a signal: a heap fragment */
 };
@@ -114,7 +115,8 @@ enum {
     PF_EXIT_PENDING = 256, /* exit_reason is set: the engine must end the process */
     PF_DIST_FLUSH = 512,
     PF_BIF_WAIT = 1024, /* re-executing a BIF that waited */
-    PF_OOM = 2048       /* killed for lack of memory */
+    PF_OOM = 2048,      /* killed for lack of memory */
+    PF_TASKS = 4096     /* system tasks wait in ext until the process does not run */
 };
 
 enum { PRIO_MAX, PRIO_HIGH, PRIO_NORMAL, PRIO_LOW, PRIO_LEVELS };
@@ -159,6 +161,10 @@ struct proc {
     uint16_t max_heap_flags;
     uint32_t block_size; /* bytes of this block, inline heap included */
     uint64_t vheap;      /* bytes of shared binaries referred to since the last collection */
+    uint64_t old_vheap, old_vheap_limit; /* the same for the old generation */
+    size_t old_limit;    /* words in the old generation at which a major collection is due */
+    uint32_t gc_mark;    /* total_reds (low bits) at the last collection: two in one slice? */
+    bool grow_young;     /* the last collection left little room */
 
     /* -- exceptions -- */
     term_t fvalue; /* reason */
@@ -170,7 +176,8 @@ struct proc {
     term_t group_leader;
     struct proc_dict *dict;
     struct proc_ext *ext; /* rare: aliases, suspends, spawn requests, trace, timers; proc_ext.h */
-    void *timer;          /* receive timeout */
+    signal_t *timer;      /* receive timeout: the signal it will send, or NULL */
+    void *timer_handle;   /* etimer_t of it */
 
     /* -- origin -- */
     term_t init_m, init_f;

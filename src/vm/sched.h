@@ -19,8 +19,17 @@ struct sched {
     proc_t *current;
     unsigned id;             /* 1.. */
     struct sched_priv *priv; /* run queues, parker, pools, quiescence: sched.c */
+    bool hibernating;        /* the running process sleeps before it goes on where it traps to */
+    int run_result;          /* RUN_*: why the engine stopped */
+    const struct bif_def *bif;    /* BIF that runs now */
+    uint64_t arg[4];         /* between an instruction and its slow path */
+    term_t bif_args[3];      /* arguments of a BIF used as an expression */
+    uint8_t *bs_data; size_t bs_off; /* binary the old construction instructions fill */
+    term_t error_args, error_options; /* of erlang:error/2,3 until the handler is found */
+    term_t *guard_args;      /* non-NULL: the failed BIF's arguments are there, not in x */
     void *pools[16];         /* free lists of pool_alloc */
     uint32_t pool_count[16];
+    uint64_t gc_count, gc_words; /* collections, words reclaimed: statistics(garbage_collection) */
     double fr[FLOAT_REGS];
     term_t x[X_REGS + 8];
 };

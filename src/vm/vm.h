@@ -47,6 +47,7 @@ struct ling_vm {
 
     struct atom_table *atoms;
     struct code_table *code;
+    struct code_path *path; /* codepath.c */
     struct proc_table *procs;
     struct etimer_wheel *timers; /* src/timer */
     struct name_table *names;    /* registered names */
@@ -64,6 +65,9 @@ struct ling_vm {
     _Atomic(int64_t) next_unique_mono;
     _Atomic(bool) halting;
     int halt_status;
+    bool quiet; /* crashes of processes are not logged */
+    bool use_error_handler; /* unknown functions go to error_handler, not straight to undef */
+    uint64_t exit_code[2];  /* the instruction every process returns to in the end */
     uint64_t salt; /* for hashes that must not be predictable */
 
     /* Memory. */
@@ -89,6 +93,9 @@ void mem_free(vm_t *vm, void *p, size_t size);
  * NULL (threads that are no scheduler). A block from either may be released by any thread. */
 void *pool_alloc(vm_t *vm, sched_t *s, size_t size);
 void pool_free(vm_t *vm, sched_t *s, void *p, size_t size);
+
+/* Gives a scheduler's free lists back. */
+void pool_drain(vm_t *vm, sched_t *s);
 
 /* ---- references and time ---- */
 static inline uint64_t vm_next_ref(vm_t *vm) {

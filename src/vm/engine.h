@@ -1,0 +1,152 @@
+/* engine.h: what the files that define instructions share.
+ *
+ * An instruction is one C function in tail-call form: it gets the machine's state in its
+ * parameters (which the calling convention keeps in registers) and ends by jumping to the next
+ * instruction's function. Operands are reached only through the macros here, so that the same
+ * source can be compiled as stencils later. Slow paths are separate cold functions of the same
+ * form, so that a hot instruction needs no stack frame of its own.
+ *
+ * Three builds of the same source: with guaranteed tail calls (clang >= 19), with the compiler's
+ * ordinary sibling calls (gcc, optimised), and with a trampoline (any C11 compiler).
+ */
+#ifndef LING_VM_ENGINE_H
+#define LING_VM_ENGINE_H
+
+#include "vm/arith.h"
+#include "vm/code.h"
+#include "vm/compare.h"
+#include "vm/process.h"
+
+#if defined(__clang__) && defined(__has_attribute)
+#if __has_attribute(preserve_none) && __has_attribute(musttail) && defined(__x86_64__)
+#define ENGINE_TAIL_CALLS 1
+#endif
+#endif
+#if defined(ENGINE_TAIL_CALLS)
+#define OP_CC __attribute__((preserve_none))
+#define TAIL  __attribute__((musttail))
+#else
+#define OP_CC
+#define TAIL
+#if !defined(__OPTIMIZE__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ENGINE_TRAMPOLINE 1
+#endif
+#endif
+
+/* Every instruction has all the parameters, used or not. */
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
+/* ip: this instruction. x: X registers (the scheduler's). hp: heap top. sp: stack top. */
+#define OP_ARGS proc_t *p, const uint64_t *ip, term_t *x, term_t *hp, term_t *sp, int64_t reds
+typedef OP_CC int (*op_fn)(OP_ARGS);
+
+enum {
+#define OP(name, sig, words) OP_##name,
+#include "vm/ops.def"
+#undef OP
+    OP_COUNT
+};
+enum {
+#define OP(name, sig, words) SIZE_##name = (words),
+#include "vm/ops.def"
+#undef OP
+};
+#define OP(name, sig, words) OP_CC int op_##name(OP_ARGS);
+#include "vm/ops.def"
+#undef OP
+
+typedef struct {
+    op_fn fn;
+    const char *name, *sig;
+    uint32_t words;
+} op_info_t;
+extern const op_info_t op_table[OP_COUNT];
+/* Which instruction a handler address belongs to; -1: none. For tests and debugging. */
+int op_by_handler(uint64_t word);
+
+#define DEFINE_OP(name)   OP_CC int op_##name(OP_ARGS)
+#define DEFINE_SLOW(name) static COLD OP_CC int name(OP_ARGS)
+#define UNUSED_STATE      (void)p, (void)ip, (void)x, (void)hp, (void)sp, (void)reds
+
+/* ---- going on ---- */
+#ifdef ENGINE_TRAMPOLINE
+#define GO(where)                                                                                  \
+    do {                                                                                           \
+        p->ip = (where);                                                                           \
+        p->htop = hp, p->sp = sp, p->reds = (int32_t)reds;                                         \
+        (void)x;                                                                                   \
+        return 1;                                                                                  \
+    } while (0)
+#else
+#define GO(where)                                                                                  \
+    do {                                                                                           \
+        const uint64_t *go_ip = (where);                                                           \
+        TAIL return ((op_fn)(uintptr_t)*go_ip)(p, go_ip, x, hp, sp, reds);                         \
+    } while (0)
+#endif
+#define NEXT(name) GO(ip + SIZE_##name)
+#define SLOW(fn)   TAIL return fn(p, ip, x, hp, sp, reds)
+#define STOP(why)                                                                                  \
+    do {                                                                                           \
+        p->sched->run_result = (why);                                                              \
+        return 0;                                                                                  \
+    } while (0)
+/* Around calls of C functions that look at the process or allocate. */
+#define SAVE()    (p->htop = hp, p->sp = sp, p->reds = (int32_t)reds)
+#define RESTORE() (hp = p->htop, sp = p->sp, reds = p->reds)
+/* Class and reason are set in p: find a handler. */
+#define RAISE() SLOW(engine_raise)
+#define ERROR(reason)                                                                              \
+    do {                                                                                           \
+        p->fclass = EXC_ERROR, p->fvalue = (reason), p->cause = TERM_NONE, p->cur_bif = NULL;      \
+        SAVE();                                                                                    \
+        RAISE();                                                                                   \
+    } while (0)
+#define GO_OR_RAISE(fail)                                                                          \
+    do {                                                                                           \
+        const uint64_t *gor = (const uint64_t *)(uintptr_t)(fail);                                 \
+        if (gor && p->fclass != EXC_OOM) GO(gor);                                                  \
+        RAISE();                                                                                   \
+    } while (0)
+
+/* ---- operands ---- H: i-th 16-bit field; W1, W2, W3: i-th full word behind none, one, two words
+ * of such fields. */
+#define H(i)          (((const uint16_t *)(ip + 1))[i])
+#define W0(i)         (ip[1 + (i)])
+#define W1(i)         (ip[2 + (i)])
+#define W2(i)         (ip[3 + (i)])
+#define AT(base, off) (*(term_t *)((char *)(base) + (off)))
+#define X(i)          AT(x, H(i))
+#define Y(i)          AT(sp, H(i))
+#define CODE(w)       ((const uint64_t *)(uintptr_t)(w))
+/* Sources and destinations of any kind: a term, or a register: offset << 8 | y << 3 | 7. */
+#define REG_X              0x07u
+#define REG_Y              0x0fu
+#define SOURCE(w)          (LIKELY(((w)&TAG_MASK) != TAG_HEADER) ? (term_t)(w) : DEST(w))
+#define DEST(w)            AT((w)&8 ? sp : x, (w) >> 8)
+
+#define CALL_MARK          ((uint64_t)TAG_HEADER) /* return addresses carry it on the stack */
+#define PUSH_RETURN(where) (*--sp = (term_t)(uintptr_t)(where) + CALL_MARK)
+
+OP_CC int engine_raise(OP_ARGS);
+OP_CC int engine_preempt(OP_ARGS);        /* at function entry ip: registers by its arity */
+OP_CC int engine_preempt_export(OP_ARGS); /* the same for export sched->arg[0] */
+OP_CC int
+    engine_collect(OP_ARGS); /* room for sched->arg[0] words, arg[1] live X, then repeats ip */
+
+/* error.c: finds the handler of the exception in p. Returns where to go on, p->sp and X registers
+ * set; NULL: none, p->fvalue is the exit reason. ip: the failing instruction. */
+const uint64_t *error_unwind(proc_t *p, const uint64_t *ip, term_t *x);
+/* Stack trace as a list. May set nothing on lack of memory (NIL). */
+term_t error_stacktrace(proc_t *p, term_t raw);
+void error_function_clause(proc_t *p, const uint64_t *func_info, term_t *x);
+void error_undef(proc_t *p, const export_t *e, term_t *x);
+
+/* Entry of a fun call: arguments in x[0..arity-1]; puts the environment behind them. Returns the
+ * code to run, or NULL with badfun/badarity raised in p. arity_out for preemption. */
+const uint64_t *engine_fun_entry(proc_t *p, term_t fun, unsigned arity, term_t *x);
+/* The bottom frame of every process. */
+const uint64_t *engine_exit_code(vm_t *vm);
+
+/* Debugging aid: names of instructions from a code address on, as text. */
+#endif

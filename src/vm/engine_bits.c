@@ -1,0 +1,467 @@
+/* engine_bits.c: instructions that match and build bit strings. The commonest cases are done here,
+ * the others by bs.c. See engine.h.
+ */
+#include "vm/binary.h"
+#include "vm/engine.h"
+#include "vm/engine_bits.h"
+
+static inline match_ctx_t *ctx_of(term_t t) { return (match_ctx_t *)boxed_ptr(t); }
+/* Bits left; offsets are kept as smalls, and so is this. */
+static inline uint64_t left_of(const match_ctx_t *c) { return c->end - c->offset; }
+#define BITS(n) ((uint64_t)(n) << SMALL_SHIFT)
+
+/* Number of bits from a size operand times unit. false: negative, no integer or absurd. */
+static inline bool bit_count(term_t size, uint64_t unit, uint64_t *bits) {
+    if (!is_small(size) || (int64_t)size < 0) return false;
+    return !__builtin_mul_overflow((uint64_t)small_value(size), unit, bits) &&
+           *bits <= (uint64_t)SMALL_MAX;
+}
+
+/* A result of bs.c: TERM_NONE with EXC_OOM is no failed match. fclass is cleared before. */
+#define MATCHED_OR_GO(r, fail)                                                                     \
+    do {                                                                                           \
+        if (UNLIKELY((r) == TERM_NONE)) {                                                          \
+            if (p->fclass == EXC_OOM) RAISE();                                                     \
+            GO(CODE(fail));                                                                        \
+        }                                                                                          \
+    } while (0)
+
+DEFINE_OP(bs_start_match) {
+    term_t t = SOURCE(W1(1));
+    if (UNLIKELY(!is_bitstring(t))) {
+        if (!is_match_ctx(t)) GO(CODE(W1(0)));
+        DEST(W1(2)) = t;
+        NEXT(bs_start_match);
+    }
+    if (UNLIKELY((size_t)(sp - hp) < MATCH_CTX_WORDS + STACK_RESERVE)) {
+        p->sched->arg[0] = MATCH_CTX_WORDS;
+        p->sched->arg[1] = H(0);
+        SLOW(engine_collect);
+    }
+    SAVE();
+    p->fclass = EXC_ERROR;
+    term_t c = bs_start_match(p, t);
+    if (UNLIKELY(c == TERM_NONE)) {
+        p->fclass = EXC_OOM;
+        RAISE();
+    }
+    RESTORE();
+    DEST(W1(2)) = c;
+    NEXT(bs_start_match);
+}
+
+DEFINE_OP(bs_get_integer8) {
+    match_ctx_t *c = ctx_of(X(0));
+    if (UNLIKELY(left_of(c) < BITS(8))) GO(CODE(W1(0)));
+    uint64_t off = c->offset >> SMALL_SHIFT;
+    const uint8_t *b = c->base + (off >> 3);
+    unsigned shift = off & 7, v = b[0];
+    if (UNLIKELY(shift != 0)) v = ((v << 8 | b[1]) >> (8 - shift)) & 0xff;
+    c->offset += BITS(8);
+    X(1) = make_small((int64_t)v);
+    NEXT(bs_get_integer8);
+}
+static inline uint64_t big_endian64(const uint8_t *b) {
+    uint64_t v;
+    memcpy(&v, b, 8);
+    return __builtin_bswap64(v);
+}
+/* At most 56 bits, big endian, unsigned or signed. Eight bytes are read at once where they are
+ * there. */
+DEFINE_OP(bs_get_integer_fixed) {
+    match_ctx_t *c = ctx_of(X(0));
+    unsigned n = H(2), flags = H(3);
+    if (UNLIKELY(left_of(c) < BITS(n))) GO(CODE(W1(0)));
+    uint64_t off = c->offset >> SMALL_SHIFT, end = c->end >> SMALL_SHIFT, v;
+    const uint8_t *b = c->base + (off >> 3);
+    unsigned shift = off & 7;
+    if (LIKELY(off + 64 <= end)) {
+        v = big_endian64(b) << shift >> (64 - n);
+    } else {
+        v = 0;
+        unsigned bytes = (shift + n + 7) / 8;
+        for (unsigned i = 0; i < bytes; i++) v = v << 8 | b[i];
+        v = v >> (8 * bytes - shift - n) & (((uint64_t)1 << n) - 1);
+    }
+    if (flags & BS_SIGNED) v = (uint64_t)((int64_t)(v << (64 - n)) >> (64 - n));
+    c->offset += BITS(n);
+    X(1) = make_small((int64_t)v);
+    NEXT(bs_get_integer_fixed);
+}
+DEFINE_OP(bs_get_integer) {
+    match_ctx_t *c = ctx_of(SOURCE(W1(1)));
+    uint64_t bits;
+    if (!bit_count(SOURCE(W1(2)), H(0), &bits) || left_of(c) < BITS(bits)) GO(CODE(W1(0)));
+    SAVE();
+    p->fclass = EXC_ERROR;
+    term_t r = bs_get_integer(p, c, bits, H(1));
+    MATCHED_OR_GO(r, W1(0));
+    RESTORE();
+    DEST(W1(3)) = r;
+    NEXT(bs_get_integer);
+}
+DEFINE_OP(bs_get_float) {
+    match_ctx_t *c = ctx_of(SOURCE(W1(1)));
+    uint64_t bits;
+    if (!bit_count(SOURCE(W1(2)), H(0), &bits) || left_of(c) < BITS(bits)) GO(CODE(W1(0)));
+    SAVE();
+    p->fclass = EXC_ERROR;
+    term_t r = bs_get_float(p, c, bits, H(1));
+    MATCHED_OR_GO(r, W1(0));
+    RESTORE();
+    DEST(W1(3)) = r;
+    NEXT(bs_get_float);
+}
+
+/* A part of a context's binary as a sub-binary; the context's base may lie before the data of its
+ * binary (alignment), so offsets are counted from there. */
+static inline uint64_t base_gap(const match_ctx_t *c) {
+    const uint8_t *data = boxed_type(c->orig) == T_PROC_BIN
+                              ? ((proc_bin_t *)boxed_ptr(c->orig))->data
+                              : ((heap_bin_t *)boxed_ptr(c->orig))->data;
+    return (uint64_t)(data - c->base) * 8;
+}
+static inline term_t sub_bin(term_t *hp, const match_ctx_t *c, uint64_t offset, uint64_t size) {
+    sub_bin_t *s = (sub_bin_t *)hp;
+    s->header = make_header(T_SUB_BIN, SUB_BIN_WORDS - 1);
+    s->bit_offset = offset - BITS(base_gap(c));
+    s->bit_size = size;
+    s->orig = c->orig;
+    return make_boxed(s);
+}
+DEFINE_OP(bs_get_binary) {
+    match_ctx_t *c = ctx_of(SOURCE(W1(1)));
+    term_t size = SOURCE(W1(2));
+    uint64_t bits;
+    if (size == A_all) {
+        bits = left_of(c) >> SMALL_SHIFT;
+        if (H(0) > 1 && bits % H(0) != 0) GO(CODE(W1(0)));
+    } else if (!bit_count(size, H(0), &bits) || left_of(c) < BITS(bits)) {
+        GO(CODE(W1(0)));
+    }
+    term_t r;
+    if (LIKELY((size_t)(sp - hp) >= SUB_BIN_WORDS + STACK_RESERVE)) {
+        r = sub_bin(hp, c, c->offset, BITS(bits));
+        c->offset += BITS(bits);
+        hp += SUB_BIN_WORDS;
+    } else {
+        SAVE();
+        p->fclass = EXC_ERROR;
+        r = bs_get_binary(p, c, bits);
+        MATCHED_OR_GO(r, W1(0));
+        RESTORE();
+    }
+    DEST(W1(3)) = r;
+    NEXT(bs_get_binary);
+}
+DEFINE_OP(bs_get_tail) {
+    match_ctx_t *c = ctx_of(SOURCE(W1(0)));
+    if (UNLIKELY((size_t)(sp - hp) < SUB_BIN_WORDS + STACK_RESERVE)) {
+        p->sched->arg[0] = SUB_BIN_WORDS;
+        p->sched->arg[1] = H(0);
+        SLOW(engine_collect);
+    }
+    term_t r = sub_bin(hp, c, c->offset, left_of(c));
+    hp += SUB_BIN_WORDS;
+    DEST(W1(1)) = r;
+    NEXT(bs_get_tail);
+}
+DEFINE_OP(bs_skip_bits) {
+    match_ctx_t *c = ctx_of(SOURCE(W1(1)));
+    term_t size = SOURCE(W1(2));
+    uint64_t bits;
+    if (size == A_all) {
+        bits = left_of(c) >> SMALL_SHIFT;
+        if (H(0) > 1 && bits % H(0) != 0) GO(CODE(W1(0)));
+    } else if (!bit_count(size, H(0), &bits) || left_of(c) < BITS(bits)) {
+        GO(CODE(W1(0)));
+    }
+    c->offset += BITS(bits);
+    NEXT(bs_skip_bits);
+}
+DEFINE_OP(bs_test_tail) {
+    if (left_of(ctx_of(SOURCE(W0(1)))) == BITS(W0(2))) NEXT(bs_test_tail);
+    GO(CODE(W0(0)));
+}
+DEFINE_OP(bs_test_unit) {
+    term_t t = SOURCE(W0(1));
+    uint64_t bits = is_match_ctx(t) ? left_of(ctx_of(t)) >> SMALL_SHIFT : bit_size_of(t);
+    if (bits % W0(2) == 0) NEXT(bs_test_unit);
+    GO(CODE(W0(0)));
+}
+DEFINE_OP(bs_match_string) {
+    match_ctx_t *c = ctx_of(SOURCE(W0(1)));
+    if (left_of(c) < BITS(W0(2))) GO(CODE(W0(0)));
+    if (bs_match_string(c, W0(2), (const uint8_t *)(uintptr_t)W0(3))) NEXT(bs_match_string);
+    GO(CODE(W0(0)));
+}
+/* One byte. */
+DEFINE_OP(bs_match_string8) {
+    match_ctx_t *c = ctx_of(X(0));
+    if (UNLIKELY(left_of(c) < BITS(8))) GO(CODE(W1(0)));
+    uint64_t off = c->offset >> SMALL_SHIFT;
+    const uint8_t *b = c->base + (off >> 3);
+    unsigned shift = off & 7, v = b[0];
+    if (UNLIKELY(shift != 0)) v = ((v << 8 | b[1]) >> (8 - shift)) & 0xff;
+    if (v != H(1)) GO(CODE(W1(0)));
+    c->offset += BITS(8);
+    NEXT(bs_match_string8);
+}
+DEFINE_OP(bs_get_utf8) {
+    match_ctx_t *c = ctx_of(SOURCE(W0(1)));
+    term_t r = bs_get_utf8(c);
+    if (r == TERM_NONE) GO(CODE(W0(0)));
+    DEST(W0(2)) = r;
+    NEXT(bs_get_utf8);
+}
+DEFINE_OP(bs_get_utf16) {
+    term_t r = bs_get_utf16(ctx_of(SOURCE(W1(1))), H(0));
+    if (r == TERM_NONE) GO(CODE(W1(0)));
+    DEST(W1(2)) = r;
+    NEXT(bs_get_utf16);
+}
+DEFINE_OP(bs_get_utf32) {
+    term_t r = bs_get_utf32(ctx_of(SOURCE(W1(1))), H(0));
+    if (r == TERM_NONE) GO(CODE(W1(0)));
+    DEST(W1(2)) = r;
+    NEXT(bs_get_utf32);
+}
+DEFINE_OP(bs_get_position) {
+    DEST(W0(1)) = ctx_of(SOURCE(W0(0)))->offset;
+    NEXT(bs_get_position);
+}
+DEFINE_OP(bs_set_position) {
+    ctx_of(SOURCE(W0(0)))->offset = SOURCE(W0(1));
+    NEXT(bs_set_position);
+}
+
+/* OTP 26's combined matching: commands of engine_bits.h one after the other. */
+DEFINE_OP(bs_match) {
+    const uint64_t *cmd = ip + SIZE_bs_match, *end = cmd + W0(2);
+    match_ctx_t *c = ctx_of(SOURCE(W0(1)));
+    SAVE();
+    p->fclass = EXC_ERROR;
+    while (cmd < end) {
+        term_t r;
+        switch (*cmd) {
+        case BSM_ENSURE_AT_LEAST:
+            if (left_of(c) < BITS(cmd[1]) || ((left_of(c) >> SMALL_SHIFT) - cmd[1]) % cmd[2] != 0)
+                goto fail;
+            cmd += 3;
+            break;
+        case BSM_ENSURE_EXACTLY:
+            if (left_of(c) != BITS(cmd[1])) goto fail;
+            cmd += 2;
+            break;
+        case BSM_BINARY:
+            r = bs_get_binary(p, c, cmd[1]);
+            MATCHED_OR_GO(r, W0(0));
+            DEST(cmd[2]) = r;
+            cmd += 3;
+            break;
+        case BSM_INTEGER:
+            r = bs_get_integer(p, c, cmd[1], (unsigned)cmd[2]);
+            MATCHED_OR_GO(r, W0(0));
+            DEST(cmd[3]) = r;
+            cmd += 4;
+            break;
+        case BSM_SKIP:
+            c->offset += BITS(cmd[1]);
+            cmd += 2;
+            break;
+        case BSM_GET_TAIL:
+            r = bs_get_tail(p, c);
+            MATCHED_OR_GO(r, W0(0));
+            DEST(cmd[1]) = r;
+            cmd += 2;
+            break;
+        default: /* BSM_EQUAL: bits, value */
+            r = bs_get_integer(p, c, cmd[1], 0);
+            MATCHED_OR_GO(r, W0(0));
+            if (!term_eq(p->vm, r, cmd[2])) goto fail;
+            cmd += 3;
+            break;
+        }
+    }
+    RESTORE();
+    GO(cmd);
+fail:
+    RESTORE();
+    GO(CODE(W0(0)));
+}
+
+/* ---- building ---- */
+
+#define SEGMENTS 32
+DEFINE_OP(bs_create_bin) {
+    size_t n = W1(3) / BSC_WORDS;
+    const uint64_t *w = ip + SIZE_bs_create_bin;
+    bs_segment_t few[SEGMENTS], *seg = few;
+    SAVE();
+    if (n > SEGMENTS && !(seg = mem_alloc(p->vm, n * sizeof *seg))) {
+        p->fclass = EXC_OOM;
+        RAISE();
+    }
+    for (size_t i = 0; i < n; i++, w += BSC_WORDS) {
+        seg[i] = (bs_segment_t){.kind = w[0],
+                                .segment = (uint32_t)w[1],
+                                .unit = (uint32_t)w[2],
+                                .flags = (uint32_t)w[3]};
+        if (w[0] == A_string) {
+            seg[i].str = (const uint8_t *)(uintptr_t)w[4];
+            seg[i].size = w[5];
+        } else {
+            seg[i].value = SOURCE(w[4]);
+            seg[i].size = SOURCE(w[5]);
+        }
+    }
+    p->cur_bif = NULL;
+    p->cause = TERM_NONE;
+    term_t r = bs_create(p, seg, n);
+    if (seg != few) mem_free(p->vm, seg, n * sizeof *seg);
+    if (UNLIKELY(r == TERM_NONE)) GO_OR_RAISE(W1(0));
+    /* The instruction also promises room for what follows. */
+    if (UNLIKELY(gc_wanted(p) || (size_t)(p->sp - p->htop) < W1(1) + STACK_RESERVE)) {
+        if (!gc_minor(p, W1(1) + STACK_RESERVE, x, H(0), &r, 1)) {
+            p->fclass = EXC_OOM;
+            RAISE();
+        }
+    }
+    RESTORE();
+    DEST(W1(2)) = r;
+    GO(w);
+}
+
+/* Compilers before OTP 25 make the binary first and then put segment after segment. */
+static bs_builder_t builder(proc_t *p) {
+    return (bs_builder_t){.data = p->sched->bs_data, .off = p->sched->bs_off};
+}
+static void set_builder(proc_t *p, bs_builder_t b) {
+    p->sched->bs_data = b.data;
+    p->sched->bs_off = b.off;
+}
+/* H: unit (8: size in bytes, 1: bits), live. fail, extra words, size, destination. */
+DEFINE_OP(bs_init) {
+    uint64_t bits;
+    term_t size = SOURCE(W1(2));
+    SAVE();
+    p->cur_bif = NULL;
+    p->cause = TERM_NONE;
+    if (!is_small(size) || !bit_count(size, H(0), &bits)) {
+        bif_error(p, is_big(size) && !big_is_neg(size) ? A_system_limit : A_badarg);
+        GO_OR_RAISE(W1(0));
+    }
+    bs_builder_t b;
+    if ((size_t)(sp - hp) < W1(1) + HEAP_BIN_WORDS(HEAP_BIN_MAX) + STACK_RESERVE) {
+        if (!gc_minor(p, W1(1) + HEAP_BIN_WORDS(HEAP_BIN_MAX), x, H(1), NULL, 0)) {
+            p->fclass = EXC_OOM;
+            RAISE();
+        }
+    }
+    term_t r = bs_init(p, bits, &b);
+    if (r == TERM_NONE) {
+        p->fclass = EXC_OOM;
+        RAISE();
+    }
+    set_builder(p, b);
+    RESTORE();
+    DEST(W1(3)) = r;
+    NEXT(bs_init);
+}
+/* H: unit, live, source unit. fail, extra words, size, binary, destination. */
+DEFINE_OP(bs_append) {
+    uint64_t bits;
+    term_t size = SOURCE(W1(2)), bin = SOURCE(W1(3));
+    SAVE();
+    p->cur_bif = NULL;
+    p->cause = TERM_NONE;
+    if (!bit_count(size, H(0), &bits)) {
+        bif_badarg(p);
+        GO_OR_RAISE(W1(0));
+    }
+    if ((size_t)(sp - hp) < W1(1) + PROC_BIN_WORDS + SUB_BIN_WORDS + STACK_RESERVE) {
+        if (!gc_minor(p, W1(1) + PROC_BIN_WORDS + SUB_BIN_WORDS, x, H(1), &bin, 1)) {
+            p->fclass = EXC_OOM;
+            RAISE();
+        }
+    }
+    bs_builder_t b;
+    term_t r = bs_append(p, bin, bits, H(2), &b);
+    if (r == TERM_NONE) GO_OR_RAISE(W1(0));
+    set_builder(p, b);
+    RESTORE();
+    DEST(W1(4)) = r;
+    NEXT(bs_append);
+}
+/* H: kind (BSP_*), unit, flags. fail, size, value. */
+DEFINE_OP(bs_put) {
+    unsigned kind = H(0);
+    term_t size = SOURCE(W1(1)), value = SOURCE(W1(2));
+    bs_builder_t b = builder(p);
+    uint64_t bits = 0;
+    bool ok = true;
+    SAVE();
+    if (kind <= BSP_BINARY && size != A_all) ok = bit_count(size, H(1), &bits);
+    if (ok) switch (kind) {
+        case BSP_INTEGER: ok = bs_put_integer(&b, value, bits, H(2)); break;
+        case BSP_FLOAT: ok = bs_put_float(&b, value, bits, H(2)); break;
+        case BSP_BINARY:
+            ok =
+                size == A_all ? bs_put_binary_all(&b, value, H(1)) : bs_put_binary(&b, value, bits);
+            break;
+        case BSP_UTF8: ok = bs_put_utf8(&b, value); break;
+        case BSP_UTF16: ok = bs_put_utf16(&b, value, H(2)); break;
+        default: ok = bs_put_utf32(&b, value, H(2)); break;
+        }
+    if (!ok) {
+        p->cur_bif = NULL;
+        p->cause = TERM_NONE;
+        bif_badarg(p);
+        GO_OR_RAISE(W1(0));
+    }
+    set_builder(p, b);
+    NEXT(bs_put);
+}
+DEFINE_OP(bs_put_string) {
+    bs_builder_t b = builder(p);
+    bs_put_string(&b, (const uint8_t *)(uintptr_t)W0(1), W0(0));
+    set_builder(p, b);
+    NEXT(bs_put_string);
+}
+DEFINE_OP(bs_utf_size) {
+    term_t v = SOURCE(W1(0));
+    DEST(W1(1)) = make_small((int64_t)(H(0) == 8 ? bs_utf8_size(v) : bs_utf16_size(v)));
+    NEXT(bs_utf_size);
+}
+/* a + b * unit, where both must be sizes. */
+DEFINE_OP(bs_add) {
+    term_t a = SOURCE(W1(1)), b = SOURCE(W1(2));
+    uint64_t bits, sum;
+    if (is_small(a) && (int64_t)a >= 0 && bit_count(b, H(0), &bits) &&
+        !__builtin_add_overflow((uint64_t)small_value(a), bits, &sum) &&
+        sum <= (uint64_t)SMALL_MAX) {
+        DEST(W1(3)) = make_small((int64_t)sum);
+        NEXT(bs_add);
+    }
+    SAVE();
+    p->cur_bif = NULL;
+    p->cause = TERM_NONE;
+    bif_error(p, is_integer(a) && is_integer(b) && (!is_small(b) || (int64_t)b >= 0)
+                     ? A_system_limit
+                     : A_badarg);
+    GO_OR_RAISE(W1(0));
+}
+DEFINE_OP(bs_init_writable) {
+    SAVE();
+    p->cur_bif = NULL;
+    p->cause = TERM_NONE;
+    term_t r = bs_init_writable(p, x[0]);
+    if (r == TERM_NONE) RAISE();
+    if (gc_wanted(p) && !gc_minor(p, STACK_RESERVE, x, 0, &r, 1)) {
+        p->fclass = EXC_OOM;
+        RAISE();
+    }
+    RESTORE();
+    x[0] = r;
+    NEXT(bs_init_writable);
+}

@@ -1,0 +1,24 @@
+/* engine_bits.h: numbers that load.c writes into bit string instructions and engine_bits.c reads.
+ */
+#ifndef LING_VM_ENGINE_BITS_H
+#define LING_VM_ENGINE_BITS_H
+
+/* Commands of bs_match (OTP 26), each followed by its operands. */
+enum {
+    BSM_ENSURE_AT_LEAST, /* bits, unit */
+    BSM_ENSURE_EXACTLY,  /* bits */
+    BSM_BINARY,          /* bits, destination */
+    BSM_INTEGER,         /* bits, flags, destination */
+    BSM_SKIP,            /* bits */
+    BSM_GET_TAIL,        /* destination */
+    BSM_EQUAL            /* bits, value */
+};
+
+/* Words of a bs_create_bin segment: kind atom, segment number, unit, flags, value (strings: their
+ * address), size. */
+#define BSC_WORDS 6
+
+/* Kinds of bs_put. */
+enum { BSP_INTEGER, BSP_FLOAT, BSP_BINARY, BSP_UTF8, BSP_UTF16, BSP_UTF32 };
+
+#endif

@@ -1,0 +1,973 @@
+/* engine_core.c: the engine's main loop and the plain instructions: calls, frames, moves, lists,
+ * tuples, type tests and comparisons. See engine.h for the form they are written in.
+ */
+#include "vm/engine.h"
+
+/* ---- entering and leaving ---- */
+
+int engine_run(sched_t *s, proc_t *p) {
+    term_t *x = s->x;
+    p->sched = s;
+    s->current = p;
+    p->reds = SLICE_REDS;
+    if (UNLIKELY(proc_has_signals(p)) && !proc_fetch_signals(p)) {
+        s->current = NULL;
+        return RUN_EXIT;
+    }
+    if (p->flags & PF_SAVED_ARGS) {
+        unsigned n = p->arity;
+        for (unsigned i = 0; i < n; i++) x[i] = p->sp[i];
+        p->sp += n;
+        p->flags &= ~(uint32_t)PF_SAVED_ARGS;
+    }
+#ifdef ENGINE_TRAMPOLINE
+    while (((op_fn)(uintptr_t)*p->ip)(p, p->ip, x, p->htop, p->sp, p->reds)) {
+    }
+#else
+    ((op_fn)(uintptr_t)*p->ip)(p, p->ip, x, p->htop, p->sp, p->reds);
+#endif
+    s->current = NULL;
+    return s->run_result;
+}
+
+/* The slice is over. ip is a function entry (its func_info stands before it), arg[1] the number of
+ * live registers. They go on the process's own stack, where the collector sees them. */
+static OP_CC int preempt(OP_ARGS) {
+    unsigned live = (unsigned)p->sched->arg[1];
+    (void)reds;
+    p->reds = 0;
+    if ((size_t)(sp - hp) < live + STACK_RESERVE) {
+        p->htop = hp, p->sp = sp;
+        if (!gc_minor(p, live + STACK_RESERVE, x, live, NULL, 0)) {
+            p->fclass = EXC_OOM;
+            RAISE();
+        }
+        hp = p->htop, sp = p->sp;
+    }
+    sp -= live;
+    for (unsigned i = 0; i < live; i++) sp[i] = x[i];
+    p->arity = (uint16_t)live;
+    p->flags |= PF_SAVED_ARGS;
+    p->ip = ip;
+    p->htop = hp, p->sp = sp;
+    STOP(RUN_YIELD);
+}
+
+COLD OP_CC int engine_preempt(OP_ARGS) {
+    p->sched->arg[1] = ip[-1]; /* arity, last word of func_info */
+    SLOW(preempt);
+}
+
+COLD OP_CC int engine_preempt_export(OP_ARGS) {
+    export_t *e = (export_t *)(uintptr_t)p->sched->arg[0];
+    p->sched->arg[1] = e->arity;
+    SLOW(preempt);
+}
+
+/* Makes room and repeats the instruction. */
+COLD OP_CC int engine_collect(OP_ARGS) {
+    uint64_t need = p->sched->arg[0];
+    unsigned live = (unsigned)p->sched->arg[1];
+    SAVE();
+    if (!gc_minor(p, need + STACK_RESERVE, x, live, NULL, 0)) {
+        p->fclass = EXC_OOM;
+        RAISE();
+    }
+    RESTORE();
+    GO(ip);
+}
+
+COLD OP_CC int engine_raise(OP_ARGS) {
+    (void)hp, (void)sp, (void)reds;
+    const uint64_t *to = error_unwind(p, ip, x);
+    if (!to) STOP(RUN_EXIT);
+    RESTORE();
+    GO(to);
+}
+
+DEFINE_OP(process_exit) {
+    (void)ip;
+    SAVE();
+    p->fvalue = A_normal;
+    x[0] = TERM_NIL;
+    STOP(RUN_EXIT);
+}
+
+/* ---- calls ---- */
+
+#define NEED_ROOM(words, live_x)                                                                   \
+    do {                                                                                           \
+        if (UNLIKELY((size_t)((char *)sp - (char *)hp) <                                           \
+                     ((size_t)(words) + STACK_RESERVE) * sizeof(term_t))) {                        \
+            p->sched->arg[0] = (words);                                                            \
+            p->sched->arg[1] = (live_x);                                                           \
+            SLOW(engine_collect);                                                                  \
+        }                                                                                          \
+    } while (0)
+#define ENTER(target)                                                                              \
+    do {                                                                                           \
+        ip = (target);                                                                             \
+        if (UNLIKELY(--reds <= 0)) SLOW(engine_preempt);                                           \
+        GO(ip);                                                                                    \
+    } while (0)
+#define ENTER_EXPORT(entry)                                                                        \
+    do {                                                                                           \
+        export_t *ee = (entry);                                                                    \
+        ip = atomic_load_explicit(&ee->code, memory_order_acquire);                                \
+        if (UNLIKELY(--reds <= 0)) {                                                               \
+            p->sched->arg[0] = (uint64_t)(uintptr_t)ee;                                            \
+            SLOW(engine_preempt_export);                                                           \
+        }                                                                                          \
+        GO(ip);                                                                                    \
+    } while (0)
+#define EXPORT(w) ((export_t *)(uintptr_t)(w))
+
+DEFINE_OP(call) {
+    PUSH_RETURN(ip + SIZE_call);
+    ENTER(CODE(W0(0)));
+}
+DEFINE_OP(call_last) {
+    sp = (term_t *)((char *)sp + H(0));
+    ENTER(CODE(W1(0)));
+}
+DEFINE_OP(call_only) { ENTER(CODE(W0(0))); }
+DEFINE_OP(call_ext) {
+    PUSH_RETURN(ip + SIZE_call_ext);
+    ENTER_EXPORT(EXPORT(W0(0)));
+}
+DEFINE_OP(call_ext_last) {
+    sp = (term_t *)((char *)sp + H(0));
+    ENTER_EXPORT(EXPORT(W1(0)));
+}
+DEFINE_OP(call_ext_only) { ENTER_EXPORT(EXPORT(W0(0))); }
+
+DEFINE_OP(move_xx_call) {
+    X(1) = X(0);
+    PUSH_RETURN(ip + SIZE_move_xx_call);
+    ENTER(CODE(W1(0)));
+}
+DEFINE_OP(move_yx_call) {
+    X(1) = Y(0);
+    PUSH_RETURN(ip + SIZE_move_yx_call);
+    ENTER(CODE(W1(0)));
+}
+DEFINE_OP(move_cx_call_only) {
+    X(0) = W1(1);
+    ENTER(CODE(W1(0)));
+}
+
+DEFINE_OP(return_) {
+    (void)ip;
+    const uint64_t *to = CODE(*sp++ - CALL_MARK);
+    GO(to);
+}
+DEFINE_OP(deallocate) {
+    sp = (term_t *)((char *)sp + H(0));
+    NEXT(deallocate);
+}
+DEFINE_OP(deallocate_return) {
+    sp = (term_t *)((char *)sp + H(0));
+    const uint64_t *to = CODE(*sp++ - CALL_MARK);
+    GO(to);
+}
+
+/* erlang:hibernate/3 has emptied the stack: save the arguments and sleep until there is a message. */
+static COLD OP_CC int hibernate(OP_ARGS) {
+    unsigned live = p->arity;
+    p->sched->hibernating = false;
+    sp -= live; /* gc_hibernate leaves STACK_RESERVE words; more arguments need more */
+    if (sp < hp + STACK_RESERVE) {
+        sp += live;
+        p->htop = hp, p->sp = sp;
+        if (!gc_minor(p, live + STACK_RESERVE, x, live, NULL, 0)) {
+            p->fclass = EXC_OOM;
+            RAISE();
+        }
+        hp = p->htop, sp = p->sp - live;
+    }
+    for (unsigned i = 0; i < live; i++) sp[i] = x[i];
+    p->flags |= PF_SAVED_ARGS;
+    SAVE();
+    msg_queue_reset(&p->mq);
+    STOP(msg_queue_current(&p->mq) ? RUN_YIELD : RUN_WAIT);
+}
+
+/* A BIF call came back without a result: arg[2] is where a normal return would go on (NULL: the
+ * caller on the stack), ip the calling instruction. */
+static COLD OP_CC int bif_no_result(OP_ARGS) {
+    const uint64_t *back = CODE(p->sched->arg[2]);
+    switch (p->fclass) {
+    case EXC_TRAP:
+        if (UNLIKELY(p->sched->hibernating)) SLOW(hibernate);
+        if (back) PUSH_RETURN(back);
+        ip = p->ip;
+        if (UNLIKELY(--reds <= 0)) {
+            p->sched->arg[1] = p->arity;
+            SLOW(preempt);
+        }
+        GO(ip);
+    case EXC_YIELD:
+        if (back) PUSH_RETURN(back);
+        p->sched->arg[1] = p->arity;
+        ip = p->ip;
+        SLOW(preempt);
+    case EXC_WAIT: { /* sleep, then run the same BIF with the same arguments */
+        export_t *e = (export_t *)(uintptr_t)p->sched->arg[3];
+        unsigned live = e->arity;
+        if (back) PUSH_RETURN(back);
+        if ((size_t)(sp - hp) < live + STACK_RESERVE) {
+            p->htop = hp, p->sp = sp;
+            if (!gc_minor(p, live + STACK_RESERVE, x, live, NULL, 0)) {
+                p->fclass = EXC_OOM;
+                RAISE();
+            }
+            hp = p->htop, sp = p->sp;
+        }
+        sp -= live;
+        for (unsigned i = 0; i < live; i++) sp[i] = x[i];
+        p->arity = (uint16_t)live;
+        p->flags |= PF_SAVED_ARGS;
+        p->ip = atomic_load_explicit(&e->code, memory_order_acquire);
+        SAVE();
+        STOP(RUN_WAIT);
+    }
+    default: RAISE();
+    }
+}
+
+/* After a BIF that left much behind: collect, x0 is the only live register, go on at arg[2]. */
+static COLD OP_CC int bif_collect(OP_ARGS) {
+    const uint64_t *back = CODE(p->sched->arg[2]);
+    (void)hp, (void)sp, (void)reds;
+    if (!gc_minor(p, STACK_RESERVE, x, 1, NULL, 0)) {
+        p->fclass = EXC_OOM;
+        RAISE();
+    }
+    RESTORE();
+    if (!back) back = CODE(*sp++ - CALL_MARK);
+    GO(back);
+}
+
+/* Calls the BIF of entry e. back: where to go on, NULL: return to the caller. */
+#define CALL_BIF(entry, function, back_ip)                                                         \
+    do {                                                                                           \
+        const uint64_t *back = (back_ip);                                                          \
+        p->sched->arg[3] = (uint64_t)(uintptr_t)(entry);                                           \
+        p->cur_bif = (entry)->bif;                                                                 \
+        p->cause = TERM_NONE;                                                                      \
+        reds--;                                                                                    \
+        SAVE();                                                                                    \
+        term_t bif_result = (function)(p, x);                                                      \
+        RESTORE();                                                                                 \
+        if (UNLIKELY(bif_result == TERM_NONE)) {                                                   \
+            p->sched->arg[2] = (uint64_t)(uintptr_t)back;                                          \
+            SLOW(bif_no_result);                                                                   \
+        }                                                                                          \
+        x[0] = bif_result;                                                                         \
+        if (UNLIKELY(gc_wanted(p))) {                                                              \
+            p->sched->arg[2] = (uint64_t)(uintptr_t)back;                                          \
+            SLOW(bif_collect);                                                                     \
+        }                                                                                          \
+        if (!back) back = CODE(*sp++ - CALL_MARK);                                                 \
+        GO(back);                                                                                  \
+    } while (0)
+#define BIF_FN(w) ((bif_fn)(uintptr_t)(w))
+
+DEFINE_OP(call_bif) { CALL_BIF(EXPORT(W0(0)), BIF_FN(W0(1)), ip + SIZE_call_bif); }
+DEFINE_OP(call_bif_last) {
+    /* The frame goes only after the call: until then a failing BIF's caller is still on the stack.
+     */
+    const uint64_t *back = NULL;
+    export_t *e = EXPORT(W1(0));
+    p->sched->arg[3] = (uint64_t)(uintptr_t)e;
+    p->cur_bif = e->bif;
+    p->cause = TERM_NONE;
+    reds--;
+    SAVE();
+    term_t r = BIF_FN(W1(1))(p, x);
+    RESTORE();
+    p->sched->arg[2] = (uint64_t)(uintptr_t)back;
+    if (UNLIKELY(r == TERM_NONE)) {
+        if (p->fclass >= EXC_TRAP && p->fclass != EXC_OOM && !p->sched->hibernating)
+            sp = (term_t *)((char *)sp + H(0));
+        SLOW(bif_no_result);
+    }
+    x[0] = r;
+    sp = (term_t *)((char *)sp + H(0));
+    if (UNLIKELY(gc_wanted(p))) {
+        SAVE();
+        SLOW(bif_collect);
+    }
+    GO(CODE(*sp++ - CALL_MARK));
+}
+DEFINE_OP(call_bif_only) { CALL_BIF(EXPORT(W0(0)), BIF_FN(W0(1)), NULL); }
+/* What the export entry of a BIF points to: reached by apply, funs and processes starting in one.
+ */
+DEFINE_OP(bif_entry) {
+    export_t *e = EXPORT(W0(0));
+    CALL_BIF(e, e->bif->fn, NULL);
+}
+
+/* ---- apply and funs ---- */
+
+static COLD OP_CC int apply_slow(OP_ARGS) {
+    SAVE();
+    RAISE();
+}
+/* x[0..n-1] arguments, x[n] module, x[n+1] function. */
+static inline export_t *apply_target(proc_t *p, term_t *x, unsigned n) {
+    term_t m = x[n], f = x[n + 1];
+    if (!is_atom(m) || !is_atom(f)) {
+        p->fclass = EXC_ERROR, p->fvalue = A_badarg, p->cause = TERM_NONE, p->cur_bif = NULL;
+        return NULL;
+    }
+    export_t *e = export_get(p->vm, m, f, n);
+    if (!e) p->fclass = EXC_OOM;
+    return e;
+}
+DEFINE_OP(apply) {
+    export_t *e = apply_target(p, x, H(0));
+    if (UNLIKELY(!e)) SLOW(apply_slow);
+    PUSH_RETURN(ip + SIZE_apply);
+    ENTER_EXPORT(e);
+}
+DEFINE_OP(apply_last) {
+    export_t *e = apply_target(p, x, H(0));
+    if (UNLIKELY(!e)) SLOW(apply_slow);
+    sp = (term_t *)((char *)sp + H(1));
+    ENTER_EXPORT(e);
+}
+
+COLD static void fun_error(proc_t *p, term_t fun, unsigned arity, term_t *x) {
+    p->fclass = EXC_ERROR, p->cause = TERM_NONE, p->cur_bif = NULL;
+    bool is_fun_term = is_fun(fun);
+    term_t *hp = heap_alloc(p, 2 * arity + 6), *end = hp ? hp + 2 * arity + 6 : NULL;
+    if (!hp) {
+        p->fclass = EXC_OOM;
+        return;
+    }
+    if (is_fun_term) {
+        term_t args = TERM_NIL;
+        for (unsigned i = arity; i > 0; i--) args = cons(&hp, x[i - 1], args);
+        term_t pair = tuple2(&hp, fun, args);
+        p->fvalue = tuple2(&hp, A_badarity, pair);
+    } else {
+        p->fvalue = tuple2(&hp, A_badfun, fun);
+    }
+    heap_release(p, hp, end);
+}
+
+const uint64_t *engine_fun_entry(proc_t *p, term_t fun, unsigned arity, term_t *x) {
+    if (LIKELY(is_closure(fun))) {
+        fun_obj_t *f = (fun_obj_t *)boxed_ptr(fun);
+        size_t nfree = header_size(f->header) - 2;
+        if (LIKELY(f->entry->arity == arity)) {
+            for (size_t i = 0; i < nfree; i++) x[arity + i] = f->env[i];
+            return atomic_load_explicit(&f->entry->code, memory_order_acquire);
+        }
+    } else if (is_export_fun(fun)) {
+        export_t *e = (export_t *)(uintptr_t)boxed_ptr(fun)[1];
+        if (LIKELY(e->arity == arity)) return atomic_load_explicit(&e->code, memory_order_acquire);
+    }
+    fun_error(p, fun, arity, x);
+    return NULL;
+}
+
+static COLD OP_CC int fun_raise(OP_ARGS) {
+    /* htop may have moved while the error term was built. */
+    (void)hp, (void)reds;
+    p->sp = sp;
+    RAISE();
+}
+/* Fun calls are preempted like others; an export stub has no func_info before it, so the number of
+ * live registers is taken from the fun. */
+static COLD OP_CC int fun_preempt(OP_ARGS) { SLOW(preempt); }
+
+#define CALL_FUN(fun_term, nargs, back)                                                            \
+    do {                                                                                           \
+        term_t cf = (fun_term);                                                                    \
+        unsigned cn = (nargs);                                                                     \
+        SAVE();                                                                                    \
+        const uint64_t *to = engine_fun_entry(p, cf, cn, x);                                       \
+        if (UNLIKELY(!to)) SLOW(fun_raise);                                                        \
+        PUSH_RETURN(back);                                                                         \
+        ip = to;                                                                                   \
+        if (UNLIKELY(--reds <= 0)) {                                                               \
+            p->sched->arg[1] = cn + (is_closure(cf) ? fun_num_free(cf) : 0);                       \
+            SLOW(fun_preempt);                                                                     \
+        }                                                                                          \
+        GO(ip);                                                                                    \
+    } while (0)
+DEFINE_OP(call_fun) { CALL_FUN(x[H(0)], H(0), ip + SIZE_call_fun); }
+DEFINE_OP(call_fun2) { CALL_FUN(SOURCE(W1(0)), H(0), ip + SIZE_call_fun2); }
+DEFINE_OP(call_fun2_x) { CALL_FUN(X(1), H(0), ip + SIZE_call_fun2_x); }
+
+DEFINE_OP(make_fun) {
+    size_t n = W0(2);
+    fun_obj_t *f = (fun_obj_t *)hp;
+    f->header = make_header(T_FUN, 2 + n);
+    f->entry = (fun_entry_t *)(uintptr_t)W0(1);
+    f->creator = p->pid;
+    for (size_t i = 0; i < n; i++) f->env[i] = SOURCE(ip[SIZE_make_fun + i]);
+    hp += FUN_WORDS(n);
+    DEST(W0(0)) = make_boxed(f);
+    GO(ip + SIZE_make_fun + n);
+}
+
+/* ---- entries that are no code ---- */
+
+DEFINE_OP(func_info) {
+    SAVE();
+    error_function_clause(p, ip, x);
+    RAISE();
+}
+
+/* A function that is not there: load its module, or raise undef. */
+DEFINE_OP(undefined_entry) {
+    export_t *e = EXPORT(W0(0));
+    SAVE();
+    load_error_t err;
+    vm_t *vm = p->vm;
+    if (!module_find(vm, e->module)) {
+        err.text[0] = 0;
+        load_module_from_path(vm, e->module, &err);
+        const uint64_t *to = atomic_load_explicit(&e->code, memory_order_acquire);
+        if (to != e->stub) GO(to);
+    }
+    export_t *h = export_find(vm, A_error_handler, A_undefined_function, 3);
+    if (vm->use_error_handler && h && export_is_defined(h) && e->module != A_error_handler) {
+        unsigned n = e->arity;
+        term_t *c = heap_alloc(p, 2 * n + 1);
+        if (!c) {
+            p->fclass = EXC_OOM;
+            RAISE();
+        }
+        term_t args = TERM_NIL, *end = c + 2 * n + 1;
+        for (unsigned i = n; i > 0; i--) args = cons(&c, x[i - 1], args);
+        heap_release(p, c, end);
+        x[0] = e->module, x[1] = e->function, x[2] = args;
+        RESTORE();
+        ENTER_EXPORT(h);
+    }
+    error_undef(p, e, x);
+    RAISE();
+}
+
+/* A closure whose code has been purged: error_handler:undefined_lambda would try to reload it. */
+DEFINE_OP(fun_gone) {
+    fun_entry_t *f = (fun_entry_t *)(uintptr_t)W0(0);
+    SAVE();
+    load_error_t err;
+    err.text[0] = 0;
+    if (!module_find(p->vm, f->module)) {
+        load_module_from_path(p->vm, f->module, &err);
+        const uint64_t *to = atomic_load_explicit(&f->code, memory_order_acquire);
+        if (to != f->stub) GO(to);
+    }
+    ERROR(A_badfun);
+}
+
+/* ---- frames and heap ---- */
+
+DEFINE_OP(allocate) {
+    size_t bytes = H(0);
+    if (UNLIKELY((size_t)((char *)sp - (char *)hp) < bytes + STACK_RESERVE * sizeof(term_t))) {
+        p->sched->arg[0] = bytes / sizeof(term_t);
+        p->sched->arg[1] = H(1);
+        SLOW(engine_collect);
+    }
+    sp = (term_t *)((char *)sp - bytes);
+    NEXT(allocate);
+}
+DEFINE_OP(allocate_heap) {
+    NEED_ROOM(H(0) / sizeof(term_t) + W1(0), H(1));
+    sp = (term_t *)((char *)sp - H(0));
+    NEXT(allocate_heap);
+}
+DEFINE_OP(test_heap) {
+    NEED_ROOM(W1(0), H(0));
+    NEXT(test_heap);
+}
+DEFINE_OP(trim) {
+    sp = (term_t *)((char *)sp + H(0));
+    NEXT(trim);
+}
+DEFINE_OP(init_y) {
+    Y(0) = TERM_NIL;
+    NEXT(init_y);
+}
+DEFINE_OP(init_y2) {
+    Y(0) = Y(1) = TERM_NIL;
+    NEXT(init_y2);
+}
+DEFINE_OP(init_y3) {
+    Y(0) = Y(1) = Y(2) = TERM_NIL;
+    NEXT(init_y3);
+}
+DEFINE_OP(init_yregs) {
+    size_t n = W0(0);
+    for (size_t i = 0; i < n; i++) DEST(ip[SIZE_init_yregs + i]) = TERM_NIL;
+    GO(ip + SIZE_init_yregs + n);
+}
+
+/* ---- moves ---- */
+
+DEFINE_OP(move_xx) {
+    X(1) = X(0);
+    NEXT(move_xx);
+}
+DEFINE_OP(move_xy) {
+    Y(1) = X(0);
+    NEXT(move_xy);
+}
+DEFINE_OP(move_yx) {
+    X(1) = Y(0);
+    NEXT(move_yx);
+}
+DEFINE_OP(move_yy) {
+    Y(1) = Y(0);
+    NEXT(move_yy);
+}
+DEFINE_OP(move_cx) {
+    X(0) = W1(0);
+    NEXT(move_cx);
+}
+DEFINE_OP(move_cy) {
+    Y(0) = W1(0);
+    NEXT(move_cy);
+}
+DEFINE_OP(move_xy2) {
+    Y(1) = X(0);
+    Y(3) = X(2);
+    NEXT(move_xy2);
+}
+DEFINE_OP(move_yx2) {
+    X(1) = Y(0);
+    X(3) = Y(2);
+    NEXT(move_yx2);
+}
+DEFINE_OP(move_xx2) {
+    X(1) = X(0);
+    X(3) = X(2);
+    NEXT(move_xx2);
+}
+DEFINE_OP(move_SD) {
+    DEST(W0(1)) = SOURCE(W0(0));
+    NEXT(move_SD);
+}
+DEFINE_OP(swap_xx) {
+    term_t t = X(0);
+    X(0) = X(1);
+    X(1) = t;
+    NEXT(swap_xx);
+}
+DEFINE_OP(swap_DD) {
+    term_t t = DEST(W0(0));
+    DEST(W0(0)) = DEST(W0(1));
+    DEST(W0(1)) = t;
+    NEXT(swap_DD);
+}
+DEFINE_OP(jump) { GO(CODE(W0(0))); }
+
+/* ---- lists and tuples ---- */
+
+DEFINE_OP(get_list_x) {
+    term_t *c = cons_ptr(X(0));
+    term_t h = c[0], t = c[1];
+    X(1) = h;
+    X(2) = t;
+    NEXT(get_list_x);
+}
+DEFINE_OP(get_list_xxy) {
+    term_t *c = cons_ptr(X(0));
+    term_t h = c[0], t = c[1];
+    X(1) = h;
+    Y(2) = t;
+    NEXT(get_list_xxy);
+}
+DEFINE_OP(get_list_xyx) {
+    term_t *c = cons_ptr(X(0));
+    term_t h = c[0], t = c[1];
+    Y(1) = h;
+    X(2) = t;
+    NEXT(get_list_xyx);
+}
+DEFINE_OP(get_list_S) {
+    term_t *c = cons_ptr(SOURCE(W0(0)));
+    term_t h = c[0], t = c[1];
+    DEST(W0(1)) = h;
+    DEST(W0(2)) = t;
+    NEXT(get_list_S);
+}
+DEFINE_OP(is_nonempty_list_get_list) {
+    term_t l = X(0);
+    if (!is_cons(l)) GO(CODE(W1(0)));
+    term_t *c = cons_ptr(l);
+    term_t h = c[0], t = c[1];
+    X(1) = h;
+    X(2) = t;
+    NEXT(is_nonempty_list_get_list);
+}
+DEFINE_OP(get_hd_x) {
+    X(1) = cons_head(X(0));
+    NEXT(get_hd_x);
+}
+DEFINE_OP(get_tl_x) {
+    X(1) = cons_tail(X(0));
+    NEXT(get_tl_x);
+}
+DEFINE_OP(get_hd_S) {
+    DEST(W0(1)) = cons_head(SOURCE(W0(0)));
+    NEXT(get_hd_S);
+}
+DEFINE_OP(get_tl_S) {
+    DEST(W0(1)) = cons_tail(SOURCE(W0(0)));
+    NEXT(get_tl_S);
+}
+
+/* Element operands are byte offsets from the header word. */
+#define ELEMENT(t, off) AT((char *)(uintptr_t)(t)-TAG_BOXED, off)
+DEFINE_OP(get_tuple_element_xx) {
+    X(2) = ELEMENT(X(0), H(1));
+    NEXT(get_tuple_element_xx);
+}
+DEFINE_OP(get_tuple_element_xy) {
+    Y(2) = ELEMENT(X(0), H(1));
+    NEXT(get_tuple_element_xy);
+}
+DEFINE_OP(get_tuple_element_yx) {
+    X(2) = ELEMENT(Y(0), H(1));
+    NEXT(get_tuple_element_yx);
+}
+DEFINE_OP(get_tuple_element_S) {
+    DEST(W1(1)) = ELEMENT(SOURCE(W1(0)), H(0) * sizeof(term_t));
+    NEXT(get_tuple_element_S);
+}
+DEFINE_OP(get_tuple_element2) {
+    term_t *e = &ELEMENT(X(0), H(1));
+    term_t a = e[0], b = e[1];
+    X(2) = a;
+    X(3) = b;
+    NEXT(get_tuple_element2);
+}
+DEFINE_OP(get_tuple_element3) {
+    term_t *e = &ELEMENT(X(0), H(1));
+    term_t a = e[0], b = e[1], c = e[2];
+    X(2) = a;
+    X(3) = b;
+    X(4) = c;
+    NEXT(get_tuple_element3);
+}
+DEFINE_OP(set_tuple_element) {
+    ELEMENT(DEST(W0(1)), (W0(2) + 1) * sizeof(term_t)) = SOURCE(W0(0));
+    NEXT(set_tuple_element);
+}
+DEFINE_OP(put_list_xxx) {
+    hp[0] = X(0), hp[1] = X(1);
+    X(2) = make_cons(hp);
+    hp += 2;
+    NEXT(put_list_xxx);
+}
+DEFINE_OP(put_list_xcx) {
+    hp[0] = X(0), hp[1] = W1(0);
+    X(1) = make_cons(hp);
+    hp += 2;
+    NEXT(put_list_xcx);
+}
+DEFINE_OP(put_list_yxx) {
+    hp[0] = Y(0), hp[1] = X(1);
+    X(2) = make_cons(hp);
+    hp += 2;
+    NEXT(put_list_yxx);
+}
+DEFINE_OP(put_list_SSD) {
+    hp[0] = SOURCE(W0(0)), hp[1] = SOURCE(W0(1));
+    DEST(W0(2)) = make_cons(hp);
+    hp += 2;
+    NEXT(put_list_SSD);
+}
+DEFINE_OP(put_tuple2) {
+    size_t n = W0(1);
+    hp[0] = make_header(T_TUPLE, n);
+    for (size_t i = 0; i < n; i++) hp[1 + i] = SOURCE(ip[SIZE_put_tuple2 + i]);
+    DEST(W0(0)) = make_boxed(hp);
+    hp += n + 1;
+    GO(ip + SIZE_put_tuple2 + n);
+}
+DEFINE_OP(put_tuple2_2xxx) {
+    hp[0] = make_header(T_TUPLE, 2);
+    hp[1] = X(0), hp[2] = X(1);
+    X(2) = make_boxed(hp);
+    hp += 3;
+    NEXT(put_tuple2_2xxx);
+}
+
+/* ---- type tests ---- */
+
+#define TEST(name, cond)                                                                           \
+    DEFINE_OP(name##_x) {                                                                          \
+        term_t t = X(0);                                                                           \
+        if (cond) NEXT(name##_x);                                                                  \
+        GO(CODE(W1(0)));                                                                           \
+    }                                                                                              \
+    DEFINE_OP(name##_y) {                                                                          \
+        term_t t = Y(0);                                                                           \
+        if (cond) NEXT(name##_y);                                                                  \
+        GO(CODE(W1(0)));                                                                           \
+    }
+TEST(is_integer, is_small(t) || is_big(t))
+TEST(is_float, is_float(t))
+TEST(is_number, is_number(t))
+TEST(is_atom, is_atom(t))
+TEST(is_boolean, t == A_true || t == A_false)
+TEST(is_pid, is_pid(t))
+TEST(is_reference, is_ref(t))
+TEST(is_port, is_port(t))
+TEST(is_nil, t == TERM_NIL)
+TEST(is_list, is_list(t))
+TEST(is_nonempty_list, is_cons(t))
+TEST(is_tuple, is_tuple(t))
+TEST(is_map, is_map(t))
+TEST(is_binary, is_binary(t))
+TEST(is_bitstr, is_bitstring(t))
+TEST(is_function, is_fun(t))
+TEST(test_arity, boxed_header(t) == W1(1))
+TEST(is_tuple_of, is_boxed(t) && boxed_header(t) == W1(1))
+TEST(is_tagged_tuple, is_boxed(t) && boxed_header(t) == W1(1) && boxed_ptr(t)[1] == W1(2))
+
+#undef TEST
+
+DEFINE_OP(is_function2) {
+    term_t t = SOURCE(W0(0)), n = SOURCE(W0(1));
+    bool yes = false;
+    if (is_small(n) && is_closure(t))
+        yes = ((fun_obj_t *)boxed_ptr(t))->entry->arity == (uint64_t)small_value(n);
+    else if (is_small(n) && is_export_fun(t))
+        yes = EXPORT(boxed_ptr(t)[1])->arity == (uint64_t)small_value(n);
+    if (yes) NEXT(is_function2);
+    GO(CODE(W0(2)));
+}
+DEFINE_OP(test_const_false) { GO(CODE(W0(0))); }
+
+/* ---- comparisons ---- arg[0], arg[1]: the terms, arg[2]: the operand word with the fail address,
+ * arg[3]: where to go on when the test holds */
+
+#define COMPARE_SLOW(fn, cond)                                                                     \
+    static COLD OP_CC int fn(OP_ARGS) {                                                            \
+        uint64_t *arg = p->sched->arg;                                                             \
+        int c = term_cmp(p->vm, arg[0], arg[1]);                                                   \
+        GO(CODE((cond) ? arg[3] : arg[2]));                                                        \
+    }
+COMPARE_SLOW(slow_lt, c < 0)
+COMPARE_SLOW(slow_ge, c >= 0)
+COMPARE_SLOW(slow_eq, c == 0)
+COMPARE_SLOW(slow_ne, c != 0)
+static COLD OP_CC int slow_eq_exact(OP_ARGS) {
+    uint64_t *arg = p->sched->arg;
+    GO(CODE(term_eq_slow(p->vm, arg[0], arg[1]) ? arg[3] : arg[2]));
+}
+static COLD OP_CC int slow_ne_exact(OP_ARGS) {
+    uint64_t *arg = p->sched->arg;
+    GO(CODE(!term_eq_slow(p->vm, arg[0], arg[1]) ? arg[3] : arg[2]));
+}
+#define TO_SLOW(fn, a, b, fail, name)                                                              \
+    do {                                                                                           \
+        uint64_t *arg = p->sched->arg;                                                             \
+        arg[0] = (a), arg[1] = (b), arg[2] = (fail);                                               \
+        arg[3] = (uint64_t)(uintptr_t)(ip + SIZE_##name);                                          \
+        SLOW(fn);                                                                                  \
+    } while (0)
+
+DEFINE_OP(is_eq_exact_xc) {
+    if (X(0) == W1(1)) NEXT(is_eq_exact_xc);
+    GO(CODE(W1(0)));
+}
+DEFINE_OP(is_eq_exact_yc) {
+    if (Y(0) == W1(1)) NEXT(is_eq_exact_yc);
+    GO(CODE(W1(0)));
+}
+DEFINE_OP(is_ne_exact_xc) {
+    if (X(0) != W1(1)) NEXT(is_ne_exact_xc);
+    GO(CODE(W1(0)));
+}
+DEFINE_OP(is_eq_exact_xx) {
+    term_t a = X(0), b = X(1);
+    if (a == b) NEXT(is_eq_exact_xx);
+    if (LIKELY(!is_pointer(a) || !is_pointer(b))) GO(CODE(W1(0)));
+    TO_SLOW(slow_eq_exact, a, b, W1(0), is_eq_exact_xx);
+}
+DEFINE_OP(is_ne_exact_xx) {
+    term_t a = X(0), b = X(1);
+    if (a == b) GO(CODE(W1(0)));
+    if (LIKELY(!is_pointer(a) || !is_pointer(b))) NEXT(is_ne_exact_xx);
+    TO_SLOW(slow_ne_exact, a, b, W1(0), is_ne_exact_xx);
+}
+DEFINE_OP(is_eq_exact_SS) {
+    term_t a = SOURCE(W0(0)), b = SOURCE(W0(1));
+    if (a == b) NEXT(is_eq_exact_SS);
+    if (LIKELY(!is_pointer(a) || !is_pointer(b))) GO(CODE(W0(2)));
+    TO_SLOW(slow_eq_exact, a, b, W0(2), is_eq_exact_SS);
+}
+DEFINE_OP(is_ne_exact_SS) {
+    term_t a = SOURCE(W0(0)), b = SOURCE(W0(1));
+    if (a == b) GO(CODE(W0(2)));
+    if (LIKELY(!is_pointer(a) || !is_pointer(b))) NEXT(is_ne_exact_SS);
+    TO_SLOW(slow_ne_exact, a, b, W0(2), is_ne_exact_SS);
+}
+DEFINE_OP(is_eq_SS) {
+    term_t a = SOURCE(W0(0)), b = SOURCE(W0(1));
+    if (a == b) NEXT(is_eq_SS);
+    if (is_immed(a) && is_immed(b)) GO(CODE(W0(2)));
+    TO_SLOW(slow_eq, a, b, W0(2), is_eq_SS);
+}
+DEFINE_OP(is_ne_SS) {
+    term_t a = SOURCE(W0(0)), b = SOURCE(W0(1));
+    if (a == b) GO(CODE(W0(2)));
+    if (is_immed(a) && is_immed(b)) NEXT(is_ne_SS);
+    TO_SLOW(slow_ne, a, b, W0(2), is_ne_SS);
+}
+/* Small integers compare as the words they are. */
+#define ORDER_TEST(name, cmp, slow)                                                                \
+    DEFINE_OP(name##_xi) {                                                                         \
+        term_t a = X(0), b = W1(1);                                                                \
+        if (LIKELY(is_small(a))) {                                                                 \
+            if ((int64_t)a cmp(int64_t) b) NEXT(name##_xi);                                        \
+            GO(CODE(W1(0)));                                                                       \
+        }                                                                                          \
+        TO_SLOW(slow, a, b, W1(0), name##_xi);                                                     \
+    }                                                                                              \
+    DEFINE_OP(name##_ix) {                                                                         \
+        term_t a = W1(1), b = X(0);                                                                \
+        if (LIKELY(is_small(b))) {                                                                 \
+            if ((int64_t)a cmp(int64_t) b) NEXT(name##_ix);                                        \
+            GO(CODE(W1(0)));                                                                       \
+        }                                                                                          \
+        TO_SLOW(slow, a, b, W1(0), name##_ix);                                                     \
+    }                                                                                              \
+    DEFINE_OP(name##_xx) {                                                                         \
+        term_t a = X(0), b = X(1);                                                                 \
+        if (LIKELY(are_small(a, b))) {                                                             \
+            if ((int64_t)a cmp(int64_t) b) NEXT(name##_xx);                                        \
+            GO(CODE(W1(0)));                                                                       \
+        }                                                                                          \
+        TO_SLOW(slow, a, b, W1(0), name##_xx);                                                     \
+    }                                                                                              \
+    DEFINE_OP(name##_SS) {                                                                         \
+        term_t a = SOURCE(W0(0)), b = SOURCE(W0(1));                                               \
+        if (LIKELY(are_small(a, b))) {                                                             \
+            if ((int64_t)a cmp(int64_t) b) NEXT(name##_SS);                                        \
+            GO(CODE(W0(2)));                                                                       \
+        }                                                                                          \
+        TO_SLOW(slow, a, b, W0(2), name##_SS);                                                     \
+    }
+ORDER_TEST(is_lt, <, slow_lt)
+ORDER_TEST(is_ge, >=, slow_ge)
+
+static COLD OP_CC int slow_in_range(OP_ARGS) {
+    term_t t = X(0);
+    bool in = term_cmp(p->vm, t, W1(1)) >= 0 && term_cmp(p->vm, W1(2), t) >= 0;
+    if (in) NEXT(is_in_range);
+    GO(CODE(W1(0)));
+}
+/* x >= Low, High >= x with the same fail label. */
+DEFINE_OP(is_in_range) {
+    term_t t = X(0);
+    if (UNLIKELY(!is_small(t))) SLOW(slow_in_range);
+    if ((int64_t)t >= (int64_t)W1(1) && (int64_t)t <= (int64_t)W1(2)) NEXT(is_in_range);
+    GO(CODE(W1(0)));
+}
+
+/* ---- selection ---- tables of (value, address) pairs; n: number of pairs */
+
+static inline const uint64_t *select_linear(const uint64_t *pair, size_t n, term_t v,
+                                            const uint64_t *fail) {
+    for (size_t i = 0; i < n; i++, pair += 2)
+        if (pair[0] == v) return CODE(pair[1]);
+    return fail;
+}
+/* Sorted by the word. */
+static inline const uint64_t *select_binary(const uint64_t *pair, size_t n, term_t v,
+                                            const uint64_t *fail) {
+    size_t lo = 0, hi = n;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (pair[2 * mid] < v)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < n && pair[2 * lo] == v ? CODE(pair[2 * lo + 1]) : fail;
+}
+DEFINE_OP(select_lin) {
+    GO(select_linear(ip + SIZE_select_lin, W0(2), SOURCE(W0(0)), CODE(W0(1))));
+}
+DEFINE_OP(select_x_lin) { GO(select_linear(ip + SIZE_select_x_lin, W1(1), X(0), CODE(W1(0)))); }
+DEFINE_OP(select_bin) {
+    GO(select_binary(ip + SIZE_select_bin, W0(2), SOURCE(W0(0)), CODE(W0(1))));
+}
+DEFINE_OP(select_x_bin) { GO(select_binary(ip + SIZE_select_x_bin, W1(1), X(0), CODE(W1(0)))); }
+/* Dense values: c is the first, one address for each. The difference of two words is eight times
+ * that of the numbers: just the offset of the address. Other kinds of terms give odd offsets. */
+DEFINE_OP(select_x_jump) {
+    uint64_t off = X(0) - W1(1);
+    if (off >= W1(2) * 8 || (off & TAG_MASK)) GO(CODE(W1(0)));
+    GO(CODE(AT(ip + SIZE_select_x_jump, off)));
+}
+DEFINE_OP(select_S_jump) {
+    uint64_t off = SOURCE(W0(0)) - W0(2);
+    if (off >= W0(3) * 8 || (off & TAG_MASK)) GO(CODE(W0(1)));
+    GO(CODE(AT(ip + SIZE_select_S_jump, off)));
+}
+/* Values that are no immediates (floats, big integers). */
+DEFINE_OP(select_slow) {
+    term_t v = SOURCE(W0(0));
+    const uint64_t *pair = ip + SIZE_select_slow;
+    for (size_t i = 0; i < W0(2); i++, pair += 2)
+        if (term_eq(p->vm, v, pair[0])) GO(CODE(pair[1]));
+    GO(CODE(W0(1)));
+}
+DEFINE_OP(select_arity) {
+    term_t t = SOURCE(W0(0));
+    if (!is_boxed(t)) GO(CODE(W0(1)));
+    GO(select_linear(ip + SIZE_select_arity, W0(2), boxed_header(t), CODE(W0(1))));
+}
+
+/* ---- the table of all instructions ---- */
+
+const op_info_t op_table[OP_COUNT] = {
+#define OP(name, sig, words) {op_##name, #name, sig, words},
+#include "vm/ops.def"
+#undef OP
+};
+
+int op_by_handler(uint64_t word) {
+    for (int i = 0; i < OP_COUNT; i++)
+        if ((uint64_t)(uintptr_t)op_table[i].fn == word) return i;
+    return -1;
+}
+
+static uint64_t handler(int op) { return (uint64_t)(uintptr_t)op_table[op].fn; }
+
+void engine_make_bif_stub(export_t *e) {
+    e->stub[0] = handler(OP_bif_entry);
+    e->stub[1] = (uint64_t)(uintptr_t)e;
+    atomic_store_explicit(&e->code, e->stub, memory_order_release);
+}
+void engine_make_undefined_stub(export_t *e) {
+    e->stub[0] = handler(OP_undefined_entry);
+    e->stub[1] = (uint64_t)(uintptr_t)e;
+    atomic_store_explicit(&e->code, e->stub, memory_order_release);
+}
+void engine_make_fun_stub(fun_entry_t *f) {
+    f->stub[0] = handler(OP_fun_gone);
+    f->stub[1] = (uint64_t)(uintptr_t)f;
+    atomic_store_explicit(&f->code, f->stub, memory_order_release);
+}
+
+static const uint64_t *exit_code(vm_t *vm) { return vm->exit_code; }
+const uint64_t *engine_exit_code(vm_t *vm) { return exit_code(vm); }
+
+bool engine_init(vm_t *vm) {
+    vm->exit_code[0] = handler(OP_process_exit);
+    return true;
+}

@@ -1,0 +1,452 @@
+/* heap.c: allocation on process heaps and the garbage collector.
+ *
+ * A copying collector with two generations. The young block holds the heap (growing up) and the
+ * stack (growing down). What was there when the last collection ended (below high_water) and is
+ * still alive goes to the old generation; what is newer is copied to a new young block and gets its
+ * second chance. A major collection does the same and empties the old generation into a new one.
+ * Copying is Cheney's: the to-spaces are their own work lists, so depth costs nothing.
+ *
+ * What is not in the young block, not in the old one and no literal can only be in a fragment (a
+ * message received or a BIF's overflow): it moves to the young block and all fragments are
+ * released. The one exception is the message a `receive` is looking at, which is still the
+ * queue's: pointers into it are left alone.
+ */
+#include "vm/heap.h"
+#include "vm/binary.h"
+#include "vm/code.h"
+#include "vm/process.h"
+
+/* A process that collects more than once in a slice allocates fast: its young block doubles, up to
+ * what fits a second-level cache; beyond that it grows only as survivors demand. */
+#define YOUNG_CACHE_WORDS (64 * 1024)
+#define FRAG_LIMIT_MIN    512
+
+size_t heap_next_size(size_t words) {
+    size_t n = 48;
+    while (n < words && n < (1u << 20)) n += n / 2 + 16;
+    while (n < words) n += n / 4;
+    return (n + 7) & ~(size_t)7;
+}
+
+size_t heap_block_words(const proc_t *p) { return (size_t)(p->hend - p->heap); }
+size_t heap_used_words(const proc_t *p) {
+    return (size_t)(p->htop - p->heap) + (size_t)(p->old_top - p->old_heap) + p->frag_words;
+}
+size_t heap_total_words(const proc_t *p) {
+    return heap_block_words(p) + (size_t)(p->old_end - p->old_heap) + p->frag_words;
+}
+
+static void set_frag_limit(proc_t *p) {
+    size_t n = heap_block_words(p);
+    p->frag_limit = (uint32_t)(n < FRAG_LIMIT_MIN ? FRAG_LIMIT_MIN : n > 1u << 30 ? 1u << 30 : n);
+}
+
+bool heap_init(proc_t *p, size_t words) {
+    size_t inline_words = (p->block_size - offsetof(proc_t, heap0)) / sizeof(term_t);
+    if (words <= inline_words) {
+        p->heap = p->heap0;
+        p->hend = p->heap0 + inline_words;
+        p->inline_heap = 1;
+    } else {
+        p->heap = mem_alloc(p->vm, words * sizeof(term_t));
+        if (!p->heap) return false;
+        p->hend = p->heap + words;
+        p->inline_heap = 0;
+    }
+    p->htop = p->high_water = p->heap;
+    p->sp = p->hend;
+    p->old_heap = p->old_top = p->old_end = NULL;
+    p->frags = NULL;
+    p->frag_words = 0;
+    p->off_heap = p->old_off_heap = NULL;
+    set_frag_limit(p);
+    return true;
+}
+
+void off_heap_release(vm_t *vm, off_heap_t *o) {
+    (void)vm;
+    while (o) {
+        off_heap_t *next = o->next;
+        if (header_type(o->header) == T_PROC_BIN)
+            shared_bin_release(((proc_bin_t *)o)->bin);
+        else
+            magic_release(((magic_ref_t *)o)->magic);
+        o = next;
+    }
+}
+
+static void young_free(proc_t *p, term_t *heap, size_t words, bool is_inline) {
+    if (!is_inline) mem_free(p->vm, heap, words * sizeof(term_t));
+}
+
+static void frags_free(proc_t *p) {
+    signal_t *f = p->frags;
+    while (f) {
+        signal_t *next = f->next;
+        f->off_heap = NULL; /* its objects are on the process's list */
+        signal_free(p->vm, p->sched, f);
+        f = next;
+    }
+    p->frags = NULL;
+    p->frag_words = 0;
+}
+
+void heap_free(proc_t *p) {
+    off_heap_release(p->vm, p->off_heap);
+    off_heap_release(p->vm, p->old_off_heap);
+    p->off_heap = p->old_off_heap = NULL;
+    frags_free(p);
+    young_free(p, p->heap, heap_block_words(p), p->inline_heap);
+    if (p->old_heap)
+        mem_free(p->vm, p->old_heap, (size_t)(p->old_end - p->old_heap) * sizeof(term_t));
+    p->heap = p->htop = p->hend = p->sp = p->old_heap = p->old_top = p->old_end = NULL;
+}
+
+/* ---- allocation ---- */
+
+term_t *heap_fragment(proc_t *p, size_t words) {
+    if (words > UINT32_MAX / 2) return NULL;
+    signal_t *f = signal_new(p->vm, p->sched, SIG_FRAGMENT, words);
+    if (!f) return NULL;
+    f->used = (uint32_t)words;
+    f->next = p->frags;
+    p->frags = f;
+    p->frag_words += (uint32_t)words;
+    return f->data;
+}
+
+/* The block is full. Small requests share a fragment, so that a BIF that conses cell by cell does
+ * not make a fragment for each. */
+COLD term_t *heap_alloc_slow(proc_t *p, size_t words) {
+    signal_t *f = p->frags;
+    if (f && f->kind == SIG_FRAGMENT && f->size - f->used >= words) {
+        term_t *hp = f->data + f->used;
+        f->used += (uint32_t)words;
+        p->frag_words += (uint32_t)words;
+        return hp;
+    }
+    if (words > 256) return heap_fragment(p, words);
+    size_t room = p->frag_words < 240 ? 240 : p->frag_words > 32768 ? 32768 : p->frag_words;
+    if (room < words) room = words;
+    f = signal_new(p->vm, p->sched, SIG_FRAGMENT, room);
+    if (!f) return NULL;
+    f->used = (uint32_t)words;
+    f->next = p->frags;
+    p->frags = f;
+    p->frag_words += (uint32_t)words;
+    return f->data;
+}
+
+void heap_release(proc_t *p, term_t *hp, term_t *end) {
+    if (hp == end) return;
+    if (end == p->htop) {
+        p->htop = hp;
+        return;
+    }
+    signal_t *f = p->frags;
+    if (f && end == f->data + f->used) {
+        f->used -= (uint32_t)(end - hp);
+        p->frag_words -= (uint32_t)(end - hp);
+        return;
+    }
+    /* Something else was allocated since: leave a raw object that covers the words. */
+    *hp = make_header(T_HEAP_BIN, (size_t)(end - hp) - 1);
+    if (end - hp > 1) hp[1] = 0;
+}
+
+/* ---- collection ---- */
+
+typedef struct {
+    proc_t *p;
+    uintptr_t young, young_size; /* from-space: the used part of the young block */
+    uintptr_t mature_size;       /* bytes below high_water */
+    uintptr_t old, old_size;     /* old generation, used part */
+    uintptr_t lit, lit_size;
+    uintptr_t msg, msg_size; /* the message under inspection */
+    term_t *young_top;       /* to-spaces */
+    term_t *old_top;
+} gc_t;
+
+static inline term_t gc_move(gc_t *g, term_t t, bool to_old) {
+    term_t *from, *to = to_old ? g->old_top : g->young_top, *end;
+    term_t moved;
+    if (is_cons(t)) {
+        from = cons_ptr(t);
+        to[0] = from[0];
+        to[1] = from[1];
+        end = to + 2;
+        moved = make_cons(to);
+        from[0] = TERM_NONE; /* forwarding: no term has this value */
+        from[1] = moved;
+    } else {
+        from = boxed_ptr(t);
+        size_t n = header_size(*from) + 1;
+        for (size_t i = 0; i < n; i++) to[i] = from[i];
+        end = to + n;
+        moved = make_boxed(to);
+        from[0] = moved; /* forwarding: not a header */
+    }
+    if (to_old)
+        g->old_top = end;
+    else
+        g->young_top = end;
+    return moved;
+}
+
+/* Where the object behind a pointer is now. */
+static inline term_t gc_forward(gc_t *g, term_t t, bool major) {
+    if (!is_pointer(t)) return t;
+    uintptr_t a = (uintptr_t)(t & ~(term_t)TAG_MASK);
+    bool to_old;
+    if (LIKELY(a - g->young < g->young_size))
+        to_old = a - g->young < g->mature_size;
+    else if (a - g->old < g->old_size) {
+        if (!major) return t;
+        to_old = true;
+    } else if (a - g->lit < g->lit_size || a - g->msg < g->msg_size)
+        return t;
+    else
+        to_old = false;
+    term_t *from = (term_t *)a;
+    if (is_cons(t)) {
+        if (from[0] == TERM_NONE) return from[1];
+    } else if (!is_header(from[0]))
+        return from[0];
+    return gc_move(g, t, to_old);
+}
+
+static inline void gc_roots(gc_t *g, term_t *t, size_t n, bool major) {
+    for (size_t i = 0; i < n; i++) t[i] = gc_forward(g, t[i], major);
+}
+
+COLD static void gc_fix_ctx(match_ctx_t *ctx) {
+    /* The data of a heap binary moved with it; that of a shared one stays where it was. */
+    if (boxed_type(ctx->orig) == T_HEAP_BIN) ctx->base = ((heap_bin_t *)boxed_ptr(ctx->orig))->data;
+}
+
+/* Scans words [scan, top): returns when all of them point to where things are now. top moves. */
+static inline term_t *gc_scan(gc_t *g, term_t *scan, term_t *const *top, bool major) {
+    while (scan < *top) {
+        term_t w = *scan;
+        if (is_pointer(w)) {
+            *scan++ = gc_forward(g, w, major);
+        } else if (!is_header(w)) {
+            scan++;
+        } else if (header_is_raw(w)) {
+            scan += header_size(w) + 1;
+        } else if (UNLIKELY(header_type(w) == T_MATCH_CTX)) {
+            match_ctx_t *ctx = (match_ctx_t *)scan;
+            ctx->orig = gc_forward(g, ctx->orig, major);
+            gc_fix_ctx(ctx);
+            scan += MATCH_CTX_WORDS;
+        } else {
+            scan++;
+        }
+    }
+    return scan;
+}
+
+typedef struct {
+    gc_t *g;
+    bool major;
+} ext_roots_t;
+static void ext_root(void *user, term_t *t, size_t n) {
+    ext_roots_t *e = user;
+    gc_roots(e->g, t, n, e->major);
+}
+
+/* Sorts a list of off-heap objects by their fate: released, young or old. */
+static void gc_off_heap(gc_t *g, off_heap_t *o, uintptr_t old_base, uintptr_t old_size) {
+    proc_t *p = g->p;
+    while (o) {
+        off_heap_t *next = o->next;
+        if (is_header(o->header)) { /* nobody moved it: dead */
+            o->next = NULL;
+            off_heap_release(p->vm, o);
+        } else {
+            off_heap_t *now = (off_heap_t *)boxed_ptr(o->header);
+            bool old = (uintptr_t)now - old_base < old_size;
+            off_heap_t **list = old ? &p->old_off_heap : &p->off_heap;
+            now->next = *list;
+            *list = now;
+            if (old && header_type(now->header) == T_PROC_BIN)
+                p->old_vheap += ((proc_bin_t *)now)->size;
+        }
+        o = next;
+    }
+}
+
+enum gc_mode {
+    GC_MINOR,   /* mature words go to the old generation, which stays where it is */
+    GC_MAJOR,   /* mature and old words go to a new old generation */
+    GC_COLLAPSE /* everything goes to the new young block */
+};
+
+static inline __attribute__((always_inline)) bool gc_run(proc_t *p, size_t new_words,
+                                                         size_t old_words, term_t *x, unsigned live,
+                                                         term_t *extra, unsigned nextra,
+                                                         enum gc_mode mode) {
+    vm_t *vm = p->vm;
+    const bool major = mode == GC_MAJOR;
+    size_t stack = (size_t)(p->hend - p->sp);
+    size_t before = heap_used_words(p);
+    term_t *block = mem_alloc(vm, new_words * sizeof(term_t));
+    if (!block) return false;
+    term_t *new_old = NULL;
+    if (old_words) {
+        new_old = mem_alloc(vm, old_words * sizeof(term_t));
+        if (!new_old) {
+            mem_free(vm, block, new_words * sizeof(term_t));
+            return false;
+        }
+    }
+    const bool collapse = mode == GC_COLLAPSE;
+    gc_t g = {.p = p,
+              .young = (uintptr_t)p->heap,
+              .young_size = (uintptr_t)p->htop - (uintptr_t)p->heap,
+              .mature_size = collapse ? 0 : (uintptr_t)p->high_water - (uintptr_t)p->heap,
+              .old = (uintptr_t)p->old_heap,
+              .old_size = collapse ? 0 : (uintptr_t)p->old_top - (uintptr_t)p->old_heap,
+              .lit = vm->literal_base,
+              .lit_size = vm->literal_size,
+              .young_top = block,
+              .old_top = new_old ? new_old : p->old_top};
+    signal_t *cur = msg_queue_current(&p->mq);
+    if (cur) {
+        g.msg = (uintptr_t)cur->data;
+        g.msg_size = cur->used * sizeof(term_t);
+    }
+    term_t *old_base = g.old_top, *old_scan = g.old_top;
+
+    term_t *new_sp = block + new_words - stack;
+    memcpy(new_sp, p->sp, stack * sizeof(term_t));
+    gc_roots(&g, new_sp, stack, major);
+    gc_roots(&g, x, live, major);
+    gc_roots(&g, extra, nextra, major);
+    gc_roots(&g, &p->fvalue, 1, major);
+    gc_roots(&g, &p->ftrace, 1, major);
+    gc_roots(&g, &p->cause, 1, major);
+    gc_roots(&g, &p->group_leader, 1, major);
+    size_t n = 0;
+    term_t *dict = pdict_roots(p, &n);
+    gc_roots(&g, dict, n, major);
+    ext_roots_t er = {&g, major};
+    proc_ext_roots(p, ext_root, &er);
+
+    term_t *scan = block;
+    do {
+        scan = gc_scan(&g, scan, &g.young_top, major);
+        old_scan = gc_scan(&g, old_scan, &g.old_top, major);
+    } while (scan < g.young_top);
+
+    off_heap_t *young_list = p->off_heap, *old_list = p->old_off_heap;
+    uintptr_t moved_old = (uintptr_t)g.old_top - (uintptr_t)old_base;
+    p->off_heap = NULL;
+    if (mode != GC_MINOR) {
+        p->old_off_heap = NULL;
+        p->old_vheap = 0;
+        gc_off_heap(&g, old_list, (uintptr_t)old_base, moved_old);
+    }
+    gc_off_heap(&g, young_list, (uintptr_t)old_base, moved_old);
+
+    frags_free(p);
+    young_free(p, p->heap, heap_block_words(p), p->inline_heap);
+    p->inline_heap = 0;
+    if (mode != GC_MINOR && p->old_heap) {
+        mem_free(vm, p->old_heap, (size_t)(p->old_end - p->old_heap) * sizeof(term_t));
+        p->old_heap = p->old_top = p->old_end = NULL;
+    }
+    if (new_old) {
+        p->old_heap = new_old;
+        p->old_end = new_old + old_words;
+    }
+    if (p->old_heap) p->old_top = g.old_top;
+    p->heap = block;
+    p->htop = p->high_water = g.young_top;
+    p->hend = block + new_words;
+    p->sp = new_sp;
+    p->vheap = 0;
+    set_frag_limit(p);
+    p->sched->gc_count++;
+    size_t after = heap_used_words(p);
+    if (after < before) p->sched->gc_words += before - after;
+    return true;
+}
+
+/* Size of the next young block. */
+static size_t young_size(proc_t *p, size_t worst) {
+    size_t cur = heap_block_words(p), size = cur;
+    if (p->grow_young || (p->gc_mark == (uint32_t)p->total_reds && cur < YOUNG_CACHE_WORDS))
+        size = cur * 2;
+    p->gc_mark = (uint32_t)p->total_reds;
+    if (size < p->min_heap) size = p->min_heap;
+    if (size < worst) size = worst;
+    return size == cur ? cur : heap_next_size(size);
+}
+
+/* Less than a third of the block free: the next one is larger. */
+static void after_gc(proc_t *p, size_t need) {
+    p->grow_young = (size_t)(p->sp - p->htop) < need + heap_block_words(p) / 3;
+}
+
+/* What could survive into the young block, and what must be free in it then. */
+static size_t young_worst(const proc_t *p, size_t need) {
+    return (size_t)(p->htop - p->high_water) + p->frag_words + (size_t)(p->hend - p->sp) + need +
+           STACK_RESERVE;
+}
+
+bool gc_minor(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, unsigned nextra) {
+    size_t mature = (size_t)(p->high_water - p->heap);
+    size_t old_used = (size_t)(p->old_top - p->old_heap);
+    if ((p->flags & PF_NEED_MAJOR) || p->gen_gcs >= p->fullsweep_after ||
+        p->old_vheap > p->old_vheap_limit ||
+        (p->old_heap &&
+         (old_used + mature > p->old_limit || mature > (size_t)(p->old_end - p->old_top))))
+        return gc_major(p, need, x, live, extra, nextra);
+    size_t old_words = 0;
+    if (!p->old_heap && mature) p->old_limit = old_words = heap_next_size(mature * 2);
+    if (!gc_run(p, young_size(p, young_worst(p, need)), old_words, x, live, extra, nextra,
+                GC_MINOR))
+        return false;
+    p->gen_gcs++;
+    after_gc(p, need);
+    return true;
+}
+
+bool gc_major(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, unsigned nextra) {
+    size_t mature = (size_t)(p->high_water - p->heap);
+    size_t old_used = (size_t)(p->old_top - p->old_heap);
+    /* Twice what could survive; what is never touched costs only address space. */
+    size_t old_words = mature + old_used ? heap_next_size(2 * (mature + old_used)) : 0;
+    if (!gc_run(p, young_size(p, young_worst(p, need)), old_words, x, live, extra, nextra,
+                GC_MAJOR))
+        return false;
+    p->flags &= ~(uint32_t)PF_NEED_MAJOR;
+    p->gen_gcs = 0;
+    /* What did survive decides when the next major collection is due. */
+    size_t live_old = (size_t)(p->old_top - p->old_heap);
+    p->old_limit = 2 * live_old + 256;
+    if (p->old_limit > (size_t)(p->old_end - p->old_heap))
+        p->old_limit = (size_t)(p->old_end - p->old_heap);
+    p->old_vheap_limit = 2 * p->old_vheap + (64u << 20);
+    after_gc(p, need);
+    /* A young block far too large for what is in it is copied once more, into a small one. */
+    size_t used = (size_t)(p->htop - p->heap) + (size_t)(p->hend - p->sp) + need + STACK_RESERVE;
+    if (heap_block_words(p) > YOUNG_CACHE_WORDS && used < heap_block_words(p) / 8) {
+        p->high_water = p->heap; /* nothing is mature: all of it stays young */
+        if (gc_run(p, heap_next_size(used * 2), 0, x, live, extra, nextra, GC_MINOR))
+            after_gc(p, need);
+    }
+    return true;
+}
+
+bool gc_hibernate(proc_t *p, term_t *x, unsigned live) {
+    size_t stack = (size_t)(p->hend - p->sp) + STACK_RESERVE;
+    if (!gc_run(p, heap_used_words(p) + stack, 0, x, live, NULL, 0, GC_COLLAPSE)) return false;
+    size_t used = (size_t)(p->htop - p->heap) + stack;
+    if (!gc_run(p, used, 0, x, live, NULL, 0, GC_COLLAPSE)) return false;
+    p->high_water = p->heap; /* it starts young again */
+    p->gen_gcs = 0;
+    p->grow_young = false;
+    return true;
+}
