@@ -1,4 +1,5 @@
-/* beam_file.h: reads a .beam file: checks it and hands out its parts. beam_file.c
+/* beam_file.h: reads a .beam file: checks it and hands out its parts. beam_file.c (chunks),
+ * beam_code.c (instructions)
  *
  * Input is hostile: every length, count, index and operand is checked here, against the file and
  * against each other (label, atom, literal, import, fun and string indices are in range; operand

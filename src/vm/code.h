@@ -22,7 +22,8 @@ typedef struct export {
     uint32_t arity;
     uint32_t traced;
     uint64_t stub[4]; /* instruction words: engine_make_stub */
-} export_t;
+}
+export_t;
 
 /* What a closure points to. Shared by all closures made at one place of one module version, kept
  * for the life of the VM (a fun may outlive its code; calling it then raises undef/badfun). */
@@ -129,8 +130,8 @@ int code_purge(vm_t *vm, term_t name, int op, bool keep);
 /* f belongs to the version that is being purged: its caller has to wait
  * (erts_code_purger:pending_purge_lambda/3). */
 bool fun_is_being_purged(vm_t *vm, const fun_entry_t *f);
-/* Does p, which must not run meanwhile unless by the calling thread, still need m: a return address,
- * a catch, the place to go on, or a fun within reach? */
+/* Does p, which must not run meanwhile unless by the calling thread, still need m: a return
+ * address, a catch, the place to go on, or a fun within reach? */
 bool proc_uses_module(proc_t *p, const module_t *m);
 /* The same for the old version of a module (or the one being purged): check_process_code, asked by
  * the thread that runs p. in_bif: by a BIF p calls; else p->ip must be the place to go on. */
