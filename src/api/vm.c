@@ -1,0 +1,179 @@
+/* vm.c: making a VM out of the public options, and its end. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "api/api.h"
+#include "host/host_sim.h"
+#include "host/host_uv.h"
+#include "vm/codepath.h"
+
+/* ---- finding OTP ---- */
+
+static int copy_out(char *buf, size_t size, const char *path) {
+    size_t n = strlen(path);
+    if (n >= size) return LING_ERANGE;
+    memcpy(buf, path, n + 1);
+    return LING_OK;
+}
+
+static int is_otp_root(const char *path) {
+    char lib[4200];
+    snprintf(lib, sizeof lib, "%s/lib", path);
+    return access(lib, X_OK) == 0;
+}
+
+/* ROOT/bin/erl, ROOT/erts-VSN/bin/erl or a link to one of them. */
+static int root_of_erl(const char *erl, char *buf, size_t size) {
+    char *real = realpath(erl, NULL);
+    if (!real) return LING_ENOENT;
+    int rc = LING_ENOENT;
+    for (int up = 0; up < 3 && rc == LING_ENOENT; up++) {
+        char *slash = strrchr(real, '/');
+        if (!slash || slash == real) break;
+        *slash = 0;
+        if (up > 0 && is_otp_root(real)) rc = copy_out(buf, size, real);
+    }
+    /* A program in /usr/bin that is a script of its own: the usual place beside it. */
+    if (rc == LING_OK && strcmp(buf, "/usr") == 0)
+        rc = is_otp_root("/usr/lib/erlang") ? copy_out(buf, size, "/usr/lib/erlang") : LING_ENOENT;
+    free(real);
+    return rc;
+}
+
+int ling_find_otp(char *buf, size_t size) {
+    const char *root = getenv("ERL_ROOTDIR");
+    if (root && *root && is_otp_root(root)) return copy_out(buf, size, root);
+    const char *path = getenv("PATH");
+    while (path && *path) {
+        size_t n = strcspn(path, ":");
+        char erl[4200];
+        if (n && n < 4096) {
+            snprintf(erl, sizeof erl, "%.*s/erl", (int)n, path);
+            if (access(erl, X_OK) == 0) {
+                int rc = root_of_erl(erl, buf, size);
+                if (rc != LING_ENOENT) return rc;
+            }
+        }
+        path += n + (path[n] == ':');
+    }
+    return LING_ENOENT;
+}
+
+/* ---- life ---- */
+
+static int make_host(const ling_options_t *o, host_t **host) {
+    *host = NULL;
+    switch (o->host) {
+    case LING_HOST_UV: return host_uv_create(host) == 0 ? LING_OK : LING_EHOST;
+    case LING_HOST_SIM: return host_sim_create(host, o->seed) == 0 ? LING_OK : LING_EHOST;
+    case LING_HOST_CUSTOM: *host = o->custom_host; return *host ? LING_OK : LING_EINVAL;
+    default: return LING_EINVAL;
+    }
+}
+
+static int set_paths(vm_t *vm, const ling_options_t *o) {
+    char root[4096];
+    const char *otp = o->otp_root;
+    if (!otp) otp = ling_find_otp(root, sizeof root) == LING_OK ? root : "";
+    if (!code_path_set_root(vm, otp)) return LING_ENOMEM;
+    for (size_t i = o->ncode_paths; i > 0; i--)
+        if (!code_path_add(vm, o->code_paths[i - 1], true)) return LING_ENOMEM;
+    return LING_OK;
+}
+
+static bool api_init(vm_t *vm, const ling_options_t *o) {
+    api_state_t *api = mem_calloc(vm, sizeof *api);
+    if (!api) return false;
+    vm->api = api;
+    api->own_host = o->host != LING_HOST_CUSTOM;
+    api->user = TERM_NONE;
+    api->no_console = o->no_console;
+    return hostfun_init(vm);
+}
+
+int ling_create(ling_vm_t **out, const ling_options_t *options) {
+    ling_options_t o = LING_OPTIONS_INIT;
+    *out = NULL;
+    if (options) {
+        if (options->size < sizeof(size_t)) return LING_EINVAL;
+        memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
+    }
+    if (o.host == LING_HOST_SIM && o.schedulers) return LING_EINVAL;
+    if (o.schedulers > 1024) return LING_EINVAL;
+    host_t *host;
+    int rc = make_host(&o, &host);
+    if (rc != LING_OK) return rc;
+    vm_options_t vo = {
+        .alloc = o.alloc,
+        .alloc_user = o.alloc_user,
+        .host = host,
+        .schedulers = o.schedulers,
+        .memory_limit = o.memory_limit,
+        .max_processes = o.max_processes,
+        .min_heap_size = o.min_heap_words,
+        .deterministic = o.host == LING_HOST_SIM,
+    };
+    vm_t *vm = vm_create(&vo);
+    if (!vm) {
+        if (o.host != LING_HOST_CUSTOM) host->ops->destroy(host);
+        return LING_ENOMEM;
+    }
+    if (o.shared_envs) vm->threaded = true;
+    rc = api_init(vm, &o) ? set_paths(vm, &o) : LING_ENOMEM;
+    if (rc == LING_OK && o.schedulers && sched_start(vm) != 0) rc = LING_EHOST;
+    if (rc != LING_OK) {
+        ling_destroy(vm);
+        return rc;
+    }
+    *out = vm;
+    return LING_OK;
+}
+
+void ling_destroy(ling_vm_t *vm) {
+    if (!vm) return;
+    api_state_t *api = vm->api;
+    host_t *host = vm->host;
+    bool own_host = !api || api->own_host;
+    if (vm->nthreads) sched_stop(vm);
+    if (api) {
+        for (mailbox_t *box = api->mailboxes, *next; box; box = next) {
+            next = box->next;
+            if (box->destroy) box->destroy(box->user);
+            mem_free(vm, box, sizeof *box);
+        }
+        box_free(vm);
+        hostfun_free(vm);
+        mem_free(vm, api->text, api->text_size);
+        mem_free(vm, api, sizeof *api);
+        vm->api = NULL;
+    }
+    vm_destroy(vm);
+    if (own_host) host->ops->destroy(host);
+}
+
+/* ---- figures ---- */
+
+static bool count_module(void *user, module_t *m, bool is_old) {
+    (void)m;
+    *(uint64_t *)user += !is_old;
+    return true;
+}
+
+int ling_stats(ling_vm_t *vm, ling_stats_t *stats) {
+    size_t size = stats->size;
+    if (size < sizeof(size_t)) return api_fail(vm, LING_EINVAL, NULL);
+    ling_stats_t s = {
+        .size = size,
+        .memory = atomic_load_explicit(&vm->memory_used, memory_order_relaxed),
+        .memory_limit = vm->memory_limit,
+        .processes = proc_count(vm),
+        .max_processes = proc_limit(vm),
+        .atoms = atom_count(vm),
+        .timers = etimer_count(vm),
+        .schedulers = vm->nthreads,
+        .uptime_ns = vm_now(vm) - vm->start_ns,
+    };
+    module_each(vm, count_module, &s.modules);
+    memcpy(stats, &s, size < sizeof s ? size : sizeof s);
+    return LING_OK;
+}
