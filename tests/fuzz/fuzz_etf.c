@@ -1,0 +1,27 @@
+/* fuzz_etf.c: arbitrary bytes as an external term. What can be read must be written and read again
+ * to an equal term. */
+#include <stdlib.h>
+#include "fixture.h"
+#include "vm/compare.h"
+#include "vm/etf.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    vm_t *vm = fixture_vm();
+    proc_t *p = fixture_proc(vm);
+    vm->memory_limit = 256u << 20;
+    size_t used = 0;
+    for (unsigned flags = 0; flags <= ETF_SAFE; flags++) {
+        term_t t = etf_decode_to(p, data, size, flags, &used);
+        if (t == TERM_NONE) continue;
+        uint8_t *out = NULL;
+        size_t len, cap, again = 0;
+        if (used > size || etf_encode(vm, t, &out, &len, &cap) != 0) abort();
+        term_t u = etf_decode_to(p, out, len, 0, &again);
+        if (u == TERM_NONE || again != len || !term_eq(vm, t, u)) abort();
+        mem_free(vm, out, cap);
+    }
+    fixture_free(vm);
+    return 0;
+}
