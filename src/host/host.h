@@ -4,8 +4,10 @@
  * (clocks, entropy, device bytes, threads) enters here, so a VM on the simulated host repeats
  * itself exactly from its seed. No layer above includes libuv, Xen or operating system headers.
  *
- * Thread rule: clocks, entropy, wake, unpark, thread_* and log may be called from any thread.
- * Everything else only from the thread that polls (the one inside ling_run, or the loop's thread).
+ * Thread rule: clocks, local_offset, os_pid, entropy, pages_*, wake, unpark, thread_*, file_*,
+ * dir_list, env_* and log may be called from any thread, and so may stream_write and stream_flush
+ * on standard output and error. Everything else only from the thread that polls (the one inside
+ * ling_run, or the loop's thread).
  */
 #ifndef LING_HOST_H
 #define LING_HOST_H
@@ -71,14 +73,18 @@ typedef struct host_ops {
     /* Calls fn for each name in a directory, without "." and ".."; stops when fn returns false. */
     int (*dir_list)(host_t *h, const char *path, bool (*fn)(void *user, const char *name),
                     void *user);
-    /* Value of an environment variable, or NULL. Valid until the next call. */
+    /* Value of an environment variable, or NULL. Valid as long as nobody changes the environment.
+     */
     const char *(*env_get)(host_t *h, const char *name);
+    /* Calls fn with "NAME=value" for each variable; stops when fn returns false. */
+    void (*env_each)(host_t *h, bool (*fn)(void *user, const char *entry), void *user);
 
     /* ---- streams: standard input, output, error ---- */
     int (*stream_open)(host_t *h, int which, host_stream_t **out);
     /* Starts (fn) or stops (NULL) reading. */
     int (*stream_read)(host_t *h, host_stream_t *s, host_read_fn fn, void *user);
-    /* Copies the bytes before it returns. fn may be NULL. */
+    /* Copies the bytes before it returns (or writes them: standard output and error are written
+     * synchronously, in order). fn may be NULL; it may be called before this returns. */
     int (*stream_write)(host_t *h, host_stream_t *s, const uint8_t *data, size_t len,
                         host_written_fn fn, void *user);
     /* Blocks until all that was written is out. */
@@ -86,6 +92,15 @@ typedef struct host_ops {
     void (*stream_close)(host_t *h, host_stream_t *s);
 
     void (*log)(host_t *h, int level, const char *text, size_t len);
+
+    /* ---- facts about the surroundings ---- */
+    /* Seconds local time is east of UTC at a time given in seconds since 1970 UTC; *dst (may be
+     * NULL): whether daylight saving time is in force then. */
+    int32_t (*local_offset)(host_t *h, int64_t utc_seconds, bool *dst);
+    /* Processor time the program has used, ns. */
+    uint64_t (*cpu_ns)(host_t *h);
+    uint64_t (*os_pid)(host_t *h);
+
     /* Gives the host back; no callback runs afterwards. */
     void (*destroy)(host_t *h);
 } host_ops_t;

@@ -24,12 +24,14 @@ int etimer_add(vm_t *vm, uint64_t ref_id, uint64_t timeout, term_t dst, term_t m
 /* Same at an absolute monotonic time. */
 int etimer_add_abs(vm_t *vm, uint64_t ref_id, uint64_t when, term_t dst, term_t msg, proc_t *sender,
                    int enveloped);
-/* Any C client: fire(vm, user) at when. The handle is good until it fires or is cancelled. */
+/* Any C client: fire(vm, user) at when. The handle is a number, never an address. With threads
+ * fire may be running while etimer_stop returns false: user must then still be valid (pass a pid,
+ * not a process). NULL: no memory. */
 etimer_t *etimer_start(vm_t *vm, uint64_t when, etimer_fire_fn fire, void *user);
-/* true: it had not fired and will not. */
+/* true: it had not fired and will not. A handle whose timer fired or was stopped is harmless. */
 bool etimer_stop(vm_t *vm, etimer_t *t);
-/* Monotonic time of the closest timer, HOST_FOREVER where there is none. May be early (a slot's
- * beginning) by less than 1 ms for timers far away, never late. */
+/* Monotonic time of the closest timer, HOST_FOREVER where there is none. Never late; may be early
+ * (one idle wake-up) where the closest of a crowd of timers has been cancelled. */
 uint64_t etimer_closest_timeout(vm_t *vm);
 /* Fires what is due. Number fired. */
 size_t etimer_expired(vm_t *vm, uint64_t now);

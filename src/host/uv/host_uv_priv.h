@@ -1,0 +1,49 @@
+/* host_uv_priv.h: what the files of the libuv host share. */
+#ifndef LING_HOST_UV_PRIV_H
+#define LING_HOST_UV_PRIV_H
+
+#include <stdatomic.h>
+#include "host/uv/host_uv.h"
+
+typedef struct {
+    host_t base;
+    uv_loop_t *loop;           /* NULL until needed */
+    bool own_loop, given_loop; /* made here; given at creation */
+    uv_async_t *async;         /* wake; with timer, made when the loop is first used */
+    uv_poll_t *timer;          /* on timer_fd */
+    int timer_fd;
+    uint64_t armed;      /* what timer_fd is set to */
+    _Atomic(bool) woken; /* wake was called and wait has not seen it */
+    bool wakeable;       /* async is there; under wake_lock */
+    uv_mutex_t wake_lock;
+    _Atomic(bool) zone_known;
+    host_stream_t *streams[3]; /* opened ones, by HOST_STDIN ... */
+
+    /* Attached mode; run is NULL otherwise. */
+    void (*run)(void *user);
+    uint64_t (*deadline)(void *user);
+    void *user;
+    uv_idle_t *idle;   /* active while something is due now */
+    uv_check_t *check; /* runs after device callbacks */
+    bool device_event; /* a device callback ran since the last run */
+    bool in_run;
+} uv_host_t;
+
+int uvh_loop_start(uv_host_t *u);
+/* Stops all reading. */
+void uvh_streams_stop(uv_host_t *u);
+/* Closes a handle that is memory of its own. */
+void uvh_close(void *handle);
+/* Calls the attached run function and arms what wakes it next. */
+void uvh_run(uv_host_t *u);
+
+int uvh_stream_open(host_t *h, int which, host_stream_t **out);
+int uvh_stream_read(host_t *h, host_stream_t *s, host_read_fn fn, void *user);
+int uvh_stream_write(host_t *h, host_stream_t *s, const uint8_t *data, size_t len,
+                     host_written_fn fn, void *user);
+void uvh_stream_flush(host_t *h, host_stream_t *s);
+void uvh_stream_close(host_t *h, host_stream_t *s);
+/* Blocking write of everything. 0 or a negative errno value. */
+int uvh_write_all(int fd, const uint8_t *data, size_t len);
+
+#endif
