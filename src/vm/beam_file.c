@@ -139,7 +139,7 @@ static const char chunk_names[CHUNKS][5] = {"AtU8", "Code", "StrT", "ImpT", "Exp
 /* What module_info(md5) says: all that decides the module's behaviour, without line numbers. The
  * old unique number of a fun depends on the compiler's moods and counts as zero. */
 static void module_md5(const beam_blob_t *chunk, uint8_t out[16]) {
-    md5_ctx_t ctx;
+    md5_t ctx;
     md5_init(&ctx);
     for (int i = CHUNK_ATOMS; i <= CHUNK_META; i++) {
         const uint8_t *p = chunk[i].data;
@@ -381,6 +381,19 @@ static int no_lines(beam_file_t *f) {
     return 0;
 }
 
+/* A file name as an atom: of one too long for that, the end. */
+static term_t file_name(vm_t *vm, const uint8_t *name, size_t n) {
+    term_t atom = atom_intern(vm, name, n);
+    while (atom == TERM_NONE && n > ATOM_MAX_CHARS) {
+        size_t cut = n - ATOM_MAX_CHARS;
+        while (cut < n && (name[cut] & 0xc0) == 0x80) cut++; /* not inside a character */
+        name += cut;
+        n -= cut;
+        atom = atom_intern(vm, name, n);
+    }
+    return atom != TERM_NONE ? atom : atom_intern_latin1(vm, name, n);
+}
+
 static int read_lines(beam_file_t *f, beam_blob_t c) {
     const uint8_t *p = c.data, *end = p + c.size;
     if (c.size < 20) return beam_error(f, "Line", p, "too short", 0, 0);
@@ -422,10 +435,8 @@ static int read_lines(beam_file_t *f, beam_blob_t c) {
         if (end - p < 2) return beam_error(f, "Line", p, "ends at file name #", i, 0);
         size_t n = (size_t)p[0] << 8 | p[1];
         if (n > (size_t)(end - p) - 2) return beam_error(f, "Line", p, "ends in file name #", i, 0);
-        term_t name = atom_intern(f->vm, p + 2, n);
-        if (name == TERM_NONE) name = atom_intern_latin1(f->vm, p + 2, n);
-        /* A name too long for an atom: the lines stay, the file is said to be the module's own. */
-        f->files[i] = name == TERM_NONE ? TERM_NIL : name;
+        f->files[i] = file_name(f->vm, p + 2, n);
+        if (f->files[i] == TERM_NONE) return beam_out_of_memory(f);
         p += 2 + n;
     }
     return 0;

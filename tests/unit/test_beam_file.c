@@ -1,12 +1,7 @@
 /* test_beam_file.c: the reader of beam files: what it accepts, what it refuses and how it says so,
  * and that no bytes at all make it read beyond the file (run it with the address sanitizer). */
-#include <stdarg.h>
-#include <stdbool.h>
-#include <setjmp.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <glob.h>
-#include <cmocka.h>
 #include <zlib.h>
 #include "fixture.h"
 #include "vm/beam_file.h"
