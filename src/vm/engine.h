@@ -66,7 +66,12 @@ int op_by_handler(uint64_t word);
 
 #define DEFINE_OP(name)   OP_CC int op_##name(OP_ARGS)
 #define DEFINE_SLOW(name) static COLD OP_CC int name(OP_ARGS)
-#define UNUSED_STATE      (void)p, (void)ip, (void)x, (void)hp, (void)sp, (void)reds
+/* Loops over a handful of words: neither unrolled nor vectorised. */
+#if defined(__clang__)
+#define SHORT_LOOP _Pragma("clang loop vectorize(disable) unroll(disable)")
+#else
+#define SHORT_LOOP
+#endif
 
 /* ---- going on ---- */
 #ifdef ENGINE_TRAMPOLINE

@@ -22,11 +22,13 @@ DEFINE_SLOW(arith_slow) {
     }
     RESTORE();
     if (UNLIKELY(gc_wanted(p))) {
-        if (!gc_minor(p, STACK_RESERVE, x, H(3), &r, 1)) {
+        p->sched->result = r;
+        if (!gc_minor(p, STACK_RESERVE, x, H(3), &p->sched->result, 1)) {
             p->fclass = EXC_OOM;
             RAISE();
         }
         RESTORE();
+        r = p->sched->result;
     }
     DEST(dst) = r;
     GO(CODE(next));
@@ -142,11 +144,13 @@ ARITH_SS(bnot, is_small(a) && (r = I(~a) & ~(int64_t)TAG_MASK, (void)b, true))
         }                                                                                          \
         RESTORE();                                                                                 \
         if ((live) >= 0 && UNLIKELY(gc_wanted(p))) {                                               \
-            if (!gc_minor(p, STACK_RESERVE, x, (unsigned)(live), &r, 1)) {                         \
+            p->sched->result = r;                                                                  \
+            if (!gc_minor(p, STACK_RESERVE, x, (unsigned)(live), &p->sched->result, 1)) {          \
                 p->fclass = EXC_OOM;                                                               \
                 RAISE();                                                                           \
             }                                                                                      \
             RESTORE();                                                                             \
+            r = p->sched->result;                                                                  \
         }                                                                                          \
         DEST(dst) = r;                                                                             \
         GO(next);                                                                                  \
@@ -373,9 +377,7 @@ DEFINE_OP(fmove_ff) {
 }
 DEFINE_SLOW(badarith_slow) { ERROR(A_badarith); }
 DEFINE_SLOW(fconv_slow) {
-    double d;
-    if (!is_big(SOURCE(W1(0))) || !integer_to_double(SOURCE(W1(0)), &d)) SLOW(badarith_slow);
-    FR(0) = d;
+    if (!is_big(SOURCE(W1(0))) || !integer_to_double(SOURCE(W1(0)), &FR(0))) SLOW(badarith_slow);
     NEXT(fconv);
 }
 DEFINE_OP(fconv) {

@@ -292,11 +292,11 @@ fail:
 
 /* ---- building ---- */
 
-#define SEGMENTS 32
+#define SEGMENTS (SCRATCH_WORDS * sizeof(term_t) / sizeof(bs_segment_t))
 DEFINE_OP(bs_create_bin) {
     size_t n = W1(3) / BSC_WORDS;
     const uint64_t *w = ip + SIZE_bs_create_bin;
-    bs_segment_t few[SEGMENTS], *seg = few;
+    bs_segment_t *few = (bs_segment_t *)p->sched->scratch, *seg = few;
     SAVE();
     if (n > SEGMENTS && !(seg = mem_alloc(p->vm, n * sizeof *seg))) {
         p->fclass = EXC_OOM;
@@ -322,10 +322,12 @@ DEFINE_OP(bs_create_bin) {
     if (UNLIKELY(r == TERM_NONE)) GO_OR_RAISE(W1(0));
     /* The instruction also promises room for what follows. */
     if (UNLIKELY(gc_wanted(p) || (size_t)(p->sp - p->htop) < W1(1) + STACK_RESERVE)) {
-        if (!gc_minor(p, W1(1) + STACK_RESERVE, x, H(0), &r, 1)) {
+        p->sched->result = r;
+        if (!gc_minor(p, W1(1) + STACK_RESERVE, x, H(0), &p->sched->result, 1)) {
             p->fclass = EXC_OOM;
             RAISE();
         }
+        r = p->sched->result;
     }
     RESTORE();
     DEST(W1(2)) = r;
@@ -333,13 +335,8 @@ DEFINE_OP(bs_create_bin) {
 }
 
 /* Compilers before OTP 25 make the binary first and then put segment after segment. */
-static bs_builder_t builder(proc_t *p) {
-    return (bs_builder_t){.data = p->sched->bs_data, .off = p->sched->bs_off};
-}
-static void set_builder(proc_t *p, bs_builder_t b) {
-    p->sched->bs_data = b.data;
-    p->sched->bs_off = b.off;
-}
+#define BUILDER ((bs_builder_t *)&p->sched->bs_data)
+_Static_assert(sizeof(bs_builder_t) == sizeof(uint8_t *) + sizeof(size_t), "as in sched_t");
 /* H: unit (8: size in bytes, 1: bits), live. fail, extra words, size, destination. */
 DEFINE_OP(bs_init) {
     uint64_t bits;
@@ -351,19 +348,17 @@ DEFINE_OP(bs_init) {
         bif_error(p, is_big(size) && !big_is_neg(size) ? A_system_limit : A_badarg);
         GO_OR_RAISE(W1(0));
     }
-    bs_builder_t b;
     if ((size_t)(sp - hp) < W1(1) + HEAP_BIN_WORDS(HEAP_BIN_MAX) + STACK_RESERVE) {
         if (!gc_minor(p, W1(1) + HEAP_BIN_WORDS(HEAP_BIN_MAX), x, H(1), NULL, 0)) {
             p->fclass = EXC_OOM;
             RAISE();
         }
     }
-    term_t r = bs_init(p, bits, &b);
+    term_t r = bs_init(p, bits, BUILDER);
     if (r == TERM_NONE) {
         p->fclass = EXC_OOM;
         RAISE();
     }
-    set_builder(p, b);
     RESTORE();
     DEST(W1(3)) = r;
     NEXT(bs_init);
@@ -380,15 +375,15 @@ DEFINE_OP(bs_append) {
         GO_OR_RAISE(W1(0));
     }
     if ((size_t)(sp - hp) < W1(1) + PROC_BIN_WORDS + SUB_BIN_WORDS + STACK_RESERVE) {
-        if (!gc_minor(p, W1(1) + PROC_BIN_WORDS + SUB_BIN_WORDS, x, H(1), &bin, 1)) {
+        p->sched->result = bin;
+        if (!gc_minor(p, W1(1) + PROC_BIN_WORDS + SUB_BIN_WORDS, x, H(1), &p->sched->result, 1)) {
             p->fclass = EXC_OOM;
             RAISE();
         }
+        bin = p->sched->result;
     }
-    bs_builder_t b;
-    term_t r = bs_append(p, bin, bits, H(2), &b);
+    term_t r = bs_append(p, bin, bits, H(2), BUILDER);
     if (r == TERM_NONE) GO_OR_RAISE(W1(0));
-    set_builder(p, b);
     RESTORE();
     DEST(W1(4)) = r;
     NEXT(bs_append);
@@ -397,21 +392,20 @@ DEFINE_OP(bs_append) {
 DEFINE_OP(bs_put) {
     unsigned kind = H(0);
     term_t size = SOURCE(W1(1)), value = SOURCE(W1(2));
-    bs_builder_t b = builder(p);
+    bs_builder_t *b = BUILDER;
     uint64_t bits = 0;
     bool ok = true;
     SAVE();
     if (kind <= BSP_BINARY && size != A_all) ok = bit_count(size, H(1), &bits);
     if (ok) switch (kind) {
-        case BSP_INTEGER: ok = bs_put_integer(&b, value, bits, H(2)); break;
-        case BSP_FLOAT: ok = bs_put_float(&b, value, bits, H(2)); break;
+        case BSP_INTEGER: ok = bs_put_integer(b, value, bits, H(2)); break;
+        case BSP_FLOAT: ok = bs_put_float(b, value, bits, H(2)); break;
         case BSP_BINARY:
-            ok =
-                size == A_all ? bs_put_binary_all(&b, value, H(1)) : bs_put_binary(&b, value, bits);
+            ok = size == A_all ? bs_put_binary_all(b, value, H(1)) : bs_put_binary(b, value, bits);
             break;
-        case BSP_UTF8: ok = bs_put_utf8(&b, value); break;
-        case BSP_UTF16: ok = bs_put_utf16(&b, value, H(2)); break;
-        default: ok = bs_put_utf32(&b, value, H(2)); break;
+        case BSP_UTF8: ok = bs_put_utf8(b, value); break;
+        case BSP_UTF16: ok = bs_put_utf16(b, value, H(2)); break;
+        default: ok = bs_put_utf32(b, value, H(2)); break;
         }
     if (!ok) {
         p->cur_bif = NULL;
@@ -419,13 +413,11 @@ DEFINE_OP(bs_put) {
         bif_badarg(p);
         GO_OR_RAISE(W1(0));
     }
-    set_builder(p, b);
     NEXT(bs_put);
 }
 DEFINE_OP(bs_put_string) {
-    bs_builder_t b = builder(p);
-    bs_put_string(&b, (const uint8_t *)(uintptr_t)W0(1), W0(0));
-    set_builder(p, b);
+    bs_builder_t *b = BUILDER;
+    bs_put_string(b, (const uint8_t *)(uintptr_t)W0(1), W0(0));
     NEXT(bs_put_string);
 }
 DEFINE_OP(bs_utf_size) {
@@ -457,11 +449,11 @@ DEFINE_OP(bs_init_writable) {
     p->cause = TERM_NONE;
     term_t r = bs_init_writable(p, x[0]);
     if (r == TERM_NONE) RAISE();
-    if (gc_wanted(p) && !gc_minor(p, STACK_RESERVE, x, 0, &r, 1)) {
+    x[0] = r;
+    if (gc_wanted(p) && !gc_minor(p, STACK_RESERVE, x, 1, NULL, 0)) {
         p->fclass = EXC_OOM;
         RAISE();
     }
     RESTORE();
-    x[0] = r;
     NEXT(bs_init_writable);
 }

@@ -171,7 +171,8 @@ DEFINE_OP(deallocate_return) {
     GO(to);
 }
 
-/* erlang:hibernate/3 has emptied the stack: save the arguments and sleep until there is a message. */
+/* erlang:hibernate/3 has emptied the stack: save the arguments and sleep until there is a message.
+ */
 static COLD OP_CC int hibernate(OP_ARGS) {
     unsigned live = p->arity;
     p->sched->hibernating = false;
@@ -362,6 +363,7 @@ const uint64_t *engine_fun_entry(proc_t *p, term_t fun, unsigned arity, term_t *
         fun_obj_t *f = (fun_obj_t *)boxed_ptr(fun);
         size_t nfree = header_size(f->header) - 2;
         if (LIKELY(f->entry->arity == arity)) {
+            SHORT_LOOP
             for (size_t i = 0; i < nfree; i++) x[arity + i] = f->env[i];
             return atomic_load_explicit(&f->entry->code, memory_order_acquire);
         }
@@ -422,15 +424,19 @@ DEFINE_OP(func_info) {
     RAISE();
 }
 
+/* A module that cannot be loaded is an undefined function to the caller, as in OTP. */
+COLD static void load_missing(vm_t *vm, term_t module) {
+    load_error_t err = {{0}};
+    load_module_from_path(vm, module, &err);
+}
+
 /* A function that is not there: load its module, or raise undef. */
 DEFINE_OP(undefined_entry) {
     export_t *e = EXPORT(W0(0));
     SAVE();
-    load_error_t err;
     vm_t *vm = p->vm;
     if (!module_find(vm, e->module)) {
-        err.text[0] = 0;
-        load_module_from_path(vm, e->module, &err);
+        load_missing(vm, e->module);
         const uint64_t *to = atomic_load_explicit(&e->code, memory_order_acquire);
         if (to != e->stub) GO(to);
     }
@@ -457,10 +463,8 @@ DEFINE_OP(undefined_entry) {
 DEFINE_OP(fun_gone) {
     fun_entry_t *f = (fun_entry_t *)(uintptr_t)W0(0);
     SAVE();
-    load_error_t err;
-    err.text[0] = 0;
     if (!module_find(p->vm, f->module)) {
-        load_module_from_path(p->vm, f->module, &err);
+        load_missing(p->vm, f->module);
         const uint64_t *to = atomic_load_explicit(&f->code, memory_order_acquire);
         if (to != f->stub) GO(to);
     }

@@ -294,7 +294,7 @@ DEFINE_OP(recv_marker_use) {
 
 /* ---- maps ---- */
 
-/* Pairs of an instruction's list are put together on the C stack in portions. */
+/* Pairs of an instruction's list are put together in the scheduler's scratch words, in portions. */
 #define MAP_CHUNK 64
 DEFINE_SLOW(put_map) {
     bool exact = p->sched->arg[0] != 0;
@@ -309,17 +309,19 @@ DEFINE_SLOW(put_map) {
         GO_OR_RAISE(W1(0));
     }
     for (size_t i = 0; i < n;) {
-        term_t kv[MAP_CHUNK];
+        term_t *kv = p->sched->scratch;
         size_t k = 0;
         for (; k < MAP_CHUNK && i < n; i++, k++) kv[k] = SOURCE(list[i]);
         map = map_update(p, map, kv, k / 2, exact);
         if (map == TERM_NONE) GO_OR_RAISE(W1(0));
     }
     if (UNLIKELY(gc_wanted(p))) {
-        if (!gc_minor(p, STACK_RESERVE, x, H(0), &map, 1)) {
+        p->sched->result = map;
+        if (!gc_minor(p, STACK_RESERVE, x, H(0), &p->sched->result, 1)) {
             p->fclass = EXC_OOM;
             RAISE();
         }
+        map = p->sched->result;
     }
     RESTORE();
     DEST(W1(2)) = map;
@@ -353,7 +355,8 @@ DEFINE_OP(put_map_exact1_x) {
                 }
         }
     }
-    term_t kv[2] = {key, SOURCE(W1(2))};
+    term_t *kv = p->sched->scratch;
+    kv[0] = key, kv[1] = SOURCE(W1(2));
     SAVE();
     p->cur_bif = NULL;
     p->cause = TERM_NONE;
@@ -363,12 +366,13 @@ DEFINE_OP(put_map_exact1_x) {
     }
     map = map_update(p, map, kv, 1, true);
     if (map == TERM_NONE) GO_OR_RAISE(W1(0));
-    if (UNLIKELY(gc_wanted(p)) && !gc_minor(p, STACK_RESERVE, x, H(2), &map, 1)) {
+    p->sched->result = map;
+    if (UNLIKELY(gc_wanted(p)) && !gc_minor(p, STACK_RESERVE, x, H(2), &p->sched->result, 1)) {
         p->fclass = EXC_OOM;
         RAISE();
     }
     RESTORE();
-    X(1) = map;
+    X(1) = p->sched->result;
     NEXT(put_map_exact1_x);
 }
 

@@ -13,6 +13,7 @@
 #define X_REGS     1024
 #define FLOAT_REGS 1024
 #define SLICE_REDS 4000
+#define SCRATCH_WORDS 256
 
 struct sched {
     vm_t *vm;
@@ -23,6 +24,8 @@ struct sched {
     int run_result;          /* RUN_*: why the engine stopped */
     const struct bif_def *bif;    /* BIF that runs now */
     uint64_t arg[4];         /* between an instruction and its slow path */
+    term_t result;           /* a root of a collection within an instruction */
+    term_t scratch[SCRATCH_WORDS]; /* operands put together by an instruction */
     term_t bif_args[3];      /* arguments of a BIF used as an expression */
     uint8_t *bs_data; size_t bs_off; /* binary the old construction instructions fill */
     term_t error_args, error_options; /* of erlang:error/2,3 until the handler is found */
@@ -63,5 +66,26 @@ void sched_defer_free(vm_t *vm, void *ptr, void (*fn)(vm_t *vm, void *ptr));
 
 /* The scheduler of the calling thread, or NULL. */
 sched_t *sched_current(vm_t *vm);
+
+/* Brackets around what a thread that is no scheduler does with pointers into shared tables
+ * (proc_lookup, name_whereis ...): what it sees stays allocated until vm_leave. Short sections
+ * only; they nest. Free of cost while the VM has one thread. */
+typedef struct {
+    int slot;
+} vm_visit_t;
+vm_visit_t vm_enter(vm_t *vm);
+void vm_leave(vm_t *vm, vm_visit_t v);
+
+/* Ends the VM's run: schedulers stop at the end of their slices, vm_run returns 2. Any thread. */
+void sched_halt(vm_t *vm, int status);
+
+/* Sums over all schedulers, for statistics(). */
+typedef struct {
+    uint64_t reductions, switches, gcs, gc_words;
+    unsigned runnable; /* processes in run queues */
+    unsigned queue[4]; /* by priority */
+    unsigned running;  /* schedulers that run a process */
+} sched_stats_t;
+void sched_stats(vm_t *vm, sched_stats_t *out);
 
 #endif
