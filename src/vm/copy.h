@@ -3,6 +3,9 @@
 #ifndef LING_VM_COPY_H
 #define LING_VM_COPY_H
 #include "vm/atom.h"
+/* What a size function returns for a term nested so deep that there is no memory to walk it: no
+ * allocation of that many words can succeed. */
+#define TERM_SIZE_UNKNOWN ((size_t)1 << 57)
 /* Words a copy needs (0 for immediates and literals). */
 size_t term_size(vm_t *vm, term_t t);
 /* Words of the whole term, literals included (erts_debug:flat_size). */

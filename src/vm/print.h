@@ -17,6 +17,10 @@ void text_str(text_t *t, const char *s);
 void text_char(text_t *t, char c);
 void text_int(text_t *t, int64_t i);
 void text_uint(text_t *t, uint64_t i);
-void text_term(text_t *t, term_t term);             /* as erlang:display/1 */
+/* UTF-8, floats in their shortest form: for people and for the embedder. */
+void text_term(text_t *t, term_t term);
+/* To the byte what erlang:display/1 writes: floats as %e, strings in Latin-1. (Large maps are shown
+ * as maps, where OTP 25 shows its tree.) */
+void text_display(text_t *t, term_t term);
 void text_atom(text_t *t, term_t atom, bool quote); /* quoted where Erlang needs it */
 #endif
