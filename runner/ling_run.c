@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <libgen.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -269,11 +270,24 @@ static void print_stats(ling_vm_t *vm) {
             (double)u.ru_stime.tv_sec + (double)u.ru_stime.tv_usec / 1e6);
 }
 
-static ling_vm_t *running; /* for the signal handler */
-static void on_signal(int number) {
-    (void)number;
-    ling_interrupt(running);
-    signal(number, SIG_DFL); /* the second one kills */
+/* SIGINT and SIGTERM are waited for by a thread of their own, since the VM cannot be called from a
+ * signal handler. The second one kills. */
+static sigset_t wanted_signals(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    return set;
+}
+static void *wait_for_signals(void *vm) {
+    sigset_t set = wanted_signals();
+    int number;
+    if (sigwait(&set, &number) == 0) {
+        ling_interrupt(vm);
+        pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+        pause();
+    }
+    return NULL;
 }
 
 int main(int argc, char **argv) {
@@ -281,6 +295,8 @@ int main(int argc, char **argv) {
     int status = parse_options(&o, argc, argv);
     if (status >= 0) return status;
     signal(SIGPIPE, SIG_IGN);
+    sigset_t set = wanted_signals(); /* blocked in all threads the VM starts, too */
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
     ling_vm_t *vm;
     int rc = ling_create(&vm, &o.vm);
     if (rc != LING_OK) {
@@ -294,14 +310,15 @@ int main(int argc, char **argv) {
     if (!env) {
         status = complain(vm, LING_ENOMEM, "start");
     } else {
-        running = vm;
-        signal(SIGINT, on_signal);
-        signal(SIGTERM, on_signal);
+        pthread_t watcher;
+        int watched = pthread_create(&watcher, NULL, wait_for_signals, vm) == 0;
         status = o.check    ? check_target(vm, &o)
                  : o.ncalls ? run_calls(vm, env, &o)
                             : run_target(vm, env, &o);
-        signal(SIGINT, SIG_DFL);
-        signal(SIGTERM, SIG_DFL);
+        if (watched) {
+            pthread_cancel(watcher);
+            pthread_join(watcher, NULL);
+        }
     }
     ling_flush(vm);
     fflush(stdout);

@@ -68,6 +68,8 @@ typedef struct api_state {
     size_t text_size;
     ling_log_fn log;
     void *log_user;
+    const host_ops_t *real_ops;       /* the host's own table */
+    host_ops_t host_ops;              /* the one it has while the VM lives */
     struct uv_attachment *attachment; /* uv_attach.c */
 } api_state_t;
 

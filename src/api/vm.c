@@ -1,10 +1,11 @@
 /* vm.c: making a VM out of the public options, and its end. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "api/api.h"
-#include "host/host_sim.h"
-#include "host/host_uv.h"
+#include "host/sim/host_sim.h"
+#include "host/uv/host_uv.h"
 #include "vm/codepath.h"
 
 /* ---- finding OTP ---- */
@@ -64,11 +65,62 @@ int ling_find_otp(char *buf, size_t size) {
 static int make_host(const ling_options_t *o, host_t **host) {
     *host = NULL;
     switch (o->host) {
-    case LING_HOST_UV: return host_uv_create(host) == 0 ? LING_OK : LING_EHOST;
-    case LING_HOST_SIM: return host_sim_create(host, o->seed) == 0 ? LING_OK : LING_EHOST;
-    case LING_HOST_CUSTOM: *host = o->custom_host; return *host ? LING_OK : LING_EINVAL;
+    case LING_HOST_UV: *host = host_uv_create(NULL, NULL); break;
+    case LING_HOST_SIM: {
+        host_sim_options_t so = {.real_files = true};
+        *host = host_sim_create(o->seed, &so);
+        if (*host) host_sim_input(*host, 0, NULL, 0); /* standard input is empty */
+        break;
+    }
+    case LING_HOST_CUSTOM:
+        *host = o->custom_host;
+        if (!*host) return LING_EINVAL;
+        break;
     default: return LING_EINVAL;
     }
+    return *host ? LING_OK : LING_EHOST;
+}
+
+/* The api_state_t whose table a host has been given. */
+static api_state_t *api_of(host_t *h) {
+    return (api_state_t *)(uintptr_t)((const char *)h->ops - offsetof(api_state_t, host_ops));
+}
+
+static void log_to_user(host_t *h, int level, const char *text, size_t length) {
+    api_state_t *api = api_of(h);
+    api->log(api->log_user, level, text, length);
+}
+
+static void write_all(int fd, const uint8_t *data, size_t len) {
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno != EINTR) return;
+        if (n > 0) data += n, len -= (size_t)n;
+    }
+}
+
+/* The simulated host keeps what is written; here people want to see it. */
+static int write_through(host_t *h, host_stream_t *st, const uint8_t *data, size_t len,
+                         host_written_fn fn, void *user) {
+    int rc = api_of(h)->real_ops->stream_write(h, st, data, len, fn, user);
+    for (int which = HOST_STDOUT; which <= HOST_STDERR; which++) {
+        size_t n;
+        const char *text = host_sim_output(h, which, &n);
+        if (n) write_all(which, (const uint8_t *)text, n);
+        host_sim_output_clear(h, which);
+    }
+    return rc;
+}
+
+/* Puts our own functions before some of the host's. */
+static void wrap_host(vm_t *vm, const ling_options_t *o) {
+    api_state_t *api = vm->api;
+    api->real_ops = vm->host->ops;
+    if (o->host == LING_HOST_CUSTOM) return;
+    api->host_ops = *vm->host->ops;
+    if (o->host == LING_HOST_SIM) api->host_ops.stream_write = write_through;
+    if (o->log) api->host_ops.log = log_to_user;
+    vm->host->ops = &api->host_ops;
 }
 
 static int set_paths(vm_t *vm, const ling_options_t *o) {
@@ -88,6 +140,9 @@ static bool api_init(vm_t *vm, const ling_options_t *o) {
     api->own_host = o->host != LING_HOST_CUSTOM;
     api->user = TERM_NONE;
     api->no_console = o->no_console;
+    api->log = o->log;
+    api->log_user = o->log_user;
+    wrap_host(vm, o);
     return hostfun_init(vm);
 }
 
@@ -143,12 +198,29 @@ void ling_destroy(ling_vm_t *vm) {
         }
         box_free(vm);
         hostfun_free(vm);
+        host->ops = api->real_ops;
         mem_free(vm, api->text, api->text_size);
         mem_free(vm, api, sizeof *api);
         vm->api = NULL;
     }
     vm_destroy(vm);
     if (own_host) host->ops->destroy(host);
+}
+
+/* ---- for foreign loops ---- */
+
+int ling_backend_fd(ling_vm_t *vm) {
+    uv_loop_t *loop = NULL;
+    if (strcmp(vm->host->ops->name, "uv") == 0) loop = host_uv_loop(vm->host);
+    return loop ? uv_backend_fd(loop) : api_fail(vm, LING_ENOSYS, "the host has no descriptor");
+}
+
+void ling_flush(ling_vm_t *vm) {
+    for (int which = HOST_STDOUT; which <= HOST_STDERR; which++) {
+        host_stream_t *s;
+        if (vm->host->ops->stream_open(vm->host, which, &s) != 0) continue;
+        vm->host->ops->stream_flush(vm->host, s); /* the stream is the console's: left open */
+    }
 }
 
 /* ---- figures ---- */
