@@ -216,7 +216,7 @@ static BIF(bif_check_old_code) {
 /* erts_internal:check_process_code(Module): of the calling process */
 static BIF(bif_check_process_code) {
     if (!is_atom(a[0])) return bif_badarg(p);
-    bif_bump(p, heap_used_words(p) / 64);
+    bif_bump(p, (size_t)(p->hend - p->sp) / 64);
     return make_bool(proc_uses_old_code(p, a[0], true));
 }
 

@@ -435,9 +435,8 @@ int module_delete(vm_t *vm, term_t name) {
     spin_lock(vm, &t->lock);
     module_slot_t *s = module_slot_find(vm, name);
     module_t *m = s == NULL ? NULL : atomic_load_explicit(&s->current, memory_order_relaxed);
-    if (m == NULL) goto done;
-    r = -1;
-    if (atomic_load_explicit(&s->old, memory_order_relaxed) != NULL) goto done;
+    if (s != NULL && atomic_load_explicit(&s->old, memory_order_relaxed) != NULL) r = -1;
+    if (r == -1 || m == NULL) goto done;
     exports_reset(m);
     atomic_store_explicit(&s->old, m, memory_order_release);
     atomic_store_explicit(&s->current, NULL, memory_order_release);
