@@ -309,7 +309,8 @@ static BIF(binary_last_1) { return byte_at(p, a[0], 0, true); }
 
 static term_t copy_times(proc_t *p, term_t bin, size_t times) {
     bits_t b;
-    if (!bits_of(bin, &b) || (b.bit_size & 7)) return bif_badarg(p);
+    /* OTP does not look at odd bits when there is nothing to copy. */
+    if (!bits_of(bin, &b) || ((b.bit_size & 7) && times)) return bif_badarg(p);
     size_t n = b.bit_size / 8, total;
     if (__builtin_mul_overflow(n, times, &total) || total > BITS_MAX / 8)
         return bif_system_limit(p);

@@ -119,8 +119,10 @@ static int chardata_size(vm_t *vm, term_t t, bool latin1, size_t *out) {
         while (is_cons(t)) {
             term_t h = cons_head(t);
             t = cons_tail(t);
-            if (is_integer(h)) {
+            if (is_small(h)) {
                 n += char_ok(h, latin1) ? bs_utf8_size(h) : 0;
+            } else if (is_big(h)) {
+                goto stop; /* the conversion will not get past it, and OTP looks no further */
             } else if (is_cons(h)) {
                 if (!is_nil(t)) {
                     if (!wstack_need(&st, 1)) {
@@ -146,6 +148,7 @@ static int chardata_size(vm_t *vm, term_t t, bool latin1, size_t *out) {
         if (wstack_is_empty(&st)) break;
         t = *--st.top;
     }
+stop:
     *out = n;
     r = IODATA_OK;
 done:
@@ -170,6 +173,7 @@ static int conv_binary(conv_t *c, term_t t) {
     bits_t b;
     bits_of(t, &b);
     size_t n = b.bit_size / 8, from = 0;
+    if (n == 0) return CHAR_OK;
     if (c->latin1) {
         uint8_t *d = c->dst + c->n;
         for (size_t i = 0; i < n; i++)
@@ -182,20 +186,20 @@ static int conv_binary(conv_t *c, term_t t) {
         unsigned k = n < need ? (unsigned)n : need;
         for (unsigned i = 0; i < k; i++)
             c->left[c->nleft + i] = (uint8_t)bits_get64(b.base, b.bit_offset + 8 * i, 8);
-        int r = char_check(c->left, c->nleft + k, &len);
-        if (r == CHAR_ERROR) {
-            c->bad = 0;
-            return r;
-        }
-        if (r == CHAR_INCOMPLETE) {
+        if (k < need) { /* looked at only when it is complete, as in OTP */
             c->nleft += k;
             return CHAR_OK;
+        }
+        if (char_check(c->left, c->nleft + k, &len) != CHAR_OK) {
+            c->bad = 0;
+            return CHAR_ERROR;
         }
         memcpy(c->dst + c->n, c->left, len);
         c->n += len;
         c->nleft = 0;
         from = k;
     }
+    if (from == n) return CHAR_OK;
     uint8_t *d = c->dst + c->n;
     bits_copy(d, 0, b.base, b.bit_offset + 8 * from, (n - from) * 8);
     int why;
@@ -277,8 +281,9 @@ stop:
 /* {error, Converted, Rest} or {incomplete, Converted, Bytes}. */
 static term_t conv_result(conv_t *c, term_t converted, term_t rest) {
     term_t tag = A_error;
+    unsigned len;
     if (rest == TERM_NONE) {
-        tag = A_incomplete;
+        if (char_check(c->left, c->nleft, &len) == CHAR_INCOMPLETE) tag = A_incomplete;
         rest = new_binary(c->p, c->left, c->nleft);
     }
     term_t *hp = NULL;
@@ -297,23 +302,26 @@ static BIF(characters_to_binary_2) {
     if (!encoding_of(a[1], &latin1))
         return bif_trap(p, A_unicode, A_characters_to_binary_int, 2, a);
     bits_t b;
-    if (is_binary(a[0])) { /* often there is nothing to do */
-        bits_of(a[0], &b);
+    term_t data = a[0];
+    if (is_cons(data) && is_nil(cons_tail(data)) && is_binary(cons_head(data)))
+        data = cons_head(data); /* shows in what is left after an error */
+    if (is_binary(data)) {      /* often there is nothing to do */
+        bits_of(data, &b);
         bif_bump(p, b.bit_size >> 13);
         int why;
         if (latin1
                 ? count_high(&b) == 0
                 : b.bit_offset == 0 && (utf8_prefix(b.base, b.bit_size / 8, &why), why == CHAR_OK))
-            return a[0];
+            return data;
     }
     size_t size;
-    int r = chardata_size(p->vm, a[0], latin1, &size);
+    int r = chardata_size(p->vm, data, latin1, &size);
     if (r != IODATA_OK) return iodata_fail(p, r);
     bif_bump(p, size >> 8);
     conv_t c = {.p = p, .latin1 = latin1};
     term_t bin = binary_new(p, size, &c.dst);
     if (bin == TERM_NONE) return bif_oom(p);
-    term_t rest = conv_run(&c, a[0]);
+    term_t rest = conv_run(&c, data);
     if (c.no_memory) return bif_oom(p);
     if (rest == TERM_NONE && c.nleft == 0) return bin;
     return conv_result(&c, new_binary(p, c.dst, c.n), rest);

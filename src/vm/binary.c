@@ -14,7 +14,7 @@
 /* ---- shared binaries ---- */
 
 shared_bin_t *shared_bin_new(vm_t *vm, size_t size) {
-    if (size > PTRDIFF_MAX - SHARED_HEAD) return NULL;
+    if (size > BITS_MAX / 8) return NULL; /* sizes in bits stay far from overflow */
     shared_bin_t *b = mem_alloc(vm, SHARED_HEAD + size);
     if (!b) return NULL;
     atomic_init(&b->refs, 1);

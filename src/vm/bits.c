@@ -83,10 +83,10 @@ void bits_put64(uint8_t *p, size_t off, unsigned nbits, uint64_t v) {
 }
 
 void bits_copy(uint8_t *dst, size_t dst_off, const uint8_t *src, size_t src_off, size_t nbits) {
+    if (nbits == 0) return;
     dst += dst_off >> 3;
     src += src_off >> 3;
     unsigned d = (unsigned)dst_off & 7, s = (unsigned)src_off & 7;
-    if (nbits == 0) return;
     if (d) { /* up to the next byte of dst */
         unsigned n = 8 - d < nbits ? 8 - d : (unsigned)nbits;
         put_in_byte(dst, d, n, (unsigned)bits_get64(src, s, n) << (8 - n));
