@@ -474,11 +474,17 @@ static int compare(vm_t *vm, term_t a, term_t b, unsigned exact) {
             }
             break;
         case 5: c = identity_cmp(vm, a, b, false); break;
-        case 6:
-            c = order_of(tuple_arity(a), tuple_arity(b));
-            if (c == 0 && !frame_push(&w, tuple_elems(a), tuple_elems(b), tuple_arity(a), exact))
-                goto lost;
-            break;
+        case 6: {
+            size_t n = tuple_arity(a);
+            const term_t *pa = tuple_elems(a), *pb = tuple_elems(b);
+            c = order_of(n, tuple_arity(b));
+            if (c != 0) break;
+            while (n > 0 && pa[0] == pb[0]) n--, pa++, pb++;
+            if (n == 0) break;
+            if (n > 1 && !frame_push(&w, pa + 1, pb + 1, n - 1, exact)) goto lost;
+            a = pa[0], b = pb[0];
+            continue;
+        }
         case 7:
             c = order_of(map_size(a), map_size(b));
             if (c != 0) break;

@@ -239,6 +239,66 @@ static void test_copies(void **state) {
     }
 }
 
+static int magic_destroyed;
+static void magic_destroy(magic_t *m) {
+    magic_destroyed++;
+    mem_free(m->vm, m, sizeof *m);
+}
+
+static void test_copies_of_shared_things(void **state) {
+    (void)state;
+    /* A buffer somebody else can see is not appended to in place any more. */
+    uint8_t *data;
+    term_t bin = binary_new(p, 200, &data), buf[64], *hp = buf, c;
+    off_heap_t *off = NULL;
+    for (int i = 0; i < 200; i++) data[i] = (uint8_t)i;
+    proc_bin_t *pb = (proc_bin_t *)boxed_ptr(bin);
+    pb->flags |= PROC_BIN_WRITABLE;
+    c = term_copy(vm, bin, &hp, &off);
+    assert_true(term_eq(vm, bin, c));
+    assert_int_equal(pb->flags & PROC_BIN_WRITABLE, 0);
+    assert_int_equal(((proc_bin_t *)boxed_ptr(c))->flags & PROC_BIN_WRITABLE, 0);
+    assert_int_equal(pb->bin->refs, 2);
+    /* A long part keeps the buffer, a short one does not. */
+    term_t part = bits_part(p, bin, 9, 900);
+    assert_int_equal(term_size(vm, part), SUB_BIN_WORDS + PROC_BIN_WORDS);
+    c = term_copy(vm, part, &hp, &off);
+    assert_true(term_eq(vm, part, c));
+    assert_int_equal(pb->bin->refs, 3);
+    /* A match context becomes what is left to match. */
+    match_ctx_t *m = (match_ctx_t *)heap_alloc(p, MATCH_CTX_WORDS);
+    m->header = make_header(T_MATCH_CTX, MATCH_CTX_WORDS - 1);
+    m->orig = bin;
+    m->base = pb->data;
+    m->start = make_small(0);
+    m->offset = make_small(8 * 3);
+    m->end = make_small(8 * 150);
+    term_t left = bits_part(p, bin, 8 * 3, 8 * 147);
+    assert_int_equal(term_size(vm, make_boxed(m)), term_size(vm, left));
+    c = term_copy(vm, make_boxed(m), &hp, &off);
+    assert_true(term_eq(vm, c, left));
+    m->end = make_small(8 * 5 + 3);
+    left = bits_part(p, bin, 8 * 3, 19);
+    hp = buf + 40;
+    assert_int_equal(term_size(vm, make_boxed(m)), SUB_BIN_WORDS + HEAP_BIN_WORDS(3));
+    c = term_copy(vm, make_boxed(m), &hp, &off);
+    assert_int_equal(hp - buf, 40 + SUB_BIN_WORDS + HEAP_BIN_WORDS(3));
+    assert_true(term_eq(vm, c, left));
+    off_heap_release(vm, off);
+    assert_int_equal(pb->bin->refs, 1);
+    /* A magic reference holds its object. */
+    magic_t *obj = mem_alloc(vm, sizeof *obj);
+    *obj = (magic_t){1, magic_destroy, vm, vm_next_ref(vm)};
+    magic_ref_t src = {{make_header(T_MAGIC_REF, MAGIC_REF_WORDS - 1), NULL}, obj->id, obj};
+    hp = buf, off = NULL;
+    c = term_copy(vm, make_boxed(&src), &hp, &off);
+    assert_true(term_eq(vm, c, make_boxed(&src)));
+    assert_int_equal(obj->refs, 2);
+    magic_release(obj);
+    off_heap_release(vm, off);
+    assert_int_equal(magic_destroyed, 1);
+}
+
 /* A bit string equal to t, at bit 3 of a longer binary. */
 static term_t unaligned(term_t t) {
     bits_t b;
@@ -660,14 +720,15 @@ static void test_no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_atoms),         cmocka_unit_test(test_hashes),
-        cmocka_unit_test(test_order),         cmocka_unit_test(test_text),
-        cmocka_unit_test(test_copies),        cmocka_unit_test(test_unaligned),
-        cmocka_unit_test(test_deep),          cmocka_unit_test(test_deep_maps),
-        cmocka_unit_test(test_tuple_bifs),    cmocka_unit_test(test_type_bifs),
-        cmocka_unit_test(test_atom_bifs),     cmocka_unit_test(test_hash_bifs),
-        cmocka_unit_test(test_identity_bifs), cmocka_unit_test(test_list_bifs),
-        cmocka_unit_test(test_debug_bifs),    cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_atoms),     cmocka_unit_test(test_hashes),
+        cmocka_unit_test(test_order),     cmocka_unit_test(test_text),
+        cmocka_unit_test(test_copies),    cmocka_unit_test(test_copies_of_shared_things),
+        cmocka_unit_test(test_unaligned), cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_deep_maps), cmocka_unit_test(test_tuple_bifs),
+        cmocka_unit_test(test_type_bifs), cmocka_unit_test(test_atom_bifs),
+        cmocka_unit_test(test_hash_bifs), cmocka_unit_test(test_identity_bifs),
+        cmocka_unit_test(test_list_bifs), cmocka_unit_test(test_debug_bifs),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,5 +1,6 @@
 /* Made by test_terms_gen.erl from OTP 25: external form, phash2, phash, rank in
  * standard order, rank in map key order, erlang:display/1. */
+/* clang-format off */
 {"\203\141\000", 3, 3175731469u, 0u, 16, 15,
  "\060"},
 {"\203\141\001", 3, 539485162u, 2788898427u, 20, 16,

@@ -134,6 +134,7 @@ join() ->
            || {L, {E, P2, P, R1, R2}} <- lists:zip(Lines, Rows)],
     ok = file:write_file("test_terms_data.h",
                          ["/* Made by test_terms_gen.erl from OTP 25: external form, phash2, phash, "
-                          "rank in\n * standard order, rank in map key order, erlang:display/1. */\n",
+                          "rank in\n * standard order, rank in map key order, erlang:display/1. */\n"
+                          "/* clang-format off */\n",
                           Out]),
     init:stop().
