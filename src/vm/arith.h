@@ -26,7 +26,9 @@ int big_cmp(term_t a, term_t b); /* two integers, at least one big */
 term_t integer_from_bytes(proc_t *p, const uint8_t *be, size_t n, bool is_signed);
 /* Low nbytes of an integer's two's complement, most significant first (bit syntax construction). */
 void integer_to_bytes(term_t t, uint8_t *be, size_t nbytes);
-/* Words a bignum of these bytes may take; and the same as integer_from_bytes into given words. */
+/* Words a bignum of n bytes may take; and the same as integer_from_bytes into given words. Moves
+ * *hp past what it used. */
+static inline size_t integer_words(size_t nbytes) { return 1 + (nbytes + 7) / 8; }
 term_t integer_from_bytes_at(term_t **hp, const uint8_t *be, size_t n, bool is_signed);
 /* Decimal text in base 2..36 of an integer, written backwards from end; number of characters.
  * integer_text_max gives the room needed. */
@@ -37,4 +39,36 @@ size_t float_to_short(double d, char buf[40]);
 /* Text to double, exactly rounded. Returns bytes used, 0: no float there (Erlang syntax D.D[eD]),
  * *overflow where it is too large. */
 size_t text_to_float(const char *s, size_t n, double *out, bool *overflow);
+/* As printf's %.*f and %.*e would, exactly rounded. Returns the length (no NUL), 0: does not fit.
+ */
+size_t float_to_fixed(double d, unsigned decimals, char *buf, size_t cap);
+size_t float_to_scientific(double d, unsigned decimals, char *buf, size_t cap);
+/* As OTP 25's float_to_list(F, [{decimals, D}]), with and without compact. */
+size_t float_to_decimals(double d, unsigned decimals, bool compact, char *buf, size_t cap);
+
+/* ---- bignum.c, for arith.c and bif_numbers.c ---- */
+/* OTP 25's limit on the size of an integer, found by trying: 2^33554367 is fine, twice that not. */
+#define BIG_LIMBS_MAX 524287
+/* Magnitude and sign of an integer. d points to at least one limb; n 0: zero. */
+typedef struct {
+    const uint64_t *d;
+    size_t n;
+    bool neg;
+    uint64_t one; /* storage for a small's magnitude */
+} num_t;
+void num_load(num_t *x, term_t t);
+/* Makes a term of words hp[1 .. n], written by the caller into words allocated up to end: drops
+ * high zero limbs, gives back what is not needed, raises system_limit where it is too big. */
+term_t big_finish(proc_t *p, term_t *hp, size_t n, bool neg, term_t *end);
+term_t int128_to_term(proc_t *p, __int128 v);
+term_t double_to_integer(proc_t *p, double d);             /* d: finite and integral */
+term_t big_add(proc_t *p, const num_t *a, const num_t *b); /* any integers, as all below */
+term_t big_mul(proc_t *p, const num_t *a, const num_t *b);
+term_t big_div(proc_t *p, const num_t *a, const num_t *b, bool want_rem); /* b not zero */
+typedef enum { BIT_AND, BIT_OR, BIT_XOR } bit_op_t;
+term_t big_bitop(proc_t *p, const num_t *a, const num_t *b, bit_op_t op);
+term_t big_shift_left(proc_t *p, const num_t *a, uint64_t n);
+term_t big_shift_right(proc_t *p, const num_t *a, uint64_t n);
+/* Integer from digit values (each below base), most significant first, n > 0. digits is scratch. */
+term_t integer_from_digits(proc_t *p, uint8_t *digits, size_t n, unsigned base, bool neg);
 #endif
