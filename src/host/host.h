@@ -81,7 +81,7 @@ typedef struct host_ops {
 
     /* ---- streams: standard input, output, error ---- */
     int (*stream_open)(host_t *h, int which, host_stream_t **out);
-    /* Starts (fn) or stops (NULL) reading. */
+    /* Starts (fn) or stops (NULL) reading. What came meanwhile may be handed over at once. */
     int (*stream_read)(host_t *h, host_stream_t *s, host_read_fn fn, void *user);
     /* Copies the bytes before it returns (or writes them: standard output and error are written
      * synchronously, in order). fn may be NULL; it may be called before this returns. */

@@ -457,6 +457,7 @@ etimer_t *etimer_start(vm_t *vm, uint64_t when, etimer_fire_fn fire, void *user)
 
 bool etimer_stop(vm_t *vm, etimer_t *handle) {
     struct etimer_wheel *w = vm->timers;
+    if (UNLIKELY(!w)) return true; /* the VM is ending; no timer fires any more */
     sched_t *s = here(vm, NULL);
     spin_lock(vm, &w->lock);
     etimer_t *t = (etimer_t *)table_find(&w->ids, (uint64_t)(uintptr_t)handle);
@@ -554,7 +555,7 @@ int etimer_read(vm_t *vm, uint64_t ref_id, int64_t *left_ns) {
 
 void etimer_cancel_by_receiver(vm_t *vm, term_t dst) {
     struct etimer_wheel *w = vm->timers;
-    if (!is_local_pid(dst)) return;
+    if (!w || !is_local_pid(dst)) return;
     sched_t *s = here(vm, NULL);
     receiver_t *r;
     do {

@@ -63,6 +63,7 @@ struct ling_vm {
     _Atomic(uint64_t) next_ref;
     _Atomic(int64_t) next_unique; /* erlang:unique_integer */
     _Atomic(int64_t) next_unique_mono;
+    _Atomic(int64_t) last_now_us; /* what erlang:now/0 said last */
     _Atomic(bool) halting;
     int halt_status;
     bool quiet; /* crashes of processes are not logged */

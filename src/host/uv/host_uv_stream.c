@@ -3,8 +3,9 @@
  * Output is written at once with write(2), waiting where the descriptor does not take it: nothing
  * is lost when the program ends, output and error keep their order, and any thread may write.
  * Input is read by the loop: terminals, pipes and sockets as libuv streams, files and devices by
- * reads on libuv's thread pool. Reading a pipe makes the descriptor non-blocking; the old mode is
- * put back when reading stops, for the shell and for other programs that share it.
+ * reads on libuv's thread pool. A stream whose reading is stopped keeps its handle, and a file read
+ * that is under way is kept for the next reader: no byte is lost. Reading a pipe makes the
+ * descriptor non-blocking; the old mode is put back at the end, for programs that share it.
  */
 #include "host/uv/host_uv_priv.h"
 
@@ -17,10 +18,13 @@
 
 enum { FILE_CHUNK = 65536 };
 
-/* A read of a file: outlives the stream where it cannot be cancelled. */
+/* A read of a file: outlives the stream where it cannot be cancelled. After it has come to its end
+ * while nobody was reading, it waits for the next reader. */
 typedef struct {
     uv_fs_t req;
     host_stream_t *stream; /* NULL: the stream is gone */
+    bool done;             /* result is there */
+    int64_t result;
     uint8_t data[FILE_CHUNK];
 } file_read_t;
 
@@ -30,8 +34,8 @@ struct host_stream {
     int fd_flags;
     host_read_fn fn; /* NULL: not reading */
     void *user;
-    uv_stream_t *stream; /* while reading a terminal, pipe or socket */
-    file_read_t *read;   /* while a file read is under way */
+    uv_stream_t *stream; /* a terminal, pipe or socket that has been read */
+    file_read_t *read;   /* a file read that is under way or kept */
 };
 
 int uvh_write_all(int fd, const uint8_t *data, size_t len) {
@@ -80,6 +84,7 @@ void uvh_stream_flush(host_t *h, host_stream_t *s) { (void)h, (void)s; }
 
 /* ---- reading ---- */
 
+/* Gives handles and reads up. */
 static void stream_stop(host_stream_t *s) {
     s->fn = NULL;
     if (s->stream) {
@@ -90,8 +95,11 @@ static void stream_stop(host_stream_t *s) {
         if (s->fd_flags >= 0) fcntl(s->which, F_SETFL, s->fd_flags);
     }
     if (s->read) {
-        uv_cancel((uv_req_t *)&s->read->req);
         s->read->stream = NULL;
+        if (s->read->done)
+            free(s->read);
+        else
+            uv_cancel((uv_req_t *)&s->read->req);
         s->read = NULL;
     }
 }
@@ -128,6 +136,7 @@ static int file_read_next(host_stream_t *s) {
     file_read_t *f = malloc(sizeof *f);
     if (!f) return -ENOMEM;
     f->stream = s;
+    f->done = false;
     uv_buf_t buf = uv_buf_init((char *)f->data, sizeof f->data);
     /* offset -1: from where the descriptor stands. */
     int r = uv_fs_read(s->host->loop, &f->req, s->which, &buf, 1, -1, on_file_read);
@@ -139,23 +148,30 @@ static int file_read_next(host_stream_t *s) {
     return 0;
 }
 
-static void on_file_read(uv_fs_t *req) {
-    file_read_t *f = (file_read_t *)req;
-    host_stream_t *s = f->stream;
-    int64_t n = req->result;
-    uv_fs_req_cleanup(req);
-    if (s) {
-        s->read = NULL;
-        uv_host_t *u = s->host;
-        int which = s->which;
-        stream_deliver(s, f->data, n);
-        /* Only if the reader has not closed the stream, nor stopped, nor begun anew. */
-        if (n > 0 && u->streams[which] == s && s->fn && !s->read) {
-            int r = file_read_next(s);
-            if (r < 0) stream_deliver(s, NULL, r);
-        }
+/* Hands a finished read to the reader and begins the next one. */
+static void file_read_deliver(host_stream_t *s) {
+    file_read_t *f = s->read;
+    uv_host_t *u = s->host;
+    int which = s->which;
+    s->read = NULL;
+    stream_deliver(s, f->data, f->result);
+    /* Only if the reader has not closed the stream, nor stopped. */
+    if (f->result > 0 && u->streams[which] == s && s->fn && !s->read) {
+        int r = file_read_next(s);
+        if (r < 0) stream_deliver(s, NULL, r);
     }
     free(f);
+}
+
+static void on_file_read(uv_fs_t *req) {
+    file_read_t *f = (file_read_t *)req;
+    f->result = req->result;
+    f->done = true;
+    uv_fs_req_cleanup(req);
+    if (!f->stream)
+        free(f);
+    else if (f->stream->fn)
+        file_read_deliver(f->stream);
 }
 
 static int stream_start(host_stream_t *s) {
@@ -208,7 +224,8 @@ static int stream_start(host_stream_t *s) {
 int uvh_stream_read(host_t *h, host_stream_t *s, host_read_fn fn, void *user) {
     uv_host_t *u = (uv_host_t *)h;
     if (!fn) {
-        stream_stop(s);
+        s->fn = NULL;
+        if (s->stream) uv_read_stop(s->stream);
         return 0;
     }
     if (s->which != HOST_STDIN) return -EBADF;
@@ -216,8 +233,12 @@ int uvh_stream_read(host_t *h, host_stream_t *s, host_read_fn fn, void *user) {
     s->fn = fn;
     s->user = user;
     if (reading) return 0;
+    if (s->read) {
+        if (s->read->done) file_read_deliver(s);
+        return 0;
+    }
     int r = uvh_loop_start(u);
-    if (r == 0) r = stream_start(s);
+    if (r == 0) r = s->stream ? uv_read_start(s->stream, on_alloc, on_read) : stream_start(s);
     if (r) s->fn = NULL;
     return r;
 }

@@ -1,0 +1,15 @@
+/* io.h: the console of the bare mode and what else the machine keeps of its surroundings. bif_io.c.
+ */
+#ifndef LING_VM_IO_H
+#define LING_VM_IO_H
+
+#include "vm/vm.h"
+
+bool io_init(vm_t *vm);
+void io_free(vm_t *vm);
+/* Starts and stops reading as processes asked for. Polling thread only, before it waits. */
+void io_poll(vm_t *vm);
+/* Readers that may still bring something: 0 or 1. Polling thread only. */
+int io_pending(vm_t *vm);
+
+#endif
