@@ -7,6 +7,9 @@
 #include "vm/sched.h"
 #include "vm/code.h"
 
+/* Bytes of a process's block: control block and first heap. A size class of pool_alloc. */
+#define PROC_BLOCK_BYTES 832
+
 /* ---- table ---- */
 bool proc_table_init(vm_t *vm, uint32_t max_processes);
 void proc_table_free(vm_t *vm);
@@ -15,7 +18,7 @@ void proc_table_free(vm_t *vm);
 proc_t *proc_lookup(vm_t *vm, term_t pid);
 uint32_t proc_count(vm_t *vm);
 uint32_t proc_limit(vm_t *vm);
-/* Calls fn for each live process, in pid order of slots, until it returns false. */
+/* Calls fn for each live process, in order of table slots, until it returns false. */
 void proc_each(vm_t *vm, bool (*fn)(void *user, proc_t *p), void *user);
 
 /* ---- creation ---- */
@@ -34,6 +37,11 @@ typedef struct {
     bool system;
     term_t group_leader; /* TERM_NONE: parent's */
 } spawn_opts_t;
+/* max_heap_flags: both are done unless these are set. */
+enum { MAX_HEAP_NO_KILL = 1, MAX_HEAP_NO_LOG = 2 };
+#define DEFAULT_MIN_HEAP 233 /* words; what a heap grows to at its first collection */
+/* The step of OTP's series of heap sizes that holds n words: what min_heap_size is rounded to. */
+size_t min_heap_step(size_t n);
 #define SPAWN_DEFAULTS                                                                             \
     { .prio = PRIO_NORMAL, .monitor_tag = TERM_NONE, .group_leader = TERM_NONE }
 /* Starts M:F(Args). parent may be NULL (embedder). Terms are copied. Result pid, or TERM_NONE with
@@ -47,10 +55,23 @@ term_t proc_spawn_fun(vm_t *vm, proc_t *parent, term_t fun, const spawn_opts_t *
 /* The end: unregisters, breaks links and monitors with signals, drops tables and timers, frees.
  * Runs on the scheduler that ran p. */
 void proc_exit(proc_t *p, term_t reason);
+/* sched.c: fn(vm, p) frees the block once nobody can be reading it; needs no memory. Threaded only. */
+void sched_defer_proc(proc_t *p, void (*fn)(vm_t *vm, void *ptr));
 
 /* ---- signals ---- */
 /* Puts sig into the queue of to (a live process) and wakes it. Any thread. Takes sig. */
 void proc_signal(vm_t *vm, proc_t *to, signal_t *sig);
+/* The same by pid; a dead process's answer (noproc ...) is sent where the kind of signal has one. */
+void signal_send(vm_t *vm, term_t to, signal_t *sig);
+/* Answers sig in the place of a process that is gone. Takes sig. */
+void signal_undeliverable(vm_t *vm, term_t dead, signal_t *sig);
+/* A copy of an exit reason, with room for extra more words behind it, so that the receiver can build
+ * its message in place: DOWN_WORDS or EXIT_WORDS. */
+signal_t *signal_new_reason(vm_t *vm, sched_t *s, int kind, term_t reason, size_t extra);
+#define DOWN_WORDS (6 + REF_WORDS + 3)
+#define EXIT_WORDS 4
+/* Marks the in-queue of a process that is gone. */
+#define SIG_CLOSED ((signal_t *)8)
 /* erlang:send: copies msg to the process behind a local pid; a dead pid swallows it. from may be
  * NULL. false: no memory. */
 bool proc_send(vm_t *vm, proc_t *from, term_t to, term_t msg);
@@ -68,6 +89,10 @@ static inline bool proc_has_signals(proc_t *p) {
 term_t proc_take_message(proc_t *p, signal_t *m);
 /* Exit signal from src to pid. */
 bool proc_exit_signal(vm_t *vm, term_t src, term_t to, term_t reason, unsigned flags);
+/* Ends the watch r (one of p's monitors, REL_MONITOR set) and what goes with it. Owner only. */
+void proc_unwatch(proc_t *p, relation_t *r);
+/* System tasks that waited for p not to run. sched.c calls it between slices. */
+void proc_run_tasks(proc_t *p);
 enum { SIGF_LINK = 1, SIGF_KILL = 2, SIGF_KILLED = 4 };
 
 /* ---- receive timeouts ---- the engine's part of `receive ... after` */
@@ -81,6 +106,9 @@ void names_free(vm_t *vm);
 bool name_register(vm_t *vm, term_t name, proc_t *p); /* false: taken, p has one, or no memory */
 bool name_unregister(vm_t *vm, term_t name);
 term_t name_whereis(vm_t *vm, term_t name); /* pid or port; TERM_NONE */
+void name_forget(proc_t *p);     /* gives p's name up; owner, at its end */
+term_t name_of(proc_t *p);       /* NIL where it has none */
+term_t names_list(proc_t *p);    /* all names, on p's heap; TERM_NONE: no memory */
 
 /* ---- dictionary ---- pdict.c */
 term_t pdict_get(proc_t *p, term_t key);               /* undefined where missing */

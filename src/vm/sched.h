@@ -30,6 +30,7 @@ struct sched {
     uint8_t *bs_data; size_t bs_off; /* binary the old construction instructions fill */
     term_t error_args, error_options; /* of erlang:error/2,3 until the handler is found */
     term_t *guard_args;      /* non-NULL: the failed BIF's arguments are there, not in x */
+    const uint64_t *bif_ip;  /* instruction that called the BIF that runs now: where p is */
     void *pools[16];         /* free lists of pool_alloc */
     uint32_t pool_count[16];
     uint64_t gc_count, gc_words; /* collections, words reclaimed: statistics(garbage_collection) */

@@ -1,0 +1,693 @@
+/* sched.c: schedulers: run queues, stealing, sleeping, quiescence, and vm_run.
+ *
+ * With 0 threads there is one scheduler, run by vm_run on its caller's thread; all decisions
+ * depend on nothing but the order of events. With N threads each has its own queues; who makes a
+ * process runnable puts it into its own queue (messages stay in the cache) and wakes a sleeper
+ * only when there is more than the next process waiting. vm_run then polls devices and timers.
+ *
+ * A process belongs to the scheduler that has set PS_RUNNING; to the queue it is in while
+ * PS_RUNNABLE; else to whoever sets PS_RUNNABLE first.
+ *
+ * Memory that readers without locks may still see is freed by epochs: each scheduler publishes
+ * the global epoch it has seen between two processes, visitors (vm_enter) for the length of their
+ * visit. What was unlinked in epoch e is freed once nobody active is at e or before.
+ */
+#include "vm/sched.h"
+#include "timer/etimer.h"
+#include "vm/heap.h"
+#include "vm/io.h"
+#include "vm/process.h"
+
+#define LOW_TURN     8    /* low priority runs once for so many turns of normal */
+#define ROUND_REDS   8000 /* N = 0: between two looks at the timers */
+#define ROUND_SWITCH 20   /* what a switch counts there */
+#define POLL_ROUNDS  16   /* N = 0: between two looks at the devices */
+#define ONCE_ROUNDS  64   /* N = 0: VM_RUN_ONCE returns after so many */
+#define SPIN_LOOKS   100  /* an idle scheduler looks so often before it sleeps */
+#define VISITORS     64
+#define RECLAIM_AT   64 /* deferred blocks a scheduler collects before it looks */
+
+typedef struct deferred {
+    struct deferred *next;
+    void *ptr;
+    void (*fn)(vm_t *vm, void *ptr);
+    uint64_t epoch;
+    bool inside; /* the note lies in the memory it is about */
+} deferred_t;
+
+typedef struct {
+    deferred_t *first, **last;
+    uint32_t count;
+} deferred_list_t;
+
+typedef struct {
+    proc_t *first, *last;
+    uint32_t len;
+} queue_t;
+
+/* What all schedulers of a VM share. */
+typedef struct {
+    _Atomic(uint64_t) epoch;
+    _Atomic(uint64_t) visit[VISITORS]; /* epoch of a visitor, 0: free */
+    _Atomic(uint32_t) nparked;
+    _Atomic(bool) stopping;
+    spin_t lock; /* of foreign */
+    deferred_list_t foreign; /* deferred by threads that are no scheduler */
+} shared_t;
+
+struct sched_priv {
+    shared_t *shared;
+    spin_t lock; /* of queues */
+    queue_t queue[PRIO_LEVELS];
+    uint32_t turns;          /* of normal since low ran */
+    _Atomic(uint32_t) total; /* processes in the queues */
+    _Atomic(uint32_t) parked;
+    _Atomic(uint64_t) epoch; /* 0: asleep, holds no pointers */
+    deferred_list_t deferred;
+    host_thread_t *thread;
+    host_parker_t *parker;
+    /* Written by the owner only. */
+    _Atomic(uint64_t) reductions, switches;
+    _Atomic(bool) running;
+};
+
+/* The calling thread's scheduler: the one piece of per-thread state the library has. Several VMs
+ * may have run on a thread, so whoever reads it compares the VM. */
+static _Thread_local sched_t *this_sched __attribute__((tls_model("initial-exec")));
+
+sched_t *sched_current(vm_t *vm) {
+    if (!vm->threaded) return vm->scheds[0];
+    sched_t *s = this_sched;
+    return s && s->vm == vm ? s : NULL;
+}
+
+static inline shared_t *shared(vm_t *vm) { return vm->scheds[0]->priv->shared; }
+
+/* A counter with one writer. */
+static inline void count(_Atomic(uint64_t) *c, uint64_t n) {
+    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
+/* ---- quiescence ---- */
+
+static void deferred_init(deferred_list_t *l) {
+    l->first = NULL;
+    l->last = &l->first;
+    l->count = 0;
+}
+
+static void deferred_put(deferred_list_t *l, deferred_t *d) {
+    d->next = NULL;
+    *l->last = d;
+    l->last = &d->next;
+    l->count++;
+}
+
+static uint64_t oldest_epoch(vm_t *vm) {
+    shared_t *sh = shared(vm);
+    uint64_t oldest = UINT64_MAX;
+    for (unsigned i = 0; i < vm->nscheds; i++) {
+        uint64_t e = atomic_load_explicit(&vm->scheds[i]->priv->epoch, memory_order_seq_cst);
+        if (e && e < oldest) oldest = e;
+    }
+    for (unsigned i = 0; i < VISITORS; i++) {
+        uint64_t e = atomic_load_explicit(&sh->visit[i], memory_order_seq_cst);
+        if (e && e < oldest) oldest = e;
+    }
+    return oldest;
+}
+
+static void deferred_run(vm_t *vm, deferred_list_t *l, uint64_t before) {
+    while (l->first && l->first->epoch < before) {
+        deferred_t d = *l->first, *node = l->first;
+        l->first = d.next;
+        if (!l->first) l->last = &l->first;
+        l->count--;
+        if (!d.inside) pool_free(vm, sched_current(vm), node, sizeof *node);
+        d.fn(vm, d.ptr);
+    }
+}
+
+static void defer(vm_t *vm, deferred_t *d) {
+    sched_t *s = sched_current(vm);
+    shared_t *sh = shared(vm);
+    d->epoch = atomic_fetch_add_explicit(&sh->epoch, 1, memory_order_seq_cst);
+    if (s) {
+        deferred_put(&s->priv->deferred, d);
+        return;
+    }
+    spin_lock(vm, &sh->lock);
+    deferred_put(&sh->foreign, d);
+    spin_unlock(vm, &sh->lock);
+}
+
+void sched_defer_free(vm_t *vm, void *ptr, void (*fn)(vm_t *vm, void *ptr)) {
+    if (!vm->threaded) {
+        fn(vm, ptr);
+        return;
+    }
+    deferred_t *d = pool_alloc(vm, sched_current(vm), sizeof *d);
+    /* Without memory for the note the block stays allocated: better than freeing it too early. */
+    if (!d) return;
+    *d = (deferred_t){.ptr = ptr, .fn = fn};
+    defer(vm, d);
+}
+
+void sched_defer_proc(proc_t *p, void (*fn)(vm_t *vm, void *ptr)) {
+    /* The first heap is dead and nobody else ever looks there. */
+    deferred_t *d = (deferred_t *)p->heap0;
+    *d = (deferred_t){.ptr = p, .fn = fn, .inside = true};
+    defer(p->vm, d);
+}
+
+static void reclaim(sched_t *s) {
+    vm_t *vm = s->vm;
+    shared_t *sh = s->priv->shared;
+    deferred_list_t *mine = &s->priv->deferred;
+    spin_lock(vm, &sh->lock);
+    if (sh->foreign.first) { /* nobody else would ever look after these */
+        *mine->last = sh->foreign.first;
+        mine->last = sh->foreign.last;
+        mine->count += sh->foreign.count;
+        deferred_init(&sh->foreign);
+    }
+    spin_unlock(vm, &sh->lock);
+    deferred_run(vm, mine, oldest_epoch(vm));
+}
+
+/* Publishes that this scheduler holds no pointer from before. */
+static inline void quiescent(sched_t *s) {
+    uint64_t e = atomic_load_explicit(&s->priv->shared->epoch, memory_order_acquire);
+    if (atomic_load_explicit(&s->priv->epoch, memory_order_relaxed) != e)
+        atomic_store_explicit(&s->priv->epoch, e, memory_order_release);
+    if (UNLIKELY(s->priv->deferred.count >= RECLAIM_AT)) reclaim(s);
+}
+
+/* From asleep to active. Whoever frees looks at the announcements after it has raised the epoch;
+ * an announcement it missed therefore reads the raised one here and is repeated. */
+static void announce(shared_t *sh, _Atomic(uint64_t) *mine) {
+    uint64_t e = atomic_load_explicit(&sh->epoch, memory_order_seq_cst), now;
+    for (;; e = now) {
+        atomic_store_explicit(mine, e, memory_order_seq_cst);
+        now = atomic_load_explicit(&sh->epoch, memory_order_seq_cst);
+        if (now == e) return;
+    }
+}
+
+vm_visit_t vm_enter(vm_t *vm) {
+    vm_visit_t none = {-1};
+    if (!vm->threaded || sched_current(vm)) return none;
+    shared_t *sh = shared(vm);
+    for (;;) {
+        for (int i = 0; i < VISITORS; i++) {
+            uint64_t unused = 0;
+            if (atomic_compare_exchange_strong_explicit(&sh->visit[i], &unused, 1,
+                                                        memory_order_seq_cst,
+                                                        memory_order_relaxed)) {
+                announce(sh, &sh->visit[i]);
+                return (vm_visit_t){i};
+            }
+        }
+        vm->host->ops->yield(vm->host);
+    }
+}
+
+void vm_leave(vm_t *vm, vm_visit_t v) {
+    if (v.slot >= 0)
+        atomic_store_explicit(&shared(vm)->visit[v.slot], 0, memory_order_release);
+}
+
+/* ---- run queues ---- */
+
+static inline void total_add(vm_t *vm, struct sched_priv *q, uint32_t n) {
+    uint32_t total = atomic_load_explicit(&q->total, memory_order_relaxed) + n;
+    if (vm->threaded)
+        atomic_store_explicit(&q->total, total, memory_order_seq_cst); /* under the lock */
+    else
+        atomic_store_explicit(&q->total, total, memory_order_relaxed);
+}
+
+static void push(vm_t *vm, sched_t *s, proc_t *p) {
+    struct sched_priv *q = s->priv;
+    p->rq_next = NULL;
+    spin_lock(vm, &q->lock);
+    queue_t *l = &q->queue[p->prio];
+    if (l->first)
+        l->last->rq_next = p;
+    else
+        l->first = p;
+    l->last = p;
+    l->len++;
+    total_add(vm, q, 1);
+    spin_unlock(vm, &q->lock);
+}
+
+static inline proc_t *take_first(queue_t *l) {
+    proc_t *p = l->first;
+    l->first = p->rq_next;
+    l->len--;
+    return p;
+}
+
+static proc_t *pop(vm_t *vm, struct sched_priv *q) {
+    if (atomic_load_explicit(&q->total, memory_order_relaxed) == 0) return NULL;
+    proc_t *p = NULL;
+    spin_lock(vm, &q->lock);
+    queue_t *l = q->queue;
+    if (UNLIKELY(l[PRIO_MAX].first != NULL)) {
+        p = take_first(&l[PRIO_MAX]);
+    } else if (UNLIKELY(l[PRIO_HIGH].first != NULL)) {
+        p = take_first(&l[PRIO_HIGH]);
+    } else if (l[PRIO_NORMAL].first &&
+               (LIKELY(!l[PRIO_LOW].first) || ++q->turns < LOW_TURN)) {
+        p = take_first(&l[PRIO_NORMAL]);
+    } else if (l[PRIO_LOW].first) {
+        p = take_first(&l[PRIO_LOW]);
+        q->turns = 0;
+    }
+    if (p) total_add(vm, q, (uint32_t)-1);
+    spin_unlock(vm, &q->lock);
+    return p;
+}
+
+/* Wakes s, or another scheduler that sleeps. */
+static void wake(vm_t *vm, sched_t *s) {
+    shared_t *sh = shared(vm);
+    if (atomic_load_explicit(&sh->nparked, memory_order_seq_cst) == 0) return;
+    for (unsigned i = 0; i < vm->nscheds; i++) {
+        sched_t *t = vm->scheds[(s->id - 1 + i) % vm->nscheds];
+        uint32_t parked = 1;
+        if (atomic_compare_exchange_strong_explicit(&t->priv->parked, &parked, 0,
+                                                    memory_order_seq_cst, memory_order_seq_cst)) {
+            atomic_fetch_sub_explicit(&sh->nparked, 1, memory_order_seq_cst);
+            vm->host->ops->unpark(vm->host, t->priv->parker);
+            return;
+        }
+    }
+}
+
+COLD static void make_runnable_threaded(vm_t *vm, proc_t *p) {
+    uint32_t st = atomic_load_explicit(&p->state, memory_order_seq_cst);
+    do {
+        if (st & (PS_RUNNABLE | PS_RUNNING | PS_EXITING | PS_FREE)) return;
+    } while (!atomic_compare_exchange_weak_explicit(&p->state, &st, st | PS_RUNNABLE,
+                                                    memory_order_seq_cst, memory_order_seq_cst));
+    sched_t *mine = sched_current(vm), *s = mine ? mine : p->sched;
+    push(vm, s, p);
+    if (!mine || atomic_load_explicit(&s->priv->total, memory_order_relaxed) > 1) wake(vm, s);
+}
+
+void sched_make_runnable(vm_t *vm, proc_t *p) {
+    if (UNLIKELY(vm->threaded)) {
+        make_runnable_threaded(vm, p);
+        return;
+    }
+    uint32_t st = atomic_load_explicit(&p->state, memory_order_relaxed);
+    if (st & (PS_RUNNABLE | PS_RUNNING | PS_EXITING)) return;
+    atomic_store_explicit(&p->state, st | PS_RUNNABLE, memory_order_relaxed);
+    push(vm, vm->scheds[0], p);
+}
+
+/* ---- running ---- */
+
+/* p stops running and sleeps until a signal comes. */
+static void sleep_process(vm_t *vm, proc_t *p) {
+    uint32_t st = atomic_load_explicit(&p->state, memory_order_relaxed) & ~(uint32_t)PS_RUNNING;
+    if (!vm->threaded) {
+        atomic_store_explicit(&p->state, st, memory_order_relaxed);
+        if (UNLIKELY(proc_has_signals(p))) sched_make_runnable(vm, p);
+        return;
+    }
+    atomic_store_explicit(&p->state, st, memory_order_seq_cst);
+    /* From here on others may have it; its block stays until this scheduler is quiescent. */
+    if (atomic_load_explicit(&p->sig_in, memory_order_seq_cst)) make_runnable_threaded(vm, p);
+}
+
+/* Signals and tasks before a slice. false: p is not to run now. */
+COLD static bool prepare(vm_t *vm, proc_t *p) {
+    bool live = proc_fetch_signals(p);
+    if (live && p->flags & PF_TASKS) proc_run_tasks(p);
+    if (!live) {
+        proc_exit(p, p->fvalue);
+        return false;
+    }
+    if (!(atomic_load_explicit(&p->state, memory_order_relaxed) & PS_SUSPENDED)) return true;
+    sleep_process(vm, p);
+    return false;
+}
+
+/* Runs p for a slice; returns the reductions it took. */
+static uint32_t run(sched_t *s, proc_t *p) {
+    vm_t *vm = s->vm;
+    uint32_t st = atomic_load_explicit(&p->state, memory_order_relaxed);
+    atomic_store_explicit(&p->state, (st & ~(uint32_t)PS_RUNNABLE) | PS_RUNNING,
+                          memory_order_relaxed);
+    p->sched = s;
+    count(&s->priv->switches, 1);
+    if (UNLIKELY(proc_has_signals(p) || (st & PS_SUSPENDED) ||
+                 (p->flags & (PF_EXIT_PENDING | PF_TASKS))) &&
+        !prepare(vm, p))
+        return 0;
+    int result = engine_run(s, p);
+    int32_t left = p->reds;
+    uint32_t used = left < SLICE_REDS ? (uint32_t)(SLICE_REDS - left) : 0;
+    p->total_reds += used;
+    count(&s->priv->reductions, used);
+    if (result == RUN_EXIT || UNLIKELY(p->flags & PF_EXIT_PENDING)) {
+        proc_exit(p, p->fvalue);
+        return used;
+    }
+    if (UNLIKELY(p->flags & PF_TASKS)) proc_run_tasks(p);
+    st = atomic_load_explicit(&p->state, memory_order_relaxed);
+    if (result == RUN_WAIT || UNLIKELY(st & PS_SUSPENDED)) {
+        sleep_process(vm, p);
+        return used;
+    }
+    st = (st & ~(uint32_t)PS_RUNNING) | PS_RUNNABLE;
+    atomic_store_explicit(&p->state, st, memory_order_seq_cst);
+    push(vm, s, p);
+    if (vm->threaded && atomic_load_explicit(&s->priv->total, memory_order_relaxed) > 1)
+        wake(vm, s);
+    return used;
+}
+
+/* ---- scheduler threads ---- */
+
+static proc_t *steal(sched_t *s) {
+    vm_t *vm = s->vm;
+    for (unsigned i = 1; i < vm->nscheds; i++) {
+        proc_t *p = pop(vm, vm->scheds[(s->id - 1 + i) % vm->nscheds]->priv);
+        if (p) return p;
+    }
+    return NULL;
+}
+
+static bool is_work(vm_t *vm) {
+    if (atomic_load_explicit(&vm->halting, memory_order_seq_cst)) return false;
+    for (unsigned i = 0; i < vm->nscheds; i++)
+        if (atomic_load_explicit(&vm->scheds[i]->priv->total, memory_order_seq_cst)) return true;
+    return false;
+}
+
+static void unpark_self(sched_t *s) {
+    uint32_t parked = 1;
+    if (atomic_compare_exchange_strong_explicit(&s->priv->parked, &parked, 0, memory_order_seq_cst,
+                                                memory_order_seq_cst))
+        atomic_fetch_sub_explicit(&s->priv->shared->nparked, 1, memory_order_seq_cst);
+}
+
+/* Nothing to do: look a little longer, then sleep until somebody has work. */
+static void idle(sched_t *s) {
+    vm_t *vm = s->vm;
+    shared_t *sh = s->priv->shared;
+    for (int i = 0; i < SPIN_LOOKS; i++)
+        if (is_work(vm)) return;
+    if (s->priv->deferred.count) {
+        quiescent(s);
+        reclaim(s);
+    }
+    atomic_store_explicit(&s->priv->parked, 1, memory_order_seq_cst);
+    uint32_t n = atomic_fetch_add_explicit(&sh->nparked, 1, memory_order_seq_cst) + 1;
+    if (!is_work(vm) && !atomic_load_explicit(&sh->stopping, memory_order_seq_cst)) {
+        atomic_store_explicit(&s->priv->epoch, 0, memory_order_seq_cst);
+        /* The thread in vm_run may be waiting for all to be idle. */
+        if (n == vm->nscheds) vm->host->ops->wake(vm->host);
+        vm->host->ops->park(vm->host, s->priv->parker, HOST_FOREVER);
+        announce(sh, &s->priv->epoch);
+    }
+    unpark_self(s);
+}
+
+static void sched_main(void *arg) {
+    sched_t *s = arg;
+    vm_t *vm = s->vm;
+    this_sched = s;
+    announce(s->priv->shared, &s->priv->epoch);
+    while (!atomic_load_explicit(&s->priv->shared->stopping, memory_order_acquire)) {
+        quiescent(s);
+        proc_t *p = NULL;
+        if (LIKELY(!atomic_load_explicit(&vm->halting, memory_order_relaxed))) {
+            p = pop(vm, s->priv);
+            if (!p) p = steal(s);
+        }
+        if (!p) {
+            idle(s);
+            continue;
+        }
+        atomic_store_explicit(&s->priv->running, true, memory_order_relaxed);
+        run(s, p);
+        atomic_store_explicit(&s->priv->running, false, memory_order_relaxed);
+    }
+    atomic_store_explicit(&s->priv->epoch, 0, memory_order_seq_cst);
+    this_sched = NULL;
+}
+
+int sched_start(vm_t *vm) {
+    const host_ops_t *ops = vm->host->ops;
+    if (vm->nthreads == 0 || vm->threaded) return 0;
+    if (!ops->thread_start || !ops->parker_new) return -1;
+    for (unsigned i = 0; i < vm->nscheds; i++) {
+        struct sched_priv *q = vm->scheds[i]->priv;
+        if (!q->parker) q->parker = ops->parker_new(vm->host);
+        if (!q->parker) return -1;
+    }
+    vm->threaded = true;
+    atomic_store_explicit(&shared(vm)->stopping, false, memory_order_seq_cst);
+    for (unsigned i = 0; i < vm->nscheds; i++) {
+        struct sched_priv *q = vm->scheds[i]->priv;
+        if (ops->thread_start(vm->host, &q->thread, sched_main, vm->scheds[i]) != 0) {
+            q->thread = NULL;
+            sched_stop(vm);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void sched_stop(vm_t *vm) {
+    const host_ops_t *ops = vm->host->ops;
+    if (!vm->threaded) return;
+    atomic_store_explicit(&shared(vm)->stopping, true, memory_order_seq_cst);
+    for (unsigned i = 0; i < vm->nscheds; i++) {
+        struct sched_priv *q = vm->scheds[i]->priv;
+        if (!q->thread) continue;
+        ops->unpark(vm->host, q->parker);
+    }
+    for (unsigned i = 0; i < vm->nscheds; i++) {
+        struct sched_priv *q = vm->scheds[i]->priv;
+        if (!q->thread) continue;
+        ops->thread_join(vm->host, q->thread);
+        q->thread = NULL;
+    }
+    vm->threaded = false;
+    for (unsigned i = 0; i < vm->nscheds; i++)
+        deferred_run(vm, &vm->scheds[i]->priv->deferred, UINT64_MAX);
+    deferred_run(vm, &shared(vm)->foreign, UINT64_MAX);
+}
+
+/* ---- life ---- */
+
+static sched_t *sched_new(vm_t *vm, unsigned id, shared_t *sh) {
+    sched_t *s = mem_calloc(vm, sizeof *s);
+    struct sched_priv *q = s ? mem_calloc(vm, sizeof *q) : NULL;
+    if (!q) {
+        mem_free(vm, s, sizeof *s);
+        return NULL;
+    }
+    s->vm = vm;
+    s->id = id;
+    s->priv = q;
+    s->error_args = s->error_options = TERM_NONE;
+    q->shared = sh;
+    atomic_flag_clear(&q->lock.held);
+    deferred_init(&q->deferred);
+    return s;
+}
+
+bool sched_init(vm_t *vm) {
+    unsigned n = vm->options.schedulers ? vm->options.schedulers : 1;
+    shared_t *sh = mem_calloc(vm, sizeof *sh);
+    vm->scheds = sh ? mem_calloc(vm, n * sizeof *vm->scheds) : NULL;
+    if (!vm->scheds) {
+        mem_free(vm, sh, sizeof *sh);
+        return false;
+    }
+    atomic_store_explicit(&sh->epoch, 1, memory_order_relaxed);
+    atomic_flag_clear(&sh->lock.held);
+    deferred_init(&sh->foreign);
+    vm->nscheds = n;
+    vm->nthreads = vm->options.schedulers;
+    for (unsigned i = 0; i < n; i++) {
+        vm->scheds[i] = sched_new(vm, i + 1, sh);
+        if (vm->scheds[i]) continue;
+        if (i == 0) {
+            mem_free(vm, sh, sizeof *sh);
+            mem_free(vm, vm->scheds, n * sizeof *vm->scheds);
+            vm->scheds = NULL;
+        } else {
+            sched_free(vm);
+        }
+        return false;
+    }
+    return true;
+}
+
+void sched_free(vm_t *vm) {
+    if (!vm->scheds) return;
+    sched_stop(vm);
+    shared_t *sh = shared(vm);
+    for (unsigned i = 0; i < vm->nscheds; i++) {
+        sched_t *s = vm->scheds[i];
+        if (!s) continue;
+        if (s->priv->parker) vm->host->ops->parker_free(vm->host, s->priv->parker);
+        mem_free(vm, s->priv, sizeof *s->priv);
+        pool_drain(vm, s);
+        mem_free(vm, s, sizeof *s);
+    }
+    mem_free(vm, sh, sizeof *sh);
+    mem_free(vm, vm->scheds, vm->nscheds * sizeof *vm->scheds);
+    vm->scheds = NULL;
+}
+
+/* ---- vm_run ---- */
+
+static inline bool is_halting(vm_t *vm) {
+    return UNLIKELY(atomic_load_explicit(&vm->halting, memory_order_acquire));
+}
+
+void sched_halt(vm_t *vm, int status) {
+    vm->halt_status = status;
+    atomic_store_explicit(&vm->halting, true, memory_order_seq_cst);
+    vm->host->ops->wake(vm->host);
+}
+
+static bool devices_left(vm_t *vm) { return io_pending(vm) != 0; }
+
+/* Lets devices speak until the deadline. false: nothing can ever happen any more. */
+static bool poll(vm_t *vm, uint64_t deadline) {
+    io_poll(vm);
+    return vm->host->poll(vm, deadline);
+}
+
+/* Fires what is due. Monotonic time of the closest timer left. */
+static uint64_t expire(vm_t *vm) {
+    uint64_t closest = etimer_closest_timeout(vm);
+    if (closest == HOST_FOREVER) return closest;
+    uint64_t now = vm_now(vm);
+    if (closest > now) return closest;
+    vm_visit_t v = vm_enter(vm);
+    etimer_expired(vm, now);
+    vm_leave(vm, v);
+    return etimer_closest_timeout(vm);
+}
+
+/* Runs processes for about ROUND_REDS. false: none was runnable. */
+static bool run_round(vm_t *vm, sched_t *s) {
+    int32_t budget = ROUND_REDS;
+    while (budget > 0 && !is_halting(vm)) {
+        proc_t *p = pop(vm, s->priv);
+        if (!p) break;
+        budget -= (int32_t)run(s, p) + ROUND_SWITCH;
+    }
+    return budget != ROUND_REDS;
+}
+
+static inline bool has_runnable(sched_t *s) {
+    return atomic_load_explicit(&s->priv->total, memory_order_relaxed) != 0;
+}
+
+/* Something is left to do, now or later. */
+static int is_left(vm_t *vm) {
+    return has_runnable(vm->scheds[0]) || etimer_closest_timeout(vm) != HOST_FOREVER ||
+           devices_left(vm);
+}
+
+static int run_here(vm_t *vm, int mode) {
+    sched_t *s = vm->scheds[0];
+    bool progress = false, waited = false;
+    for (unsigned round = 1;; round++) {
+        progress |= run_round(vm, s);
+        if (is_halting(vm)) return 2;
+        uint64_t closest = expire(vm);
+        if (has_runnable(s)) {
+            if (round % POLL_ROUNDS == 0) poll(vm, 0);
+            if (mode != VM_RUN_DEFAULT && round >= ONCE_ROUNDS) return 1;
+            if (mode == VM_RUN_DEFAULT) waited = false;
+            continue;
+        }
+        /* Everybody sleeps. */
+        if (mode != VM_RUN_DEFAULT && (waited || (progress && mode == VM_RUN_ONCE)))
+            return is_left(vm);
+        bool over = closest == HOST_FOREVER && !devices_left(vm);
+        if (over && waited) return 0;
+        waited = over || mode != VM_RUN_DEFAULT;
+        /* Even when nothing is left a wake or a callback may be pending. */
+        bool more = poll(vm, over || mode == VM_RUN_NOWAIT ? 0 : closest);
+        if (!more && !has_runnable(s) && etimer_closest_timeout(vm) == HOST_FOREVER)
+            return is_halting(vm) ? 2 : 0;
+    }
+}
+
+/* All schedulers sleep and nothing is queued. */
+static bool all_idle(vm_t *vm) {
+    shared_t *sh = shared(vm);
+    for (int i = 0; i < 2; i++) {
+        if (atomic_load_explicit(&sh->nparked, memory_order_seq_cst) != vm->nscheds) return false;
+        for (unsigned k = 0; k < vm->nscheds; k++)
+            if (atomic_load_explicit(&vm->scheds[k]->priv->total, memory_order_seq_cst))
+                return false;
+    }
+    return true;
+}
+
+static int run_polling(vm_t *vm, int mode) {
+    for (bool first = true;; first = false) {
+        if (is_halting(vm)) return 2;
+        uint64_t closest = expire(vm);
+        bool idle_now = all_idle(vm);
+        bool over = idle_now && closest == HOST_FOREVER && !devices_left(vm);
+        if (mode == VM_RUN_NOWAIT || over) {
+            poll(vm, 0);
+            if (is_halting(vm)) return 2;
+            expire(vm);
+            over = all_idle(vm) && etimer_closest_timeout(vm) == HOST_FOREVER && !devices_left(vm);
+            if (over) return 0;
+            if (mode == VM_RUN_NOWAIT) return 1;
+            continue;
+        }
+        if (mode == VM_RUN_ONCE && !first) return 1;
+        poll(vm, closest);
+    }
+}
+
+int vm_run(vm_t *vm, int mode) {
+    if (vm->nthreads == 0) return run_here(vm, mode);
+    if (!vm->threaded && sched_start(vm) != 0) return 0;
+    return run_polling(vm, mode);
+}
+
+uint64_t vm_next_deadline(vm_t *vm) {
+    if (!vm->threaded && has_runnable(vm->scheds[0])) return vm_now(vm);
+    return etimer_closest_timeout(vm);
+}
+
+void sched_stats(vm_t *vm, sched_stats_t *out) {
+    memset(out, 0, sizeof *out);
+    for (unsigned i = 0; i < vm->nscheds; i++) {
+        sched_t *s = vm->scheds[i];
+        struct sched_priv *q = s->priv;
+        out->reductions += atomic_load_explicit(&q->reductions, memory_order_relaxed);
+        out->switches += atomic_load_explicit(&q->switches, memory_order_relaxed);
+        out->gcs += s->gc_count;
+        out->gc_words += s->gc_words;
+        spin_lock(vm, &q->lock);
+        for (int k = 0; k < PRIO_LEVELS; k++) {
+            out->queue[k] += q->queue[k].len;
+            out->runnable += q->queue[k].len;
+        }
+        spin_unlock(vm, &q->lock);
+        out->running += atomic_load_explicit(&q->running, memory_order_relaxed) ||
+                        (!vm->threaded && s->current);
+    }
+}

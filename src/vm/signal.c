@@ -1,0 +1,648 @@
+/* signal.c: what processes tell each other: making signals, putting them into a process's in-queue,
+ * and what each kind does when the receiver handles it.
+ *
+ * Anyone may push to an in-queue (a lock-free stack); the owner takes all of it at once and turns
+ * it round, so order is kept per sender. The wake-up is Dekker's: a sender pushes and then looks at
+ * the state, a receiver that goes to sleep changes its state and then looks at the queue. While
+ * the VM has one thread, a signal whose effect is local (all but exits) is handled at once.
+ */
+#include "timer/etimer.h"
+#include "vm/copy.h"
+#include "vm/heap.h"
+#include "vm/link.h"
+#include "vm/proc_ext.h"
+#include "vm/process.h"
+
+/* Up to this size a message is copied into the heap and its block reused. */
+#define MESSAGE_COPY_WORDS 64
+
+/* ---- making ---- */
+
+static inline signal_t *signal_init(signal_t *sig, int kind, size_t words) {
+    sig->next = NULL;
+    sig->off_heap = NULL;
+    sig->term = sig->from = TERM_NIL;
+    sig->ref = 0;
+    sig->fn = NULL;
+    sig->size = (uint32_t)words;
+    sig->used = 0;
+    sig->kind = (uint8_t)kind;
+    sig->flags = 0;
+    return sig;
+}
+
+static inline size_t signal_bytes(size_t words) {
+    return sizeof(signal_t) + words * sizeof(term_t);
+}
+
+signal_t *signal_new(vm_t *vm, sched_t *s, int kind, size_t words) {
+    if (words > UINT32_MAX) return NULL;
+    signal_t *sig = pool_alloc(vm, s, signal_bytes(words));
+    return sig ? signal_init(sig, kind, words) : NULL;
+}
+
+signal_t *signal_new_reason(vm_t *vm, sched_t *s, int kind, term_t term, size_t extra) {
+    size_t words = is_immed(term) ? 0 : term_size(vm, term);
+    signal_t *sig = signal_new(vm, s, kind, words + extra);
+    if (!sig) return NULL;
+    sig->term = term;
+    if (words) {
+        term_t *hp = sig->data;
+        sig->term = term_copy(vm, term, &hp, &sig->off_heap);
+        sig->used = (uint32_t)(hp - sig->data);
+    }
+    return sig;
+}
+
+signal_t *signal_new_copy(vm_t *vm, sched_t *s, int kind, term_t term) {
+    return signal_new_reason(vm, s, kind, term, 0);
+}
+
+void signal_free(vm_t *vm, sched_t *s, signal_t *sig) {
+    if (!sig) return;
+    if (UNLIKELY(sig->off_heap != NULL)) off_heap_release(vm, sig->off_heap);
+    pool_free(vm, s, sig, signal_bytes(sig->size));
+}
+
+/* ---- moving words ---- */
+
+/* Copies n words whose pointers among themselves move along; objects that own something go on
+ * *off. Returns what root is at the new place. */
+static term_t words_move(term_t *dst, const term_t *src, size_t n, off_heap_t **off, term_t root) {
+    const uintptr_t base = (uintptr_t)src, bytes = n * sizeof(term_t);
+    const uintptr_t delta = (uintptr_t)dst - base;
+    for (size_t i = 0; i < n; i++) {
+        term_t w = src[i];
+        if ((w + 1) & 2 && !(w & 4)) { /* cons or boxed */
+            dst[i] = (uintptr_t)w - base < bytes ? w + delta : w;
+        } else if (is_header(w) && header_is_raw(w)) {
+            size_t size = header_size(w);
+            memcpy(dst + i, src + i, (size + 1) * sizeof(term_t));
+            if (header_type(w) == T_PROC_BIN || header_type(w) == T_MAGIC_REF) {
+                off_heap_t *o = (off_heap_t *)(dst + i);
+                o->next = *off;
+                *off = o;
+            }
+            i += size;
+        } else {
+            dst[i] = w;
+        }
+    }
+    return is_pointer(root) && (uintptr_t)root - base < bytes ? root + delta : root;
+}
+
+/* Messages in a queue have no spare words: who attaches one as a fragment relies on it. */
+static inline void signal_seal(signal_t *sig) {
+    uint32_t rest = sig->size - sig->used;
+    if (LIKELY(rest == 0)) return;
+    sig->data[sig->used] = make_header(T_HEAP_BIN, rest - 1);
+    if (rest > 1) sig->data[sig->used + 1] = 0;
+    sig->used = sig->size;
+}
+
+/* The message's block becomes a fragment of the heap. */
+static void attach(proc_t *p, signal_t *m) {
+    signal_seal(m);
+    m->kind = SIG_FRAGMENT;
+    m->next = p->frags;
+    p->frags = m;
+    p->frag_words += m->used;
+    off_heap_t *o = m->off_heap;
+    if (!o) return;
+    for (;; o = o->next) {
+        if (header_type(o->header) == T_PROC_BIN) p->vheap += ((proc_bin_t *)o)->size;
+        if (!o->next) break;
+    }
+    o->next = p->off_heap;
+    p->off_heap = m->off_heap;
+    m->off_heap = NULL;
+}
+
+term_t proc_take_message(proc_t *p, signal_t *m) {
+    size_t n = m->used;
+    term_t t = m->term;
+    if (n <= MESSAGE_COPY_WORDS && (size_t)(p->sp - p->htop) >= n + STACK_RESERVE) {
+        if (n) {
+            t = words_move(p->htop, m->data, n, &p->off_heap, t);
+            p->htop += n;
+            m->off_heap = NULL;
+        }
+        signal_free(p->vm, p->sched, m);
+    } else {
+        attach(p, m);
+    }
+    return t;
+}
+
+/* Room for that many more words behind the term of *sig; a larger block where it is short. */
+static term_t *signal_room(vm_t *vm, sched_t *s, signal_t **sig, size_t words) {
+    signal_t *old = *sig;
+    if (old->size - old->used < words) {
+        signal_t *sig2 = signal_new(vm, s, old->kind, old->used + words);
+        if (!sig2) return NULL;
+        sig2->term = words_move(sig2->data, old->data, old->used, &sig2->off_heap, old->term);
+        sig2->used = old->used;
+        sig2->from = old->from;
+        sig2->ref = old->ref;
+        sig2->flags = old->flags;
+        old->off_heap = NULL;
+        signal_free(vm, s, old);
+        *sig = sig2;
+    }
+    return (*sig)->data + (*sig)->used;
+}
+
+/* ---- effects ----
+ * Each returns whether a process that sleeps has to look. */
+
+static inline bool take_as_message(proc_t *p, signal_t *sig, term_t term, const term_t *hp) {
+    if (hp) sig->used = (uint32_t)(hp - sig->data);
+    sig->kind = SIG_MESSAGE;
+    sig->term = term;
+    signal_seal(sig);
+    msg_queue_push(&p->mq, sig);
+    return true;
+}
+
+COLD static bool must_exit(proc_t *p, term_t reason) {
+    p->flags |= PF_EXIT_PENDING;
+    p->fvalue = reason;
+    return true;
+}
+
+COLD static bool no_memory(proc_t *p, sched_t *s, signal_t *sig) {
+    signal_free(p->vm, s, sig);
+    p->flags |= PF_OOM;
+    return must_exit(p, A_killed);
+}
+
+static void forget_if_idle(proc_t *p, sched_t *s, relation_t *r) {
+    if (r->flags & (REL_MONITOR | REL_ALIAS)) return;
+    relation_remove(&p->monitors, r->key);
+    relation_free(p->vm, s, r);
+}
+
+void proc_unwatch(proc_t *p, relation_t *r) {
+    vm_t *vm = p->vm;
+    sched_t *s = sched_current(vm);
+    term_t other = r->other;
+    uint64_t ref = r->key;
+    r->flags &= ~(uint32_t)REL_MONITOR;
+    if (r->flags & REL_ALIAS_WATCH)
+        r->flags &= ~(uint32_t)(REL_ALIAS | REL_ALIAS_WATCH | REL_ALIAS_ONCE);
+    signal_t *sig;
+    if (r->flags & REL_ALIAS) {
+        sig = is_local_pid(other) ? signal_new(vm, s, SIG_DEMONITOR, 0) : NULL;
+        if (!sig) return; /* the far end's 'DOWN' will find no watch and be dropped */
+    } else {
+        relation_remove(&p->monitors, ref);
+        if (!is_local_pid(other)) {
+            relation_free(vm, s, r);
+            return;
+        }
+        if (r->frag) {
+            signal_free(vm, s, r->frag);
+            r->frag = NULL;
+        }
+        sig = signal_from_relation(r, SIG_DEMONITOR);
+    }
+    sig->from = p->pid;
+    sig->ref = ref;
+    signal_send(vm, other, sig);
+}
+
+static bool on_alias_message(proc_t *p, sched_t *s, signal_t *sig) {
+    relation_t *r = relation_find(p->monitors, sig->ref);
+    if (!r || !(r->flags & REL_ALIAS)) {
+        signal_free(p->vm, s, sig);
+        return false;
+    }
+    if (r->flags & REL_ALIAS_ONCE) {
+        if (r->flags & REL_MONITOR) {
+            proc_unwatch(p, r);
+        } else {
+            r->flags = 0;
+            forget_if_idle(p, s, r);
+        }
+    }
+    return take_as_message(p, sig, sig->term, NULL);
+}
+
+static bool on_exit(proc_t *p, sched_t *s, signal_t *sig) {
+    vm_t *vm = p->vm;
+    term_t from = sig->from, reason = sig->term;
+    bool linked = sig->flags & SIGF_LINK;
+    if (linked) {
+        relation_t *r = relation_find(p->links, from);
+        if (!r || (r->flags & REL_UNLINKING)) {
+            signal_free(vm, s, sig);
+            return false;
+        }
+        relation_free(vm, s, relation_remove(&p->links, from));
+    } else if (reason == A_kill) {
+        signal_free(vm, s, sig);
+        return must_exit(p, A_killed);
+    }
+    if (p->flags & PF_TRAP_EXIT) {
+        term_t *hp = signal_room(vm, s, &sig, EXIT_WORDS);
+        if (!hp) return no_memory(p, s, sig);
+        term_t m = tuple3(&hp, A_EXIT, from, sig->term);
+        return take_as_message(p, sig, m, hp);
+    }
+    if (reason == A_normal && (linked || from != p->pid)) {
+        signal_free(vm, s, sig);
+        return false;
+    }
+    if (sig->used)
+        attach(p, sig);
+    else
+        signal_free(vm, s, sig);
+    return must_exit(p, reason);
+}
+
+static bool on_down(proc_t *p, sched_t *s, signal_t *sig) {
+    vm_t *vm = p->vm;
+    relation_t *r = relation_find(p->monitors, sig->ref);
+    if (!r || !(r->flags & REL_MONITOR)) {
+        signal_free(vm, s, sig);
+        return false;
+    }
+    size_t tag_words = is_immed(r->tag) ? 0 : term_size(vm, r->tag);
+    term_t *hp = signal_room(vm, s, &sig, DOWN_WORDS + tag_words);
+    if (!hp) return no_memory(p, s, sig);
+    term_t what = r->other, tag = r->tag;
+    if (!is_nil(r->name)) what = tuple2(&hp, r->name, A_nonode);
+    term_t ref = make_ref(&hp, r->key, r->flags & REL_OWN_REF ? p->pid : 0);
+    if (tag_words) tag = term_copy(vm, tag, &hp, &sig->off_heap);
+    term_t m = tuple5(&hp, tag, ref, A_process, what, sig->term);
+    r->flags &= ~(uint32_t)REL_MONITOR;
+    if (r->flags & REL_ALIAS_WATCH) r->flags &= ~(uint32_t)REL_ALIAS;
+    forget_if_idle(p, s, r);
+    return take_as_message(p, sig, m, hp);
+}
+
+static void on_link(proc_t *p, sched_t *s, signal_t *sig) {
+    relation_t *r = relation_find(p->links, sig->from);
+    if (r) {
+        r->flags &= ~(uint32_t)REL_UNLINKING;
+        signal_free(p->vm, s, sig);
+    } else {
+        relation_insert(&p->links, relation_from_signal(sig, sig->from, sig->from, 0));
+    }
+}
+
+static void on_unlink(proc_t *p, sched_t *s, signal_t *sig) {
+    relation_t *r = relation_find(p->links, sig->from);
+    if (r && !(r->flags & REL_UNLINKING))
+        relation_free(p->vm, s, relation_remove(&p->links, sig->from));
+    term_t to = sig->from;
+    sig->kind = SIG_UNLINK_ACK;
+    sig->from = p->pid;
+    signal_send(p->vm, to, sig);
+}
+
+static void on_unlink_ack(proc_t *p, sched_t *s, signal_t *sig) {
+    relation_t *r = relation_find(p->links, sig->from);
+    if (r && (r->flags & REL_UNLINKING) && r->tag == make_small((int64_t)sig->ref))
+        relation_free(p->vm, s, relation_remove(&p->links, sig->from));
+    signal_free(p->vm, s, sig);
+}
+
+static bool on_reply(proc_t *p, sched_t *s, signal_t *sig) {
+    proc_ext_t *x = p->ext;
+    if (!x || sig->ref == 0 || x->wait_ref != sig->ref || x->wait_reply) {
+        signal_free(p->vm, s, sig);
+        return false;
+    }
+    signal_seal(sig);
+    x->wait_reply = sig;
+    return true;
+}
+
+/* Waits until p does not run: sched.c calls proc_run_tasks. */
+static bool on_system_task(proc_t *p, sched_t *s, signal_t *sig) {
+    (void)s;
+    proc_ext_t *x = proc_ext_get(p);
+    if (!x) {
+        signal_undeliverable(p->vm, p->pid, sig);
+        return false;
+    }
+    sig->next = x->tasks;
+    x->tasks = sig;
+    p->flags |= PF_TASKS;
+    return true;
+}
+
+static bool on_resume(proc_t *p, sched_t *s, signal_t *sig) {
+    uint32_t n = (uint32_t)sig->ref;
+    signal_free(p->vm, s, sig);
+    p->suspended = p->suspended > n ? p->suspended - n : 0;
+    if (p->suspended) return false;
+    atomic_fetch_and_explicit(&p->state, ~(uint32_t)PS_SUSPENDED, memory_order_seq_cst);
+    return true;
+}
+
+static bool on_timeout(proc_t *p, sched_t *s, signal_t *sig) {
+    bool current = sig == p->timer;
+    if (current) {
+        p->timer = NULL;
+        p->flags |= PF_TIMED_OUT;
+    }
+    signal_free(p->vm, s, sig);
+    return current;
+}
+
+static void on_process_info(proc_t *p, signal_t *sig) {
+    bool bad;
+    term_t *top = p->htop;
+    signal_t *frags = p->frags;
+    off_heap_t *off_heap = p->off_heap;
+    term_t info = process_info_term(p, p, sig->term, &bad);
+    proc_answer(p, sig, info == TERM_NONE ? (term_t)A_undefined : info);
+    /* What it built is garbage now. */
+    if (p->frags == frags && p->off_heap == off_heap) p->htop = top;
+}
+
+/* What sig does to p. Takes sig. Returns whether p has to look (or to exit). */
+static bool handle(proc_t *p, sched_t *s, signal_t *sig) {
+    vm_t *vm = p->vm;
+    switch (sig->kind) {
+    case SIG_MESSAGE:
+        signal_seal(sig);
+        msg_queue_push(&p->mq, sig);
+        return true;
+    case SIG_ALIAS_MESSAGE: return on_alias_message(p, s, sig);
+    case SIG_EXIT: return on_exit(p, s, sig);
+    case SIG_LINK: on_link(p, s, sig); return false;
+    case SIG_UNLINK: on_unlink(p, s, sig); return false;
+    case SIG_UNLINK_ACK: on_unlink_ack(p, s, sig); return false;
+    case SIG_MONITOR:
+        relation_insert(&p->monitored_by, relation_from_signal(sig, sig->ref, sig->from, 0));
+        return false;
+    case SIG_DEMONITOR:
+        relation_free(vm, s, relation_remove(&p->monitored_by, sig->ref));
+        break;
+    case SIG_DOWN: return on_down(p, s, sig);
+    case SIG_GROUP_LEADER: p->group_leader = sig->term; break;
+    case SIG_PROCESS_INFO: on_process_info(p, sig); return false;
+    case SIG_IS_ALIVE: proc_answer(p, sig, A_true); return false;
+    case SIG_REPLY: return on_reply(p, s, sig);
+    case SIG_SUSPEND:
+    case SIG_SYSTEM_TASK: return on_system_task(p, s, sig);
+    case SIG_RESUME: return on_resume(p, s, sig);
+    case SIG_TIMEOUT: return on_timeout(p, s, sig);
+    case SIG_CALL: sig->fn(p, sig); return true;
+    default: break;
+    }
+    signal_free(vm, s, sig);
+    return false;
+}
+
+/* Kinds whose effect is local and cannot end the receiver. */
+static inline bool is_direct(unsigned kind) {
+    return (1u << kind) & (1u << SIG_MESSAGE | 1u << SIG_ALIAS_MESSAGE | 1u << SIG_LINK |
+                           1u << SIG_UNLINK | 1u << SIG_UNLINK_ACK | 1u << SIG_MONITOR |
+                           1u << SIG_DEMONITOR | 1u << SIG_DOWN | 1u << SIG_GROUP_LEADER |
+                           1u << SIG_REPLY | 1u << SIG_TIMEOUT | 1u << SIG_RESUME);
+}
+
+bool proc_fetch_signals(proc_t *p) {
+    if (UNLIKELY(p->flags & PF_EXIT_PENDING)) return false;
+    signal_t *in = atomic_load_explicit(&p->sig_in, memory_order_relaxed), *list = NULL;
+    if (!in) return true;
+    if (p->vm->threaded)
+        in = atomic_exchange_explicit(&p->sig_in, NULL, memory_order_seq_cst);
+    else
+        atomic_store_explicit(&p->sig_in, NULL, memory_order_relaxed);
+    while (in) {
+        signal_t *next = in->next;
+        in->next = list;
+        list = in;
+        in = next;
+    }
+    sched_t *s = sched_current(p->vm);
+    for (signal_t *next; list; list = next) {
+        next = list->next;
+        if (UNLIKELY(p->flags & PF_EXIT_PENDING))
+            signal_undeliverable(p->vm, p->pid, list);
+        else
+            handle(p, s, list);
+    }
+    return !(p->flags & PF_EXIT_PENDING);
+}
+
+/* ---- sending ---- */
+
+void proc_signal(vm_t *vm, proc_t *to, signal_t *sig) {
+    signal_t *top = atomic_load_explicit(&to->sig_in, memory_order_relaxed);
+    if (!vm->threaded) {
+        if (UNLIKELY(top == SIG_CLOSED)) {
+            signal_undeliverable(vm, to->pid, sig);
+            return;
+        }
+        if (LIKELY(!top && is_direct(sig->kind))) {
+            if (handle(to, vm->scheds[0], sig)) sched_make_runnable(vm, to);
+            return;
+        }
+        sig->next = top;
+        atomic_store_explicit(&to->sig_in, sig, memory_order_relaxed);
+    } else {
+        do {
+            if (UNLIKELY(top == SIG_CLOSED)) {
+                signal_undeliverable(vm, to->pid, sig);
+                return;
+            }
+            sig->next = top;
+        } while (!atomic_compare_exchange_weak_explicit(&to->sig_in, &top, sig,
+                                                        memory_order_seq_cst,
+                                                        memory_order_relaxed));
+    }
+    sched_make_runnable(vm, to);
+}
+
+void signal_send(vm_t *vm, term_t to, signal_t *sig) {
+    proc_t *p = is_local_pid(to) ? proc_lookup(vm, to) : NULL;
+    if (p)
+        proc_signal(vm, p, sig);
+    else
+        signal_undeliverable(vm, to, sig);
+}
+
+/* {Type, ReqId, Result} to who asked; the request had room for it. */
+static void task_result(vm_t *vm, signal_t *sig, term_t result) {
+    sched_t *s = sched_current(vm);
+    term_t type = tuple_elem(sig->term, 1);
+    term_t *hp = signal_room(vm, s, &sig, 4);
+    if (!hp) {
+        signal_free(vm, s, sig);
+        return;
+    }
+    sig->term = tuple3(&hp, type, tuple_elem(sig->term, 2), result);
+    sig->used = (uint32_t)(hp - sig->data);
+    sig->kind = SIG_MESSAGE;
+    signal_send(vm, sig->from, sig);
+}
+
+/* Answers are made of the request's own block. A chain ends after two steps: an answer has none. */
+void signal_undeliverable(vm_t *vm, term_t dead, signal_t *sig) {
+    term_t to = sig->from;
+    switch (sig->kind) {
+    case SIG_LINK:
+        sig->kind = SIG_EXIT;
+        sig->flags = SIGF_LINK;
+        sig->term = A_noproc;
+        break;
+    case SIG_UNLINK: sig->kind = SIG_UNLINK_ACK; break;
+    case SIG_MONITOR:
+        sig->kind = SIG_DOWN;
+        sig->term = A_noproc;
+        break;
+    case SIG_PROCESS_INFO:
+        sig->kind = SIG_REPLY;
+        sig->term = A_undefined;
+        break;
+    case SIG_IS_ALIVE:
+        sig->kind = SIG_REPLY;
+        sig->term = A_false;
+        break;
+    case SIG_SUSPEND:
+        sig->kind = SIG_REPLY;
+        sig->term = A_badarg;
+        break;
+    case SIG_SYSTEM_TASK:
+        task_result(vm, sig, tuple_elem(sig->term, 1) == A_copy_literals ? A_ok : A_false);
+        return;
+    default: signal_free(vm, sched_current(vm), sig); return;
+    }
+    sig->from = dead;
+    signal_send(vm, to, sig);
+}
+
+bool proc_send(vm_t *vm, proc_t *from, term_t to, term_t msg) {
+    proc_t *p = proc_lookup(vm, to);
+    if (UNLIKELY(!p)) return true;
+    sched_t *s = from ? from->sched : sched_current(vm);
+    signal_t *sig = signal_new_copy(vm, s, SIG_MESSAGE, msg);
+    if (UNLIKELY(!sig)) return false;
+    proc_signal(vm, p, sig);
+    return true;
+}
+
+static bool send_alias(vm_t *vm, proc_t *from, term_t ref, term_t msg) {
+    if (boxed_type(ref) != T_REF) return true;
+    term_t pid = ((ref_obj_t *)boxed_ptr(ref))->pid;
+    proc_t *p = is_local_pid(pid) ? proc_lookup(vm, pid) : NULL;
+    if (!p) return true;
+    signal_t *sig = signal_new_copy(vm, from->sched, SIG_ALIAS_MESSAGE, msg);
+    if (!sig) return false;
+    sig->ref = ref_id(ref);
+    proc_signal(vm, p, sig);
+    return true;
+}
+
+term_t proc_send_any(proc_t *from, term_t to, term_t msg) {
+    vm_t *vm = from->vm;
+    bool ok = true;
+    if (is_local_pid(to)) {
+        ok = proc_send(vm, from, to, msg);
+    } else if (is_atom(to)) {
+        term_t pid = name_whereis(vm, to);
+        if (pid == TERM_NONE) return A_badarg;
+        if (is_local_pid(pid)) ok = proc_send(vm, from, pid, msg);
+    } else if (is_ref(to)) {
+        ok = send_alias(vm, from, to, msg);
+    } else if (is_tuple_of(to, 2)) {
+        term_t name = tuple_elem(to, 1), node = tuple_elem(to, 2);
+        if (!is_atom(name) || !is_atom(node)) return A_badarg;
+        if (node != A_nonode) return A_noconnection;
+        term_t pid = name_whereis(vm, name);
+        if (pid != TERM_NONE && is_local_pid(pid)) ok = proc_send(vm, from, pid, msg);
+    } else if (is_pid(to)) {
+        return A_noconnection;
+    } else if (!is_port(to)) {
+        return A_badarg;
+    }
+    return ok ? (term_t)A_ok : TERM_NONE;
+}
+
+bool proc_exit_signal(vm_t *vm, term_t src, term_t to, term_t reason, unsigned flags) {
+    proc_t *p = is_local_pid(to) ? proc_lookup(vm, to) : NULL;
+    if (!p) return true;
+    signal_t *sig = signal_new_reason(vm, sched_current(vm), SIG_EXIT, reason, EXIT_WORDS);
+    if (!sig) return false;
+    sig->from = src;
+    sig->flags = (uint8_t)flags;
+    proc_signal(vm, p, sig);
+    return true;
+}
+
+/* ---- system tasks ---- */
+
+static term_t task_run(proc_t *p, term_t request) {
+    if (tuple_elem(request, 1) == A_garbage_collect) {
+        gc_major(p, 0, NULL, 0, NULL, 0);
+        return A_true;
+    }
+    if (tuple_elem(request, 1) == A_check_process_code && tuple_arity(request) == 3)
+        return make_bool(proc_uses_old_code(p, tuple_elem(request, 3), false));
+    return A_ok; /* copy_literals: literals are never moved */
+}
+
+void proc_run_tasks(proc_t *p) {
+    p->flags &= ~(uint32_t)PF_TASKS;
+    signal_t *list = NULL, *next;
+    for (signal_t *t = p->ext->tasks; t; t = next) {
+        next = t->next;
+        t->next = list;
+        list = t;
+    }
+    p->ext->tasks = NULL;
+    for (; list; list = next) {
+        next = list->next;
+        if (list->kind == SIG_SUSPEND) {
+            p->suspended++;
+            atomic_fetch_or_explicit(&p->state, PS_SUSPENDED, memory_order_seq_cst);
+            proc_answer(p, list, A_true);
+        } else {
+            task_result(p->vm, list, task_run(p, list->term));
+        }
+    }
+}
+
+/* ---- receive timeouts ----
+ * The signal is made when the timer is armed, so that firing needs no memory; it says whom it is
+ * for by pid, since the process may be gone when the polling thread gets there. term holds the
+ * timer's handle, a number. */
+
+static void timer_fire(vm_t *vm, void *user) {
+    signal_t *sig = user;
+    signal_send(vm, sig->from, sig);
+}
+
+bool proc_timer_set(proc_t *p, uint64_t ns) {
+    vm_t *vm = p->vm;
+    signal_t *sig = signal_new(vm, p->sched, SIG_TIMEOUT, 0);
+    if (!sig) return false;
+    sig->from = p->pid;
+    uint64_t now = vm_now(vm);
+    uint64_t when = ns > HOST_FOREVER - 1 - now ? HOST_FOREVER - 1 : now + ns;
+    p->timer = sig;
+    etimer_t *t = etimer_start(vm, when, timer_fire, sig);
+    if (!t) {
+        p->timer = NULL;
+        signal_free(vm, p->sched, sig);
+        return false;
+    }
+    p->timer_gen++;
+    p->timer_handle = t;
+    return true;
+}
+
+void proc_timer_cancel(proc_t *p) {
+    p->flags &= ~(uint32_t)(PF_TIMER_SET | PF_TIMED_OUT);
+    signal_t *sig = p->timer;
+    if (!sig) return;
+    p->timer = NULL;
+    /* false: it has fired on another thread; its signal is on its way here and will be dropped. */
+    if (etimer_stop(p->vm, p->timer_handle)) signal_free(p->vm, p->sched, sig);
+}
