@@ -241,21 +241,25 @@ static bool uvh_wait(host_t *h, uint64_t deadline_ns) {
     return true;
 }
 
+static void on_idle(uv_idle_t *handle) {
+    uv_host_t *u = handle->data;
+    if (u && u->run) uvh_run(u);
+}
+
 static void uvh_wake(host_t *h) {
     uv_host_t *u = (uv_host_t *)h;
     /* Many wakes before the poller looks cost one system call. */
     if (atomic_exchange(&u->woken, true)) return;
     uv_mutex_lock(&u->wake_lock);
-    if (u->wakeable) uv_async_send(u->async);
+    uv_thread_t self = uv_thread_self();
+    if (u->idle && uv_thread_equal(&self, &u->attached_by))
+        uv_idle_start(u->idle, on_idle); /* unlike async, this keeps the loop alive */
+    else if (u->wakeable)
+        uv_async_send(u->async);
     uv_mutex_unlock(&u->wake_lock);
 }
 
 /* ---- attached to a loop somebody else runs ---- */
-
-static void on_idle(uv_idle_t *handle) {
-    uv_host_t *u = handle->data;
-    if (u && u->run) uvh_run(u);
-}
 
 static void on_check(uv_check_t *handle) {
     uv_host_t *u = handle->data;
@@ -271,7 +275,7 @@ void uvh_run(uv_host_t *u) {
     u->in_run = false;
     if (!u->run) return; /* detached itself */
     uint64_t when = u->deadline(u->user);
-    bool now = when <= uvh_monotonic_ns(&u->base);
+    bool now = when <= uvh_monotonic_ns(&u->base) || atomic_load(&u->woken);
     if (now) {
         uv_idle_start(u->idle, on_idle);
         timer_arm(u, HOST_FOREVER);
@@ -302,7 +306,10 @@ int host_uv_attach(host_t *h, uv_loop_t *loop, void (*run)(void *user),
     uv_idle_init(loop, idle);
     uv_check_init(loop, check);
     idle->data = check->data = u;
+    uv_mutex_lock(&u->wake_lock);
     u->idle = idle;
+    u->attached_by = uv_thread_self();
+    uv_mutex_unlock(&u->wake_lock);
     u->check = check;
     u->run = run;
     u->deadline = deadline;
@@ -317,9 +324,11 @@ void host_uv_detach(host_t *h) {
     uv_host_t *u = (uv_host_t *)h;
     if (!u->run) return;
     u->run = NULL;
+    uv_mutex_lock(&u->wake_lock);
     uvh_close(u->idle);
-    uvh_close(u->check);
     u->idle = NULL;
+    uv_mutex_unlock(&u->wake_lock);
+    uvh_close(u->check);
     u->check = NULL;
     loop_stop(u);
     if (!u->given_loop) u->loop = NULL;

@@ -23,7 +23,8 @@ typedef struct {
     void (*run)(void *user);
     uint64_t (*deadline)(void *user);
     void *user;
-    uv_idle_t *idle;   /* active while something is due now */
+    uv_thread_t attached_by;
+    uv_idle_t *idle;   /* under wake_lock; active while something is due now */
     uv_check_t *check; /* runs after device callbacks */
     bool device_event; /* a device callback ran since the last run */
     bool in_run;
