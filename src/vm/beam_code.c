@@ -4,9 +4,10 @@
 #include "vm/beam_internal.h"
 #include "vm/sched.h"
 
-#define MAX_OPCODE 184 /* what this VM executes */
-#define MAX_Y_REGS 4096
-#define MAX_NEED   (1u << 26) /* words one instruction may ask for */
+#define MAX_OPCODE   184 /* what this VM executes */
+#define INT_CODE_END 3
+#define MAX_Y_REGS   4096
+#define MAX_NEED     (1u << 26) /* words one instruction may ask for */
 
 /* ---- opcodes ---- */
 
@@ -480,7 +481,7 @@ int beam_next(beam_cursor_t *c) {
     beam_file_t *f = c->file;
     beam_op_t *op = &c->op;
     const uint8_t *p = c->pos, *end = f->code + f->code_size;
-    if (op->opcode == 3) return at_end(c);
+    if (op->opcode == INT_CODE_END) return at_end(c);
     if (UNLIKELY(p >= end)) return beam_error(f, "Code", p, "ends without int_code_end", 0, 0);
     unsigned opcode = *p;
     if (UNLIKELY(opcode == 0 || opcode > MAX_OPCODE || opcodes[opcode].obsolete))
@@ -514,5 +515,5 @@ int beam_next(beam_cursor_t *c) {
         return operand_error(c, c->pos, "fun takes # free variables, not #",
                              f->lambdas[op->arg[0].value].num_free, op->arg[2].value);
     c->pos = p;
-    return 1;
+    return opcode == INT_CODE_END ? at_end(c) : 1;
 }

@@ -109,7 +109,8 @@ typedef struct {
 int beam_file_open(beam_file_t *f, vm_t *vm, const uint8_t *bytes, size_t size);
 void beam_file_close(beam_file_t *f);
 void beam_cursor_init(beam_cursor_t *c, beam_file_t *f);
-/* 1: c->op holds the next instruction; 0: int_code_end was the last; -1: error in file->err. */
+/* 1: c->op holds the next instruction; 0: int_code_end has been reached (it is not handed out); -1:
+ * error in file->err. */
 int beam_next(beam_cursor_t *c);
 void beam_cursor_free(beam_cursor_t *c);
 /* Bytes of a chunk by its four-letter name; false: none. Works on any well-framed file. */
