@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -329,6 +330,23 @@ static void attached_run(void *user) {
     assert_true(x->h->ops->wait(x->h, 0)); /* harmless inside the loop */
 }
 
+/* A foreign loop that only knows descriptors. */
+static void test_uv_descriptor(void **state) {
+    (void)state;
+    host_t *h = host_uv_create(NULL, NULL);
+    struct pollfd p = {.fd = uv_backend_fd(host_uv_loop(h)), .events = POLLIN};
+    h->ops->wait(h, 0);
+    assert_int_equal(poll(&p, 1, 0), 0);
+    for (int i = 0; i < 3; i++) {
+        h->ops->wake(h);
+        h->ops->wake(h);
+        assert_int_equal(poll(&p, 1, 1000), 1);
+        h->ops->wait(h, 0);
+        assert_int_equal(poll(&p, 1, 0), 0);
+    }
+    h->ops->destroy(h);
+}
+
 static void test_uv_attach(void **state) {
     (void)state;
     uv_loop_t loop;
@@ -469,11 +487,12 @@ static void test_sim_clock(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_uv_common),   cmocka_unit_test(test_uv_precise),
-        cmocka_unit_test(test_uv_files),    cmocka_unit_test(test_uv_threads),
-        cmocka_unit_test(test_uv_input),    cmocka_unit_test(test_uv_output),
-        cmocka_unit_test(test_uv_attach),   cmocka_unit_test(test_sim_common),
-        cmocka_unit_test(test_sim_repeats), cmocka_unit_test(test_sim_clock),
+        cmocka_unit_test(test_uv_common),  cmocka_unit_test(test_uv_precise),
+        cmocka_unit_test(test_uv_files),   cmocka_unit_test(test_uv_threads),
+        cmocka_unit_test(test_uv_input),   cmocka_unit_test(test_uv_output),
+        cmocka_unit_test(test_uv_attach),  cmocka_unit_test(test_uv_descriptor),
+        cmocka_unit_test(test_sim_common), cmocka_unit_test(test_sim_repeats),
+        cmocka_unit_test(test_sim_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

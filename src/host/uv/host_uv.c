@@ -222,7 +222,13 @@ static bool uvh_wait(host_t *h, uint64_t deadline_ns) {
     if (u->run) return true; /* attached: the user runs the loop */
     bool look = woken || deadline_ns == 0 || deadline_ns <= uvh_monotonic_ns(h);
     if (look) {
-        if (u->loop && uv_loop_alive(u->loop)) uv_run(u->loop, UV_RUN_NOWAIT);
+        /* Only where there is something to look at; a descriptor somebody watches (host_uv_loop)
+         * has to be emptied of wake-ups, too. */
+        if (u->loop && (u->watched || uv_loop_alive(u->loop))) {
+            if (u->async) uv_ref((uv_handle_t *)u->async);
+            uv_run(u->loop, UV_RUN_NOWAIT);
+            if (u->async) uv_unref((uv_handle_t *)u->async);
+        }
         return true;
     }
     if (uvh_loop_start(u) != 0) {
@@ -336,7 +342,9 @@ void host_uv_detach(host_t *h) {
 
 uv_loop_t *host_uv_loop(host_t *h) {
     uv_host_t *u = (uv_host_t *)h;
-    return uvh_loop_start(u) == 0 ? u->loop : NULL;
+    if (uvh_loop_start(u) != 0) return NULL;
+    u->watched = true;
+    return u->loop;
 }
 
 /* ---- threads ---- */

@@ -9,7 +9,8 @@
  * the loop must outlive the host. *err (may be NULL): negative errno where the result is NULL. */
 host_t *host_uv_create(uv_loop_t *loop, int *err);
 
-/* The loop, made if need be; NULL: it could not be made. */
+/* The loop, made if need be; NULL: it could not be made. Its uv_backend_fd becomes readable after
+ * wake and when a device has something; wait(0) then sees to it. */
 uv_loop_t *host_uv_loop(host_t *h);
 
 /* Attached, the host never waits: the user runs the loop, and the loop calls run(user) after wake,
