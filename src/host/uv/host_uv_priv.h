@@ -9,6 +9,7 @@ typedef struct {
     host_t base;
     uv_loop_t *loop;           /* NULL until needed */
     bool own_loop, given_loop; /* made here; given at creation */
+    bool watched;              /* host_uv_loop was asked: somebody may poll its descriptor */
     uv_async_t *async;         /* wake; with timer, made when the loop is first used */
     uv_poll_t *timer;          /* on timer_fd */
     int timer_fd;
