@@ -53,6 +53,7 @@ typedef struct {
     _Atomic(bool) stopping;
     spin_t lock; /* of foreign */
     deferred_list_t foreign; /* deferred by threads that are no scheduler */
+    sys_state_t sys;
 } shared_t;
 
 struct sched_priv {
@@ -567,7 +568,7 @@ static bool devices_left(vm_t *vm) { return io_pending(vm) != 0; }
 /* Lets devices speak until the deadline. false: nothing can ever happen any more. */
 static bool poll(vm_t *vm, uint64_t deadline) {
     io_poll(vm);
-    return vm->host->poll(vm, deadline);
+    return vm->host->ops->wait(vm->host, deadline);
 }
 
 /* Fires what is due. Monotonic time of the closest timer left. */
@@ -671,6 +672,8 @@ uint64_t vm_next_deadline(vm_t *vm) {
     if (!vm->threaded && has_runnable(vm->scheds[0])) return vm_now(vm);
     return etimer_closest_timeout(vm);
 }
+
+sys_state_t *sched_sys_state(vm_t *vm) { return &shared(vm)->sys; }
 
 void sched_stats(vm_t *vm, sched_stats_t *out) {
     memset(out, 0, sizeof *out);
