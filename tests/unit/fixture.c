@@ -12,7 +12,7 @@ static vm_t *make_vm(host_t *host, unsigned schedulers) {
     return vm;
 }
 
-vm_t *fixture_vm(void) { return make_vm(host_sim_create(1), 0); }
+vm_t *fixture_vm(void) { return make_vm(host_sim_create(1, NULL), 0); }
 
 vm_t *fixture_vm_threads(unsigned n) {
     int err = 0;
