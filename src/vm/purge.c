@@ -27,7 +27,10 @@ static int purge_prepare(vm_t *vm, term_t name, bool on_load) {
     if (m == NULL) return 0;
     t->purging_on_load = on_load;
     atomic_store_explicit(&t->purging, m, memory_order_release);
+    /* The lock: a newer version may be taking over funs at this moment. */
+    spin_lock(vm, &t->lock);
     module_funs_detach(m);
+    spin_unlock(vm, &t->lock);
     return 1;
 }
 
@@ -37,9 +40,11 @@ static int purge_finish(vm_t *vm, term_t name, bool complete, bool keep) {
     if (m == NULL || m->name != name) return -1;
     if (!complete) {
         /* A newer version may have taken some of the funs meanwhile. */
+        spin_lock(vm, &t->lock);
         for (uint32_t i = 0; m->fun_code != NULL && i < m->nfuns; i++)
             if (m->funs[i]->owner == m)
                 atomic_store_explicit(&m->funs[i]->code, m->fun_code[i], memory_order_release);
+        spin_unlock(vm, &t->lock);
         atomic_store_explicit(&t->purging, NULL, memory_order_release);
         return 0;
     }
