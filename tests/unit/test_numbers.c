@@ -459,6 +459,46 @@ static void test_compare_mixed(void **state) {
     assert_false(integer_to_double(huge, &d));
 }
 
+/* With too little memory each operation fails as a whole, and its scratch memory is returned. */
+static void test_no_memory(void **state) {
+    (void)state;
+    term_t a = arith_bsl(p, small(12345), small(200000)), base = small(10);
+    term_t b = arith_bsl(p, small(777), small(90000));
+    term_t text = call("erlang", "integer_to_list", 2, a, base);
+    term_t bin = call("erlang", "integer_to_binary", 2, a, base);
+    unsigned failed = 0, done = 0;
+    for (size_t extra = 0; extra < 1500000; extra += 1 + extra / 8) {
+        for (int op = 0; op < 9; op++) {
+            vm->memory_limit = vm->memory_used + extra + 1;
+            size_t before = vm->memory_used;
+            uint32_t words = p->frag_words;
+            term_t r;
+            switch (op) {
+            case 0: r = arith_mul(p, a, b); break;
+            case 1: r = arith_div(p, a, b); break;
+            case 2: r = arith_rem(p, a, b); break;
+            case 3: r = arith_add(p, a, b); break;
+            case 4: r = arith_bsr(p, a, small(7)); break;
+            case 5: r = call("erlang", "list_to_integer", 2, text, base); break;
+            case 6: r = call("erlang", "binary_to_integer", 2, bin, base); break;
+            case 7: r = call("erlang", "integer_to_list", 2, a, base); break;
+            default: r = call("erlang", "integer_to_binary", 2, a, base); break;
+            }
+            vm->memory_limit = 0;
+            if (r == TERM_NONE) {
+                failed++;
+                assert_int_equal(p->fclass, EXC_OOM);
+                /* What is still held is heap. */
+                if (p->frag_words == words) assert_int_equal(vm->memory_used, before);
+            } else {
+                done++;
+                if (op == 5 || op == 6) check_eq(r, a);
+            }
+        }
+    }
+    assert_true(failed > 100 && done > 100);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_against_128_bits, setup, teardown),
@@ -471,6 +511,7 @@ int main(void) {
         cmocka_unit_test(test_reading_floats),
         cmocka_unit_test(test_writing_floats),
         cmocka_unit_test_setup_teardown(test_compare_mixed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
