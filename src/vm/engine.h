@@ -17,7 +17,15 @@
 #include "vm/compare.h"
 #include "vm/process.h"
 
-#if defined(__clang__) && defined(__has_attribute)
+/* The sanitizers' code for stack frames does not go with preserve_none. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define ENGINE_SANITIZED 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ENGINE_SANITIZED 1
+#endif
+#if defined(__clang__) && defined(__has_attribute) && !defined(ENGINE_SANITIZED)
 #if __has_attribute(preserve_none) && __has_attribute(musttail) && defined(__x86_64__)
 #define ENGINE_TAIL_CALLS 1
 #endif
@@ -28,7 +36,7 @@
 #else
 #define OP_CC
 #define TAIL
-#if !defined(__OPTIMIZE__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if !defined(__OPTIMIZE__) || defined(ENGINE_SANITIZED)
 #define ENGINE_TRAMPOLINE 1
 #endif
 #endif

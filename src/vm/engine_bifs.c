@@ -39,9 +39,9 @@ static BIF(apply_3) {
     return trap_to(p, atomic_load_explicit(&e->code, memory_order_acquire), (unsigned)n);
 }
 
-/* Throws the stack away, keeps the heap as small as it gets, and waits for a message; then M:F(Args)
- * runs. The waiting is done by the first call of the function: its arguments are saved on the empty
- * stack, the process sleeps unless a message is there. */
+/* Throws the stack away, keeps the heap as small as it gets, and waits for a message; then
+ * M:F(Args) runs. The waiting is done by the first call of the function: its arguments are saved on
+ * the empty stack, the process sleeps unless a message is there. */
 static BIF(hibernate_3) {
     term_t m = a[0], f = a[1], args = a[2], *x = p->sched->x;
     int64_t n = list_length(args);

@@ -435,9 +435,12 @@ DEFINE_OP(undefined_entry) {
     export_t *e = EXPORT(W0(0));
     SAVE();
     vm_t *vm = p->vm;
+    /* It may have come meanwhile: this process may have slept with the stub as its next step. */
+    const uint64_t *to = atomic_load_explicit(&e->code, memory_order_acquire);
+    if (to != e->stub) GO(to);
     if (!module_find(vm, e->module)) {
         load_missing(vm, e->module);
-        const uint64_t *to = atomic_load_explicit(&e->code, memory_order_acquire);
+        to = atomic_load_explicit(&e->code, memory_order_acquire);
         if (to != e->stub) GO(to);
     }
     export_t *h = export_find(vm, A_error_handler, A_undefined_function, 3);
@@ -463,11 +466,9 @@ DEFINE_OP(undefined_entry) {
 DEFINE_OP(fun_gone) {
     fun_entry_t *f = (fun_entry_t *)(uintptr_t)W0(0);
     SAVE();
-    if (!module_find(p->vm, f->module)) {
-        load_missing(p->vm, f->module);
-        const uint64_t *to = atomic_load_explicit(&f->code, memory_order_acquire);
-        if (to != f->stub) GO(to);
-    }
+    if (!module_find(p->vm, f->module)) load_missing(p->vm, f->module);
+    const uint64_t *to = atomic_load_explicit(&f->code, memory_order_acquire);
+    if (to != f->stub) GO(to);
     ERROR(A_badfun);
 }
 

@@ -10,6 +10,7 @@
 #include "vm/engine.h"
 #include "vm/engine_bits.h"
 #include "vm/etf.h"
+#include "vm/print.h"
 
 enum {
 #define OP(number, name, arity, release, operands) BO_##name = (number),
@@ -785,6 +786,17 @@ static void start_function(loader_t *l, const beam_arg_t *a) {
     l->body_export = e && e->bif ? e : NULL;
 }
 
+COLD static void no_translation(loader_t *l, unsigned opcode) {
+    text_t t;
+    text_init(&t, l->vm);
+    text_str(&t, "chunk Code: instruction ");
+    text_str(&t, beam_opcode(opcode)->name);
+    text_str(&t, " has no translation");
+    text_char(&t, 0);
+    fail(l, t.failed ? "chunk Code: an instruction has no translation" : t.data);
+    text_free(&t);
+}
+
 static void emit_one(loader_t *l, const gen_op_t *o) {
     const beam_arg_t *a = args_of(l, o);
     const uint64_t word = sizeof(term_t);
@@ -1138,7 +1150,7 @@ static void emit_one(loader_t *l, const gen_op_t *o) {
         emit0(l, OP_on_load);
         break;
     default:
-        if (!emit_test(l, o->opcode, a)) fail(l, "chunk Code: an instruction has no translation");
+        if (!emit_test(l, o->opcode, a)) no_translation(l, o->opcode);
         break;
     }
 }
