@@ -10,8 +10,8 @@
  *
  * Threads. A VM has an owner: the thread that uses it. Calls on one VM must not overlap, except
  * those marked "any thread". Two VMs have nothing in common. An env is used by one thread at a
- * time; by another one than the owner only where the VM has scheduler threads or was made with
- * options.shared_envs.
+ * time. On another thread than the owner's, what may make atoms (ling_make_atom, ling_parse_...,
+ * ling_decode) needs a VM with scheduler threads.
  *
  * Terms. A ling_term_t is an Erlang value that lives in an env (or, inside a host function, on the
  * heap of the calling process). It is valid until its env is cleared or freed (in a host function:
@@ -120,9 +120,7 @@ typedef struct ling_options {
     ling_log_fn log; /* NULL: warnings and errors to standard error */
     void *log_user;
 
-    int shared_envs; /* with 0 schedulers: envs are used, and memory is taken, on other threads too
-                      */
-    int no_console;  /* do not start the I/O server `user` (then nobody answers io:format) */
+    int no_console; /* do not start the I/O server `user` (then nobody answers io:format) */
 } ling_options_t;
 
 #ifdef __cplusplus

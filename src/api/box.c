@@ -26,14 +26,15 @@ signal_t *box_take(_Atomic(signal_t *) *box) {
 /* A message or reply: from holds the receiver. */
 static void deliver_in(vm_t *vm, signal_t *s) {
     term_t to = s->from;
+    vm_visit_t v = vm_enter(vm);
     if (is_atom(to)) to = name_whereis(vm, to);
     s->from = TERM_NIL;
     s->next = NULL;
-    proc_t *p = is_local_pid(to) ? proc_lookup(vm, to) : NULL;
-    if (p)
-        proc_signal(vm, p, s);
+    if (is_local_pid(to))
+        signal_send(vm, to, s);
     else
         signal_free(vm, NULL, s);
+    vm_leave(vm, v);
 }
 
 static void deliver_mail(vm_t *vm, signal_t *s) {

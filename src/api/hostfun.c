@@ -86,7 +86,8 @@ static term_t push_out(proc_t *p, term_t id, term_t term, uint8_t flags) {
     s->ref = number;
     s->flags = flags;
     box_push(&vm->api->outbox, s);
-    vm->host->ops->wake(vm->host);
+    /* Without threads the owner is just running us and looks when we sleep. */
+    if (vm->nthreads) vm->host->ops->wake(vm->host);
     return A_ok;
 }
 /* ling_host:result(Id, Outcome), ling_host:deliver(Id, Message) */

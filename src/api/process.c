@@ -9,11 +9,12 @@ static int start_server(vm_t *vm, int fd, term_t name, term_t *pid) {
     term_t cell[2] = {make_small(fd), TERM_NIL}, err;
     term_t server = atom_from_string(vm, "server");
     if (server == TERM_NONE) return LING_ENOMEM;
+    vm_visit_t v = vm_enter(vm);
     *pid = proc_spawn(vm, NULL, A_ling_user, server, make_cons(cell), &o, NULL, &err);
-    if (*pid == TERM_NONE) return err == A_system_limit ? LING_ELIMIT : LING_ENOMEM;
-    proc_t *p = proc_lookup(vm, *pid);
+    proc_t *p = *pid == TERM_NONE ? NULL : proc_lookup(vm, *pid);
     if (p) name_register(vm, name, p);
-    return LING_OK;
+    vm_leave(vm, v);
+    return p ? LING_OK : err == A_system_limit ? LING_ELIMIT : LING_ENOMEM;
 }
 
 int api_start_console(vm_t *vm) {
@@ -37,7 +38,9 @@ int api_spawn(vm_t *vm, term_t m, term_t f, term_t args, term_t *pid) {
     spawn_opts_t o = SPAWN_DEFAULTS;
     term_t err = TERM_NONE;
     if (vm->api->user != TERM_NONE) o.group_leader = vm->api->user;
+    vm_visit_t v = vm_enter(vm);
     *pid = proc_spawn(vm, NULL, m, f, args, &o, NULL, &err);
+    vm_leave(vm, v);
     if (*pid != TERM_NONE) return LING_OK;
     if (err == A_system_limit) return api_fail(vm, LING_ELIMIT, "too many processes");
     return api_fail(vm, err == A_badarg ? LING_EINVAL : LING_ENOMEM, NULL);
@@ -86,25 +89,35 @@ int ling_send(ling_vm_t *vm, ling_term_t to, ling_term_t message) {
 
 ling_term_t ling_whereis(ling_vm_t *vm, const char *name) {
     term_t atom = atom_find(vm, (const uint8_t *)name, strlen(name));
-    return atom == TERM_NONE ? LING_NONE : name_whereis(vm, atom);
+    vm_visit_t v = vm_enter(vm);
+    term_t pid = atom == TERM_NONE ? TERM_NONE : name_whereis(vm, atom);
+    vm_leave(vm, v);
+    return pid;
 }
 
 int ling_is_alive(ling_vm_t *vm, ling_term_t pid) {
-    return is_local_pid(pid) && proc_lookup(vm, pid) != NULL;
+    vm_visit_t v = vm_enter(vm);
+    int alive = is_local_pid(pid) && proc_lookup(vm, pid) != NULL;
+    vm_leave(vm, v);
+    return alive;
 }
 
 int ling_set_name(ling_vm_t *vm, const char *name, ling_term_t pid) {
     term_t atom = atom_from_string(vm, name);
-    proc_t *p = is_local_pid(pid) ? proc_lookup(vm, pid) : NULL;
-    if (atom == TERM_NONE || atom == A_undefined || !p)
-        return api_fail(vm, LING_EINVAL, p ? "not a name" : "no such process");
-    if (!name_register(vm, atom, p))
-        return api_fail(vm, LING_EINVAL, "the name or the process is taken");
-    return LING_OK;
+    if (atom == TERM_NONE || atom == A_undefined || !is_local_pid(pid))
+        return api_fail(vm, LING_EINVAL, "not a name, or not a local process");
+    vm_visit_t v = vm_enter(vm);
+    proc_t *p = proc_lookup(vm, pid);
+    bool done = p && name_register(vm, atom, p);
+    vm_leave(vm, v);
+    if (done) return LING_OK;
+    return api_fail(vm, LING_EINVAL, p ? "the name or the process is taken" : "no such process");
 }
 
 static void kill_process(vm_t *vm, term_t pid) {
+    vm_visit_t v = vm_enter(vm);
     proc_exit_signal(vm, pid, pid, A_kill, SIGF_KILL);
+    vm_leave(vm, v);
 }
 
 /* ---- calls ---- */
@@ -161,7 +174,9 @@ signal_t *api_call(vm_t *vm, term_t m, term_t f, term_t args, int64_t timeout_ns
         *error = LING_OK;
     } else if (*error != LING_EHALTED) {
         term_t stop = atom_from_string(vm, "stop");
+        vm_visit_t v = vm_enter(vm);
         if (stop == TERM_NONE || !proc_send(vm, NULL, pid, stop)) kill_process(vm, pid);
+        vm_leave(vm, v);
     }
     return outcome;
 }

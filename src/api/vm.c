@@ -173,7 +173,6 @@ int ling_create(ling_vm_t **out, const ling_options_t *options) {
         if (o.host != LING_HOST_CUSTOM) host->ops->destroy(host);
         return LING_ENOMEM;
     }
-    if (o.shared_envs) vm->threaded = true;
     rc = api_init(vm, &o) ? set_paths(vm, &o) : LING_ENOMEM;
     if (rc == LING_OK && o.schedulers && sched_start(vm) != 0) rc = LING_EHOST;
     if (rc != LING_OK) {

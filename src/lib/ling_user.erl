@@ -1,7 +1,8 @@
 %% ling_user: the I/O server of a VM without a booted OTP system. One process is registered as
 %% `user` (standard input and output), one as `standard_error`. Both speak Erlang's I/O protocol
 %% (stdlib user's guide) and behave as OTP's user process with -noshell. Bytes move through the
-%% functions of ling_io (bif_io.c), which sends {ling_io, data, Bin} and {ling_io, eof}.
+%% functions of ling_io (bif_io.c), which sends {ling_io, data, Bin}, {ling_io, eof} and
+%% {ling_io, error, Reason}.
 -module(ling_user).
 -export([server/1]).
 
@@ -15,6 +16,8 @@ loop(St) ->
             loop(serve(From, ReplyAs, Request, St));
         {ling_io, data, Bin} ->
             loop(St#st{in = join(St#st.in, Bin)});
+        {ling_io, eof} ->
+            loop(St#st{eof = true});
         _ ->
             loop(St)
     end.
@@ -274,6 +277,9 @@ wait(St) ->
             ling_io:read_stop(),
             St#st{in = join(St#st.in, Bin)};
         {ling_io, eof} ->
+            ling_io:read_stop(),
+            St#st{eof = true};
+        {ling_io, error, _} ->
             ling_io:read_stop(),
             St#st{eof = true};
         {io_request, From, ReplyAs, Request}

@@ -2,6 +2,7 @@
  * blocks, and spin locks. Any thread may call it; it relies on nothing but vm_t.
  */
 #include <stdlib.h>
+#include "vm/heap.h"
 #include "vm/sched.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -16,13 +17,9 @@
 #define POOLS 1
 #endif
 
+/* Atomic even without scheduler threads: the host's other threads send messages. */
 static void count_up(vm_t *vm, size_t n) {
-    if (vm->threaded)
-        atomic_fetch_add_explicit(&vm->memory_used, n, memory_order_relaxed);
-    else
-        atomic_store_explicit(&vm->memory_used,
-                              atomic_load_explicit(&vm->memory_used, memory_order_relaxed) + n,
-                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&vm->memory_used, n, memory_order_relaxed);
 }
 
 static void count_down(vm_t *vm, size_t n) { count_up(vm, (size_t)0 - n); }
@@ -101,6 +98,7 @@ void pool_free(vm_t *vm, sched_t *s, void *p, size_t size) {
 }
 
 void pool_drain(vm_t *vm, sched_t *s) {
+    heap_spare_free(s);
     for (int c = 0; c < POOL_CLASSES; c++)
         while (s->pools[c]) {
             void *p = s->pools[c];

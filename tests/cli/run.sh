@@ -80,7 +80,7 @@ expect eval 0 "[1,2,3].$nl" '' -- -e 'lists:sort([3,1,2])'
 expect eval-twice 0 "2.${nl}[b].$nl" '' -- -e 'erlang:abs(-2)' -e 'lists:reverse([b])'
 expect eval-bad 2 '' 'character' -- -e 'lists:sort(X)'
 expect eval-crash 1 '' 'badarith' -- -e 'erlang:div(1,a)' 
-expect args 0 "[\"one\",\"zwei \\\\374\"]$nl" '' -- -pa "$tmp/ebin" cli args one 'zwei ü'
+expect args 0 "[\"one\",\"zwei $(printf '\374')\"]$nl" '' -- -pa "$tmp/ebin" cli args one 'zwei ü'
 expect file 0 "[]$nl" '' -- "$tmp/ebin/cli.beam" args
 expect beside 0 "ebin$nl" '' -- "$tmp/ebin/cli.beam" path
 expect pa-order 0 "other$nl" '' -- -pa "$tmp/other" -pa "$tmp/ebin" cli path
