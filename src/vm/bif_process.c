@@ -225,8 +225,8 @@ static bool spawn_reply(proc_t *p, const request_opts_t *req, term_t ref, term_t
 static BIF(bif_spawn_request) {
     spawn_opts_t o = SPAWN_DEFAULTS;
     request_opts_t req = {A_spawn_reply, true, true};
-    if (!is_atom(a[0]) || !is_atom(a[1]) || list_length(a[2]) < 0 || list_length(a[3]) < 0)
-        return A_badarg;
+    if (!is_atom(a[0]) || !is_atom(a[1]) || list_length(a[2]) < 0) return A_badarg;
+    if (list_length(a[3]) < 0) return A_badopt;
     bool good = parse_spawn_opts(p, a[3], &o, &req);
     uint64_t id = vm_next_ref(p->vm);
     term_t *hp = heap_alloc(p, REF_WORDS);
@@ -704,17 +704,15 @@ static BIF(bif_process_flag_2) {
 /* erts_internal:process_flag(Pid, Flag, Value): old value, badarg or badtype. */
 static term_t flag_of_other(proc_t *p, term_t *a) {
     uint32_t n;
-    if (!is_local_pid(a[0])) return A_badarg;
-    if (a[1] != A_save_calls) return A_badtype;
-    if (!parse_words(a[2], &n) || n > 10000 || !proc_lookup(p->vm, a[0])) return A_badarg;
-    return make_small(0); /* calls are never saved */
+    if (!is_local_pid(a[0]) || a[1] != A_save_calls || !parse_words(a[2], &n) || n > 10000)
+        return A_badarg;
+    if (!proc_lookup(p->vm, a[0])) return A_badtype; /* as OTP 25 says it */
+    return make_small(0);                            /* calls are never saved */
 }
 static BIF(bif_internal_process_flag) { return flag_of_other(p, a); }
 static BIF(bif_process_flag_3) {
     term_t r = flag_of_other(p, a);
-    if (r == A_badtype)
-        return is_local_pid(a[0]) && a[1] == A_save_calls ? bif_badarg(p)
-                                                           : bif_badarg_cause(p, A_badtype);
+    if (r == A_badtype) return bif_badarg_cause(p, A_badtype);
     return r == A_badarg ? bif_badarg(p) : r;
 }
 
