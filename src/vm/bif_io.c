@@ -265,11 +265,13 @@ static BIF(ling_io_write_2) {
     return write_result(p, o.error);
 }
 
-/* ---- display ---- */
+/* ---- display ----
+ * As OTP 25: lines end with a carriage return, too; terms go to standard output, strings to
+ * standard error. */
 
-static term_t display_text(proc_t *p, text_t *t, term_t result) {
+static term_t display_text(proc_t *p, int which, text_t *t, term_t result) {
     bool failed = t->failed;
-    if (!failed) io_write(p->vm, HOST_STDOUT, t->data, t->len);
+    if (!failed) io_write(p->vm, which, t->data, t->len);
     bif_bump(p, t->len / 64);
     text_free(t);
     return failed ? bif_oom(p) : result;
@@ -279,13 +281,13 @@ static BIF(display_1) {
     text_t t;
     text_init(&t, p->vm);
     text_display(&t, a[0]);
-    text_char(&t, '\n');
-    return display_text(p, &t, A_true);
+    text_str(&t, "\r\n");
+    return display_text(p, HOST_STDOUT, &t, A_true);
 }
 
 static BIF(display_nl_0) {
     (void)a;
-    io_write(p->vm, HOST_STDOUT, "\n", 1);
+    io_write(p->vm, HOST_STDERR, "\r\n", 2);
     return A_true;
 }
 
@@ -316,7 +318,7 @@ static bool is_code_point(term_t t) {
     return c >= 0 && c <= 0x10ffff && !(c >= 0xd800 && c <= 0xdfff);
 }
 
-/* As OTP 25: a flat list of characters, printed as far as the first zero. */
+/* A flat list of characters, printed as far as the first zero. */
 static BIF(display_string_1) {
     text_t t;
     text_init(&t, p->vm);
@@ -324,13 +326,15 @@ static BIF(display_string_1) {
     term_t l = a[0];
     for (; is_cons(l) && is_code_point(cons_head(l)); l = cons_tail(l)) {
         zero = zero || cons_head(l) == make_small(0);
-        if (!zero) text_utf8(&t, (uint32_t)small_value(cons_head(l)));
+        if (zero) continue;
+        if (cons_head(l) == make_small('\n')) text_char(&t, '\r');
+        text_utf8(&t, (uint32_t)small_value(cons_head(l)));
     }
     if (!is_nil(l)) {
         text_free(&t);
         return bif_badarg(p);
     }
-    return display_text(p, &t, A_true);
+    return display_text(p, HOST_STDERR, &t, A_true);
 }
 
 /* erts_debug:display/1: shows the term and returns what was shown. */
@@ -340,9 +344,13 @@ static BIF(erts_debug_display_1) {
     text_display(&t, a[0]);
     text_char(&t, '\n');
     term_t l = t.failed ? TERM_NONE : bytes_to_list(p, (const uint8_t *)t.data, t.len, TERM_NIL);
-    if (l != TERM_NONE) return display_text(p, &t, l);
-    text_free(&t);
-    return bif_oom(p);
+    if (l == TERM_NONE) {
+        text_free(&t);
+        return bif_oom(p);
+    }
+    t.len--;
+    text_str(&t, "\r\n");
+    return display_text(p, HOST_STDOUT, &t, l);
 }
 
 /* ---- halt ---- */

@@ -244,26 +244,24 @@ static BIF(universaltime_to_localtime_1) {
 
 /* The UTC time of a local time. Where a time exists twice, the second; where it does not exist, as
  * if the clock had not been set forward. */
-static int64_t local_to_utc(vm_t *vm, int64_t local, bool *dst) {
-    int64_t day = 86400;
-    int64_t before = local - zone_offset(vm, local - day, NULL);
-    int64_t after = local - zone_offset(vm, local + day, NULL);
-    if (zone_offset(vm, after, dst) == local - after) return after;
-    zone_offset(vm, before, dst);
-    return before;
+static int64_t local_to_utc(vm_t *vm, int64_t local) {
+    int64_t before = local - zone_offset(vm, local - 86400, NULL);
+    int64_t after = local - zone_offset(vm, local + 86400, NULL);
+    return zone_offset(vm, after, NULL) == local - after ? after : before;
 }
 
-/* The offset in force at the time nearest to utc that has (or has not) daylight saving time, as far
- * as C libraries look for one. An hour less or more where there is none. */
-static int64_t utc_with_dst(vm_t *vm, int64_t local, int64_t utc, bool dst) {
-    const int64_t step = 7 * 86400 - 3600, limit = 17LL * 365 * 86400;
-    for (int64_t delta = step; delta < limit; delta += step) {
+/* The same with the offset in force at the nearest time that has (or has not) daylight saving time,
+ * as far as C libraries look for one. An hour less or more where there is none. */
+static int64_t local_to_utc_dst(vm_t *vm, int64_t local, bool dst) {
+    const int64_t day = 86400, step = 7 * day, limit = 17 * 365 * day;
+    for (int64_t delta = day; delta < limit; delta += step) {
         for (int side = -1; side <= 1; side += 2) {
             bool has;
-            int32_t offset = zone_offset(vm, utc + side * delta, &has);
+            int32_t offset = zone_offset(vm, local + side * delta, &has);
             if (has == dst) return local - offset;
         }
     }
+    int64_t utc = local_to_utc(vm, local);
     return dst ? utc - 3600 : utc + 3600;
 }
 
@@ -272,10 +270,8 @@ static BIF(localtime_to_universaltime_2) {
     if (!date_from_term(a[0], LOCAL_FIRST_YEAR, &d)) return bif_badarg(p);
     if (a[1] != A_true && a[1] != A_false && a[1] != A_undefined) return bif_badarg(p);
     int64_t local = seconds_of(&d);
-    bool dst;
-    int64_t utc = local_to_utc(p->vm, local, &dst);
-    if (a[1] != A_undefined && dst != (a[1] == A_true))
-        utc = utc_with_dst(p->vm, local, utc, a[1] == A_true);
+    int64_t utc = a[1] == A_undefined ? local_to_utc(p->vm, local)
+                                      : local_to_utc_dst(p->vm, local, a[1] == A_true);
     return date_to_term(p, utc);
 }
 
