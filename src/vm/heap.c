@@ -18,7 +18,7 @@
 
 /* A process that collects more than once in a slice allocates fast: its young block doubles, up to
  * what fits a second-level cache; beyond that it grows only as survivors demand. */
-#define YOUNG_CACHE_WORDS (64 * 1024)
+#define YOUNG_CACHE_WORDS (32 * 1024)
 #define FRAG_LIMIT_MIN    512
 
 size_t heap_next_size(size_t words) {
@@ -54,7 +54,7 @@ bool heap_init(proc_t *p, size_t words) {
         p->inline_heap = 0;
     }
     p->htop = p->high_water = p->heap;
-    p->sp = p->hend;
+    p->sp = p->heap_end = p->hend;
     p->old_heap = p->old_top = p->old_end = NULL;
     p->frags = NULL;
     p->frag_words = 0;
@@ -75,8 +75,48 @@ void off_heap_release(vm_t *vm, off_heap_t *o) {
     }
 }
 
+/* A scheduler keeps the last young block that was left, so that a process that collects all the
+ * time goes to and fro between two blocks that stay in the cache instead of asking the system for
+ * fresh pages. Small ones are not worth it. */
+#define SPARE_MIN_WORDS 512
+#define SPARE_MAX_WORDS (4u << 20)
+
+void heap_spare_free(sched_t *s) {
+    if (s->spare) mem_free(s->vm, s->spare, s->spare_words * sizeof(term_t));
+    s->spare = NULL;
+    s->spare_words = 0;
+}
+
+static size_t young_capacity(const proc_t *p) { return (size_t)(p->heap_end - p->heap); }
+
 static void young_free(proc_t *p, term_t *heap, size_t words, bool is_inline) {
-    if (!is_inline) mem_free(p->vm, heap, words * sizeof(term_t));
+    if (is_inline) return;
+    sched_t *s = p->sched;
+    if (s && words >= SPARE_MIN_WORDS && words <= SPARE_MAX_WORDS && words >= s->spare_words) {
+        heap_spare_free(s);
+        s->spare = heap;
+        s->spare_words = words;
+        return;
+    }
+    mem_free(p->vm, heap, words * sizeof(term_t));
+}
+
+/* *words may become more: the spare block is taken as it is where it is not far too large. */
+static term_t *young_alloc(proc_t *p, size_t *words) {
+    sched_t *s = p->sched;
+    if (s->spare && s->spare_words >= *words && s->spare_words / 2 <= *words) {
+        term_t *block = s->spare;
+        *words = s->spare_words;
+        s->spare = NULL;
+        s->spare_words = 0;
+        return block;
+    }
+    term_t *block = mem_alloc(p->vm, *words * sizeof(term_t));
+    if (!block && s->spare) { /* memory is short */
+        heap_spare_free(s);
+        block = mem_alloc(p->vm, *words * sizeof(term_t));
+    }
+    return block;
 }
 
 static void frags_free(proc_t *p) {
@@ -96,7 +136,7 @@ void heap_free(proc_t *p) {
     off_heap_release(p->vm, p->old_off_heap);
     p->off_heap = p->old_off_heap = NULL;
     frags_free(p);
-    young_free(p, p->heap, heap_block_words(p), p->inline_heap);
+    young_free(p, p->heap, young_capacity(p), p->inline_heap);
     if (p->old_heap)
         mem_free(p->vm, p->old_heap, (size_t)(p->old_end - p->old_heap) * sizeof(term_t));
     p->heap = p->htop = p->hend = p->sp = p->old_heap = p->old_top = p->old_end = NULL;
@@ -282,15 +322,17 @@ enum gc_mode {
     GC_COLLAPSE /* everything goes to the new young block */
 };
 
-static inline __attribute__((always_inline)) bool gc_run(proc_t *p, size_t new_words,
-                                                         size_t old_words, term_t *x, unsigned live,
-                                                         term_t *extra, unsigned nextra,
-                                                         enum gc_mode mode) {
+/* new_words: memory of the new young block, enough if everything survives. size: how much of it is
+ * to be used, unless survivors, stack and need want more. */
+static inline __attribute__((always_inline)) bool gc_run(proc_t *p, size_t new_words, size_t size,
+                                                         size_t need, size_t old_words, term_t *x,
+                                                         unsigned live, term_t *extra,
+                                                         unsigned nextra, enum gc_mode mode) {
     vm_t *vm = p->vm;
     const bool major = mode == GC_MAJOR;
     size_t stack = (size_t)(p->hend - p->sp);
     size_t before = heap_used_words(p);
-    term_t *block = mem_alloc(vm, new_words * sizeof(term_t));
+    term_t *block = young_alloc(p, &new_words);
     if (!block) return false;
     term_t *new_old = NULL;
     if (old_words) {
@@ -318,9 +360,7 @@ static inline __attribute__((always_inline)) bool gc_run(proc_t *p, size_t new_w
     }
     term_t *old_base = g.old_top, *old_scan = g.old_top;
 
-    term_t *new_sp = block + new_words - stack;
-    memcpy(new_sp, p->sp, stack * sizeof(term_t));
-    gc_roots(&g, new_sp, stack, major);
+    gc_roots(&g, p->sp, stack, major); /* in place: it moves when the survivors are known */
     gc_roots(&g, x, live, major);
     gc_roots(&g, extra, nextra, major);
     gc_roots(&g, &p->fvalue, 1, major);
@@ -349,8 +389,13 @@ static inline __attribute__((always_inline)) bool gc_run(proc_t *p, size_t new_w
     }
     gc_off_heap(&g, young_list, (uintptr_t)old_base, moved_old);
 
+    size_t least = (size_t)(g.young_top - block) + stack + need + STACK_RESERVE;
+    if (size < least) size = least;
+    if (size > new_words) size = new_words;
+    term_t *new_sp = block + size - stack;
+    memcpy(new_sp, p->sp, stack * sizeof(term_t));
     frags_free(p);
-    young_free(p, p->heap, heap_block_words(p), p->inline_heap);
+    young_free(p, p->heap, young_capacity(p), p->inline_heap);
     p->inline_heap = 0;
     if (mode != GC_MINOR && p->old_heap) {
         mem_free(vm, p->old_heap, (size_t)(p->old_end - p->old_heap) * sizeof(term_t));
@@ -363,7 +408,8 @@ static inline __attribute__((always_inline)) bool gc_run(proc_t *p, size_t new_w
     if (p->old_heap) p->old_top = g.old_top;
     p->heap = block;
     p->htop = p->high_water = g.young_top;
-    p->hend = block + new_words;
+    p->hend = block + size;
+    p->heap_end = block + new_words;
     p->sp = new_sp;
     p->vheap = 0;
     set_frag_limit(p);
@@ -373,15 +419,21 @@ static inline __attribute__((always_inline)) bool gc_run(proc_t *p, size_t new_w
     return true;
 }
 
-/* Size of the next young block. */
-static size_t young_size(proc_t *p, size_t worst) {
+/* How much the next young block is to hold. */
+static size_t young_size(proc_t *p) {
     size_t cur = heap_block_words(p), size = cur;
     if (p->grow_young || (p->gc_mark == (uint32_t)p->total_reds && cur < YOUNG_CACHE_WORDS))
         size = cur * 2;
     p->gc_mark = (uint32_t)p->total_reds;
     if (size < p->min_heap) size = p->min_heap;
-    if (size < worst) size = worst;
     return size == cur ? cur : heap_next_size(size);
+}
+
+/* Its memory: also if everything survives. Slack keeps that from growing by a little each time. */
+static size_t young_memory(const proc_t *p, size_t size, size_t worst) {
+    size_t have = p->inline_heap ? 0 : young_capacity(p), want = size > worst ? size : worst;
+    if (want <= have && have <= 2 * want) return have;
+    return heap_next_size(want + want / 8);
 }
 
 /* Less than a third of the block free: the next one is larger. */
@@ -405,8 +457,9 @@ bool gc_minor(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, u
         return gc_major(p, need, x, live, extra, nextra);
     size_t old_words = 0;
     if (!p->old_heap && mature) p->old_limit = old_words = heap_next_size(mature * 2);
-    if (!gc_run(p, young_size(p, young_worst(p, need)), old_words, x, live, extra, nextra,
-                GC_MINOR))
+    size_t size = young_size(p);
+    if (!gc_run(p, young_memory(p, size, young_worst(p, need)), size, need, old_words, x, live,
+                extra, nextra, GC_MINOR))
         return false;
     p->gen_gcs++;
     after_gc(p, need);
@@ -418,8 +471,9 @@ bool gc_major(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, u
     size_t old_used = (size_t)(p->old_top - p->old_heap);
     /* Twice what could survive; what is never touched costs only address space. */
     size_t old_words = mature + old_used ? heap_next_size(2 * (mature + old_used)) : 0;
-    if (!gc_run(p, young_size(p, young_worst(p, need)), old_words, x, live, extra, nextra,
-                GC_MAJOR))
+    size_t size = young_size(p);
+    if (!gc_run(p, young_memory(p, size, young_worst(p, need)), size, need, old_words, x, live,
+                extra, nextra, GC_MAJOR))
         return false;
     p->flags &= ~(uint32_t)PF_NEED_MAJOR;
     p->gen_gcs = 0;
@@ -434,17 +488,18 @@ bool gc_major(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, u
     size_t used = (size_t)(p->htop - p->heap) + (size_t)(p->hend - p->sp) + need + STACK_RESERVE;
     if (heap_block_words(p) > YOUNG_CACHE_WORDS && used < heap_block_words(p) / 8) {
         p->high_water = p->heap; /* nothing is mature: all of it stays young */
-        if (gc_run(p, heap_next_size(used * 2), 0, x, live, extra, nextra, GC_MINOR))
-            after_gc(p, need);
+        size = heap_next_size(used * 2);
+        if (gc_run(p, size, size, need, 0, x, live, extra, nextra, GC_MINOR)) after_gc(p, need);
     }
     return true;
 }
 
 bool gc_hibernate(proc_t *p, term_t *x, unsigned live) {
     size_t stack = (size_t)(p->hend - p->sp) + STACK_RESERVE;
-    if (!gc_run(p, heap_used_words(p) + stack, 0, x, live, NULL, 0, GC_COLLAPSE)) return false;
+    size_t all = heap_used_words(p) + stack;
+    if (!gc_run(p, all, all, 0, 0, x, live, NULL, 0, GC_COLLAPSE)) return false;
     size_t used = (size_t)(p->htop - p->heap) + stack;
-    if (!gc_run(p, used, 0, x, live, NULL, 0, GC_COLLAPSE)) return false;
+    if (!gc_run(p, used, used, 0, 0, x, live, NULL, 0, GC_COLLAPSE)) return false;
     p->high_water = p->heap; /* it starts young again */
     p->gen_gcs = 0;
     p->grow_young = false;

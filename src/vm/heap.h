@@ -54,6 +54,9 @@ static inline bool gc_wanted(const proc_t *p) {
 bool heap_init(proc_t *p, size_t words);
 void heap_free(proc_t *p);
 
+/* Gives back the block a scheduler keeps for its next collection: when it goes idle or ends. */
+void heap_spare_free(sched_t *s);
+
 /* Puts an off-heap object (whose words were just written) on the process's list. */
 static inline void off_heap_link(proc_t *p, void *obj) {
     off_heap_t *o = obj;

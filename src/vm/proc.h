@@ -151,6 +151,7 @@ struct proc {
     proc_t *rq_next;            /* run queue link, under its lock */
 
     /* -- garbage collection -- */
+    term_t *heap_end;   /* end of the young block's memory: hend, or some slack behind it */
     term_t *high_water; /* survivors of the last collection end here */
     term_t *old_heap, *old_top, *old_end;
     signal_t *frags; /* fragments and received messages */

@@ -414,6 +414,7 @@ static void idle(sched_t *s) {
         atomic_store_explicit(&s->priv->epoch, 0, memory_order_seq_cst);
         /* The thread in vm_run may be waiting for all to be idle. */
         if (n == vm->nscheds) vm->host->ops->wake(vm->host);
+        heap_spare_free(s);
         vm->host->ops->park(vm->host, s->priv->parker, HOST_FOREVER);
         announce(sh, &s->priv->epoch);
     }
@@ -568,6 +569,7 @@ static bool devices_left(vm_t *vm) { return io_pending(vm) != 0; }
 /* Lets devices speak until the deadline. false: nothing can ever happen any more. */
 static bool poll(vm_t *vm, uint64_t deadline) {
     io_poll(vm);
+    if (deadline != 0 && !vm->threaded) heap_spare_free(vm->scheds[0]);
     return vm->host->ops->wait(vm->host, deadline);
 }
 

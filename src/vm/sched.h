@@ -33,6 +33,8 @@ struct sched {
     const uint64_t *bif_ip;  /* instruction that called the BIF that runs now: where p is */
     void *pools[16];         /* free lists of pool_alloc */
     uint32_t pool_count[16];
+    term_t *spare;           /* heap.c: a young block for the next collection */
+    size_t spare_words;
     uint64_t gc_count, gc_words; /* collections, words reclaimed: statistics(garbage_collection) */
     double fr[FLOAT_REGS];
     term_t x[X_REGS + 8];
