@@ -120,7 +120,8 @@ typedef struct ling_options {
     ling_log_fn log; /* NULL: warnings and errors to standard error */
     void *log_user;
 
-    int no_console; /* do not start the I/O server `user` (then nobody answers io:format) */
+    int no_console; /* do not start `user`, `standard_error`, `init` and `code_server`, the small
+                     * stand-ins for OTP's (then nobody answers io:format) */
 } ling_options_t;
 
 #ifdef __cplusplus

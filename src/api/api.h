@@ -62,6 +62,7 @@ typedef struct api_state {
     bool own_host; /* made by ling_create */
     term_t user;   /* the I/O server: group leader of what the host starts; NONE: not started */
     bool no_console;
+    bool started; /* the built-in servers */
     call_t *calls;
     mailbox_t *mailboxes;
     char *text; /* a long error message, or NULL: vm->errmsg */
@@ -104,7 +105,10 @@ int api_wait(vm_t *vm); /* for the host's other threads; LING_EIDLE: there is no
 bool hostfun_init(vm_t *vm);
 void hostfun_free(vm_t *vm);
 
-/* process.c: starts `user` and `standard_error` when they are not there yet. */
+/* sysfun.c */
+extern const bif_def_t bifs_sys[];
+
+/* process.c: starts `user` and the other built-in servers when they are not there yet. */
 int api_start_console(vm_t *vm);
 int api_spawn(vm_t *vm, term_t m, term_t f, term_t args, term_t *pid);
 /* The outcome of M:F(Args), run like ling_call; a signal to free, or NULL and *error. */

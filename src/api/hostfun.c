@@ -112,8 +112,10 @@ static bool define(vm_t *vm, const bif_def_t *def) {
 }
 
 bool hostfun_init(vm_t *vm) {
-    for (const bif_def_t *d = bifs_host; d->module; d++)
-        if (!define(vm, d)) return false;
+    const bif_def_t *const tables[] = {bifs_host, bifs_sys};
+    for (int i = 0; i < 2; i++)
+        for (const bif_def_t *d = tables[i]; d->module; d++)
+            if (!define(vm, d)) return false;
     return true;
 }
 

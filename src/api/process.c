@@ -4,13 +4,28 @@
 
 /* ---- the console ---- */
 
-static int start_server(vm_t *vm, int fd, term_t name, term_t *pid) {
+/* Processes that stand for what a booted OTP has: see src/lib. The first is the group leader. */
+static const struct {
+    const char *name, *module, *function;
+    int fd; /* 0: no argument */
+} servers[] = {
+    {"user", "ling_user", "server", 1},
+    {"standard_error", "ling_user", "server", 2},
+    {"init", "ling_sys", "init", 0},
+    {"code_server", "ling_sys", "code_server", 0},
+};
+
+static int start_server(vm_t *vm, int i, term_t *pid) {
     spawn_opts_t o = SPAWN_DEFAULTS;
-    term_t cell[2] = {make_small(fd), TERM_NIL}, err;
-    term_t server = atom_from_string(vm, "server");
-    if (server == TERM_NONE) return LING_ENOMEM;
+    term_t cell[2] = {make_small(servers[i].fd), TERM_NIL}, err = TERM_NONE;
+    term_t name = atom_from_string(vm, servers[i].name);
+    term_t m = atom_from_string(vm, servers[i].module),
+           f = atom_from_string(vm, servers[i].function);
+    if (name == TERM_NONE || m == TERM_NONE || f == TERM_NONE) return LING_ENOMEM;
+    if (name_whereis(vm, name) != TERM_NONE) return LING_OK;
+    o.group_leader = vm->api->user; /* NONE for the first */
     vm_visit_t v = vm_enter(vm);
-    *pid = proc_spawn(vm, NULL, A_ling_user, server, make_cons(cell), &o, NULL, &err);
+    *pid = proc_spawn(vm, NULL, m, f, servers[i].fd ? make_cons(cell) : TERM_NIL, &o, NULL, &err);
     proc_t *p = *pid == TERM_NONE ? NULL : proc_lookup(vm, *pid);
     if (p) name_register(vm, name, p);
     vm_leave(vm, v);
@@ -19,22 +34,22 @@ static int start_server(vm_t *vm, int fd, term_t name, term_t *pid) {
 
 int api_start_console(vm_t *vm) {
     api_state_t *api = vm->api;
-    if (api->no_console || api->user != TERM_NONE) return LING_OK;
-    term_t errors, name = atom_from_string(vm, "standard_error");
-    if (name == TERM_NONE) return LING_ENOMEM;
-    int rc = start_server(vm, 1, A_user, &api->user);
-    if (rc != LING_OK) {
-        api->user = TERM_NONE;
-        return rc;
+    if (api->no_console || api->started) return LING_OK;
+    for (int i = 0; i < (int)(sizeof servers / sizeof *servers); i++) {
+        term_t pid = TERM_NONE;
+        int rc = start_server(vm, i, &pid);
+        if (rc != LING_OK) return rc;
+        if (i == 0 && pid != TERM_NONE) api->user = pid;
     }
-    return start_server(vm, 2, name, &errors);
+    api->started = true;
+    return LING_OK;
 }
 
 /* ---- spawn, send ---- */
 
 int api_spawn(vm_t *vm, term_t m, term_t f, term_t args, term_t *pid) {
     int rc = api_start_console(vm);
-    if (rc != LING_OK) return api_fail(vm, rc, "the I/O server could not be started");
+    if (rc != LING_OK) return api_fail(vm, rc, "the built-in servers could not be started");
     spawn_opts_t o = SPAWN_DEFAULTS;
     term_t err = TERM_NONE;
     if (vm->api->user != TERM_NONE) o.group_leader = vm->api->user;

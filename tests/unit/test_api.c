@@ -338,12 +338,13 @@ static void test_call(void **state) {
                      LING_ETIMEDOUT);
     assert_int_equal(ling_call(vm, env, "api_t", "loop", 0, NULL, SECOND / 50, &result),
                      LING_ETIMEDOUT);
-    assert_int_equal(ling_call(vm, env, "api_t", "echo", 1, &arg, 0, &result) == LING_OK, 0);
+    int rc = ling_call(vm, env, "api_t", "echo", 1, &arg, 0, &result); /* no time: both may win */
+    assert_true(rc == LING_OK || rc == LING_ETIMEDOUT);
     /* The killed ones are gone. */
     for (int i = 0; i < 20; i++) ling_run(vm, LING_RUN_NOWAIT);
     ling_stats_t st = {.size = sizeof st};
     assert_int_equal(ling_stats(vm, &st), LING_OK);
-    assert_in_range(st.processes, 0, 2); /* user and standard_error */
+    assert_in_range(st.processes, 0, 4); /* the built-in servers */
     assert_true(st.memory > 0 && st.atoms > 500 && st.modules > 0);
     arg = ling_make_int(env, 3);
     assert_int_equal(ling_call(vm, env, "erlang", "halt", 1, &arg, LING_FOREVER, &result),

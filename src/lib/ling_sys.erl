@@ -1,0 +1,105 @@
+%% ling_sys: small stand-ins for two servers of OTP that stock code asks things of, in a VM where no
+%% OTP has been booted: `init` (command line, stopping) and `code_server` (loading on request). They
+%% answer what makes sense without a boot and refuse the rest. ling_host's functions are C.
+-module(ling_sys).
+-export([init/0, code_server/0]).
+
+init() ->
+    receive
+        {stop, {stop, Status}} -> halt(Status);
+        {stop, stop} -> halt();
+        {From, Request} when is_pid(From) -> From ! {init, about(Request)};
+        _ -> ok
+    end,
+    init().
+
+about(get_arguments) -> [];
+about(get_plain_arguments) -> [];
+about({get_argument, root}) ->
+    case ling_host:root() of
+        none -> error;
+        Root -> {ok, [[Root]]}
+    end;
+about({get_argument, _}) -> error;
+about(get_status) -> {started, started};
+about(script_id) -> {"ling-run", []};
+about({ensure_loaded, Module}) -> ensure_loaded(Module);
+about(_) -> error.
+
+code_server() ->
+    receive
+        {code_call, From, Request} ->
+            Reply =
+                try code(Request)
+                catch _:Reason -> {error, Reason}
+                end,
+            From ! {code_server, Reply};
+        _ -> ok
+    end,
+    code_server().
+
+code({ensure_loaded, M}) -> ensure_loaded(M);
+code({load_file, M}) ->
+    case ling_host:object_code(M) of
+        {M, Bin, _} -> load(M, Bin);
+        error -> {error, nofile}
+    end;
+code({load_binary, M, _File, Bin}) -> load(M, Bin);
+code({get_object_code, M}) -> ling_host:object_code(M);
+code({is_loaded, M}) ->
+    case erlang:module_loaded(M) of
+        true ->
+            case ling_host:object_code(M) of
+                {M, _, File} -> {file, File};
+                error -> {file, []}
+            end;
+        false -> false
+    end;
+code({delete, M}) -> erlang:module_loaded(M) andalso erlang:delete_module(M) =:= true;
+code({purge, M}) -> erlang:check_old_code(M) andalso not ling_boot:soft_purge(M);
+code({soft_purge, M}) -> not erlang:check_old_code(M) orelse ling_boot:soft_purge(M);
+code(get_path) -> ling_host:path();
+code({add_path, Where, Dir}) -> ling_host:add_path(Dir, Where =:= first);
+code({add_paths, Where, Dirs}) ->
+    _ = [ling_host:add_path(D, Where =:= first) || D <- Dirs],
+    ok;
+code({dir, root_dir}) -> root();
+code({dir, lib_dir}) -> root() ++ "/lib";
+code({dir, {lib_dir, App}}) -> app_dir(App);
+code({dir, {priv_dir, App}}) ->
+    case app_dir(App) of
+        Dir when is_list(Dir) -> Dir ++ "/priv";
+        Error -> Error
+    end;
+code({is_sticky, _}) -> false;
+code(get_mode) -> interactive;
+code(_) -> {error, not_booted}.
+
+ensure_loaded(M) ->
+    case erlang:module_loaded(M) of
+        true -> {module, M};
+        false -> ling_host:load(M)
+    end.
+
+load(M, Bin) ->
+    _ = erlang:check_old_code(M) andalso ling_boot:soft_purge(M),
+    erlang:load_module(M, Bin).
+
+root() ->
+    case ling_host:root() of
+        none -> "";
+        Root -> Root
+    end.
+
+app_dir(App) when is_atom(App) -> app_dir(atom_to_list(App));
+app_dir(App) ->
+    case [D || D <- ling_host:path(), lists:prefix(root() ++ "/lib/" ++ App, D),
+               is_app(App, lists:nthtail(length(root()) + 5, D))] of
+        [Ebin | _] -> lists:sublist(Ebin, length(Ebin) - 5);
+        [] -> {error, bad_name}
+    end.
+
+is_app([], [$- | _]) -> true;
+is_app([], [$/ | _]) -> true;
+is_app([C | App], [C | Dir]) -> is_app(App, Dir);
+is_app(_, _) -> false.
