@@ -363,11 +363,12 @@ static term_t math2(proc_t *p, term_t *a, double (*f)(double, double)) {
     return math_result(p, f(x, y));
 }
 
-#define MATH(T1, T2)                                                                               \
-    T1(cos)                                                                                        \
-    T1(cosh) T1(sin) T1(sinh) T1(tan) T1(tanh) T1(acos) T1(acosh) T1(asin) T1(asinh) T1(atan)      \
-        T1(atanh) T1(erf) T1(erfc) T1(exp) T1(log) T1(log2) T1(log10) T1(sqrt) T1(floor) T1(ceil)  \
-            T2(atan2) T2(pow) T2(fmod)
+/* clang-format off */
+#define MATH(T1, T2) \
+    T1(cos) T1(cosh) T1(sin) T1(sinh) T1(tan) T1(tanh) T1(acos) T1(acosh) T1(asin) T1(asinh) \
+    T1(atan) T1(atanh) T1(erf) T1(erfc) T1(exp) T1(log) T1(log2) T1(log10) T1(sqrt) T1(floor) \
+    T1(ceil) T2(atan2) T2(pow) T2(fmod)
+/* clang-format on */
 #define MATH_FN1(name)                                                                             \
     static BIF(math_##name) { return math1(p, a, name); }
 #define MATH_FN2(name)                                                                             \

@@ -1,7 +1,7 @@
 /* float_table.h: powers of ten for float.c, 128 bits each: row e - POW10_MIN holds
  * floor(10^e / 2^(L - 127)) with L = floor(log2(10^e)), so that the top bit is always set. Computed
- * with exact integers by scripts' arithmetic (10**e shifted); test_numbers.c checks the rows against
- * each other. Only float.c includes this. */
+ * with exact integers; test_numbers.c checks every row so. Only float.c and that test include
+ * this. */
 #ifndef LING_VM_FLOAT_TABLE_H
 #define LING_VM_FLOAT_TABLE_H
 #include <stdint.h>
