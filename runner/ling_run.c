@@ -25,6 +25,7 @@ static const char usage_text[] =
     "  -e CALL          evaluate a call with literal arguments and print its value; repeatable\n"
     "  --check          report what the module may reach and this VM does not have\n"
     "  --schedulers N   run Erlang code on N threads (0: on the main thread, the default)\n"
+    "  --max-processes N  how many processes there may be at once (default 262144)\n"
     "  --host uv|sim    real system (uv) or simulated host with virtual time (sim)\n"
     "  --seed N         seed of the simulated host\n"
     "  --memory MB      limit of the VM's memory\n"
@@ -59,12 +60,26 @@ static int complain(ling_vm_t *vm, int rc, const char *what) {
 
 /* Long options may be written with one dash, as erl's are (-pa). -1: go on; else exit status. */
 static int parse_options(options_t *o, int argc, char **argv) {
-    enum { PA = 256, PZ, CHECK, SCHEDULERS, HOST, SEED, MEMORY, ROOT, STATS, VERSION, HELP };
+    enum {
+        PA = 256,
+        PZ,
+        CHECK,
+        SCHEDULERS,
+        PROCESSES,
+        HOST,
+        SEED,
+        MEMORY,
+        ROOT,
+        STATS,
+        VERSION,
+        HELP
+    };
     static const struct option longs[] = {
         {"pa", required_argument, NULL, PA},
         {"pz", required_argument, NULL, PZ},
         {"check", no_argument, NULL, CHECK},
         {"schedulers", required_argument, NULL, SCHEDULERS},
+        {"max-processes", required_argument, NULL, PROCESSES},
         {"host", required_argument, NULL, HOST},
         {"seed", required_argument, NULL, SEED},
         {"memory", required_argument, NULL, MEMORY},
@@ -96,6 +111,13 @@ static int parse_options(options_t *o, int argc, char **argv) {
             unsigned long n = strtoul(optarg, &end, 10);
             if (*end || end == optarg || n > 1024) return usage("bad --schedulers", optarg);
             o->vm.schedulers = (unsigned)n;
+            break;
+        }
+        case PROCESSES: {
+            unsigned long n = strtoul(optarg, &end, 10);
+            if (*end || end == optarg || n < 1024 || n > 1u << 27)
+                return usage("bad --max-processes", optarg);
+            o->vm.max_processes = (unsigned)n;
             break;
         }
         case HOST:
