@@ -33,16 +33,48 @@ DEFINE_SLOW(arith_slow) {
     DEST(dst) = r;
     GO(CODE(next));
 }
-#define ARITH_SLOW(a, b, dst, name)                                                                \
+#define ARITH_SLOW(a, b, dst, name, slow)                                                          \
     do {                                                                                           \
         uint64_t *arg = p->sched->arg;                                                             \
         p->sched->bif_args[0] = (a), p->sched->bif_args[1] = (b);                                  \
         arg[2] = (dst), arg[3] = (uint64_t)(uintptr_t)(ip + SIZE_##name);                          \
-        SLOW(arith_slow);                                                                          \
+        SLOW(slow);                                                                                \
     } while (0)
 #define DST_X ((uint64_t)H(0) << 8 | REG_X)
 
-/* The three forms of an operator. quick: sets r and is true where the result is a small. */
+/* Two floats are common enough to be worth a path of their own before the general one. */
+#define FLOAT_MAX_VALUE 1.7976931348623157e308
+#define FLOAT_SLOW(name, op)                                                                       \
+    DEFINE_SLOW(name) {                                                                            \
+        term_t a = p->sched->bif_args[0], b = p->sched->bif_args[1];                               \
+        if (LIKELY(is_float(a) && is_float(b) &&                                                   \
+                   (size_t)(sp - hp) >= FLOAT_WORDS + STACK_RESERVE)) {                            \
+            double r = float_value(a) op float_value(b);                                           \
+            if (LIKELY(fabs(r) <= FLOAT_MAX_VALUE)) {                                              \
+                hp[0] = make_header(T_FLOAT, 1);                                                   \
+                memcpy(hp + 1, &r, sizeof r);                                                      \
+                DEST(p->sched->arg[2]) = make_boxed(hp);                                           \
+                hp += FLOAT_WORDS;                                                                 \
+                GO(CODE(p->sched->arg[3]));                                                        \
+            }                                                                                      \
+        }                                                                                          \
+        SLOW(arith_slow);                                                                          \
+    }
+FLOAT_SLOW(add_slow, +)
+FLOAT_SLOW(sub_slow, -)
+FLOAT_SLOW(mul_slow, *)
+#define band_slow arith_slow
+#define bor_slow  arith_slow
+#define bxor_slow arith_slow
+#define bsl_slow  arith_slow
+#define bsr_slow  arith_slow
+#define div_slow  arith_slow
+#define rem_slow  arith_slow
+#define neg_slow  arith_slow
+#define bnot_slow arith_slow
+
+/* The forms of an operator by the kinds of its operands; the destination is an X register. quick:
+ * sets r and is true where the result is a small. */
 #define ARITH_SS(name, quick)                                                                      \
     DEFINE_OP(name##_SS) {                                                                         \
         term_t a = SOURCE(W1(2)), b = SOURCE(W1(3));                                               \
@@ -51,38 +83,38 @@ DEFINE_SLOW(arith_slow) {
             DEST(W1(4)) = (term_t)r;                                                               \
             NEXT(name##_SS);                                                                       \
         }                                                                                          \
-        ARITH_SLOW(a, b, W1(4), name##_SS);                                                        \
+        ARITH_SLOW(a, b, W1(4), name##_SS, name##_slow);                                           \
     }
-#define ARITH_XI(name, quick)                                                                      \
-    DEFINE_OP(name##_xi) {                                                                         \
-        term_t a = X(1), b = W1(2);                                                                \
+#define ARITH_FORM(name, form, first, second, quick)                                               \
+    DEFINE_OP(name##_##form) {                                                                     \
+        term_t a = (first), b = (second);                                                          \
         int64_t r;                                                                                 \
         if (LIKELY(quick)) {                                                                       \
             X(0) = (term_t)r;                                                                      \
-            NEXT(name##_xi);                                                                       \
+            NEXT(name##_##form);                                                                   \
         }                                                                                          \
-        ARITH_SLOW(a, b, DST_X, name##_xi);                                                        \
+        ARITH_SLOW(a, b, DST_X, name##_##form, name##_slow);                                       \
     }
-#define ARITH_XX(name, quick)                                                                      \
-    DEFINE_OP(name##_xx) {                                                                         \
-        term_t a = X(1), b = X(2);                                                                 \
-        int64_t r;                                                                                 \
-        if (LIKELY(quick)) {                                                                       \
-            X(0) = (term_t)r;                                                                      \
-            NEXT(name##_xx);                                                                       \
-        }                                                                                          \
-        ARITH_SLOW(a, b, DST_X, name##_xx);                                                        \
-    }
-#define SMALL_OP(expr) (are_small(a, b) && (r = (int64_t)(expr), true))
-#define I(t)           ((int64_t)(t))
+#define ARITH_XI(name, quick) ARITH_FORM(name, xi, X(1), W1(2), quick)
+#define ARITH_XX(name, quick) ARITH_FORM(name, xx, X(1), X(2), quick)
+#define SMALL_OP(expr)        (are_small(a, b) && (r = (int64_t)(expr), true))
+#define I(t)                  ((int64_t)(t))
 
-#define Q_ADD          (are_small(a, b) && !__builtin_add_overflow(I(a), I(b), &r))
-#define Q_SUB          (are_small(a, b) && !__builtin_sub_overflow(I(a), I(b), &r))
-#define Q_MUL          (are_small(a, b) && !__builtin_mul_overflow(I(a), small_value(b), &r))
+#define Q_ADD                 (are_small(a, b) && !__builtin_add_overflow(I(a), I(b), &r))
+#define Q_SUB                 (are_small(a, b) && !__builtin_sub_overflow(I(a), I(b), &r))
+#define Q_MUL                 (are_small(a, b) && !__builtin_mul_overflow(I(a), small_value(b), &r))
 ARITH_XI(add, is_small(a) && !__builtin_add_overflow(I(a), I(b), &r))
+ARITH_FORM(add, ix, W1(2), X(1), is_small(b) && !__builtin_add_overflow(I(a), I(b), &r))
+ARITH_FORM(add, yi, Y(1), W1(2), is_small(a) && !__builtin_add_overflow(I(a), I(b), &r))
+ARITH_FORM(add, xy, X(1), Y(2), Q_ADD)
+ARITH_FORM(add, yx, Y(1), X(2), Q_ADD)
 ARITH_XX(add, Q_ADD)
 ARITH_SS(add, Q_ADD)
 ARITH_XI(sub, is_small(a) && !__builtin_sub_overflow(I(a), I(b), &r))
+ARITH_FORM(sub, ix, W1(2), X(1), is_small(b) && !__builtin_sub_overflow(I(a), I(b), &r))
+ARITH_FORM(sub, yi, Y(1), W1(2), is_small(a) && !__builtin_sub_overflow(I(a), I(b), &r))
+ARITH_FORM(sub, xy, X(1), Y(2), Q_SUB)
+ARITH_FORM(sub, yx, Y(1), X(2), Q_SUB)
 ARITH_XX(sub, Q_SUB)
 ARITH_SS(sub, Q_SUB)
 ARITH_XI(mul, is_small(a) && !__builtin_mul_overflow(I(a), small_value(b), &r))
@@ -123,7 +155,8 @@ static inline bool quick_div(term_t a, term_t b, int64_t *r) {
 ARITH_SS(div, quick_div(a, b, &r))
 ARITH_SS(rem, are_small(a, b) && b != 0 && (r = I(a) % I(b), true))
 ARITH_XI(rem, is_small(a) && b != 0 && (r = I(a) % I(b), true))
-ARITH_SS(arith, (r = 0, false))
+/* Operators without a quick form. */
+DEFINE_OP(arith_SS) { ARITH_SLOW(SOURCE(W1(2)), SOURCE(W1(3)), W1(4), arith_SS, arith_slow); }
 ARITH_SS(neg, is_small(a) && a != make_small(SMALL_MIN) && (r = -I(a), (void)b, true))
 ARITH_SS(bnot, is_small(a) && (r = I(~a) & ~(int64_t)TAG_MASK, (void)b, true))
 
@@ -356,9 +389,11 @@ DEFINE_OP(length_) {
     INLINE_FAIL(W1(0), A_length, 1, A_badarg);
 }
 
-/* ---- floats ---- fr[n] by number */
+/* ---- floats ---- */
 
-#define FR(i) (p->sched->fr[H(i)])
+/* The float registers lie right before the X registers. */
+_Static_assert(offsetof(sched_t, x) == offsetof(sched_t, fr) + FLOAT_REGS * sizeof(double), "FR");
+#define FR(i) (((double *)x)[(int)H(i) - FLOAT_REGS])
 DEFINE_OP(fmove_Sf) {
     FR(0) = float_value(SOURCE(W1(0)));
     NEXT(fmove_Sf);

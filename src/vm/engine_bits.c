@@ -50,6 +50,34 @@ DEFINE_OP(bs_start_match) {
     NEXT(bs_start_match);
 }
 
+DEFINE_SLOW(start_match_xx) {
+    term_t t = X(0);
+    if (!is_bitstring(t)) GO(CODE(W1(0)));
+    if ((size_t)(sp - hp) < MATCH_CTX_WORDS + STACK_RESERVE) {
+        p->sched->arg[0] = MATCH_CTX_WORDS;
+        p->sched->arg[1] = H(2);
+        SLOW(engine_collect);
+    }
+    SAVE();
+    term_t c = bs_start_match(p, t);
+    if (c == TERM_NONE) {
+        p->fclass = EXC_OOM;
+        RAISE();
+    }
+    RESTORE();
+    X(1) = c;
+    NEXT(bs_start_match_xx);
+}
+/* Loops over a binary come here with the context they had. */
+DEFINE_OP(bs_start_match_xx) {
+    term_t t = X(0);
+    if (LIKELY(is_match_ctx(t))) {
+        X(1) = t;
+        NEXT(bs_start_match_xx);
+    }
+    SLOW(start_match_xx);
+}
+
 DEFINE_OP(bs_get_integer8) {
     match_ctx_t *c = ctx_of(X(0));
     if (UNLIKELY(left_of(c) < BITS(8))) GO(CODE(W1(0)));

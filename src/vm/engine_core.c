@@ -151,6 +151,22 @@ DEFINE_OP(move_yx_call) {
     PUSH_RETURN(ip + SIZE_move_yx_call);
     ENTER(CODE(W1(0)));
 }
+DEFINE_OP(move_xy_xx_call) {
+    Y(1) = X(0);
+    X(3) = X(2);
+    PUSH_RETURN(ip + SIZE_move_xy_xx_call);
+    ENTER(CODE(W1(0)));
+}
+DEFINE_OP(move_cx_return) {
+    X(0) = W1(0);
+    const uint64_t *to = CODE(*sp++ - CALL_MARK);
+    GO(to);
+}
+DEFINE_OP(move_xx_return) {
+    X(1) = X(0);
+    const uint64_t *to = CODE(*sp++ - CALL_MARK);
+    GO(to);
+}
 DEFINE_OP(move_cx_call_only) {
     X(0) = W1(1);
     ENTER(CODE(W1(0)));
@@ -385,14 +401,14 @@ static COLD OP_CC int fun_raise(OP_ARGS) {
  * live registers is taken from the fun. */
 static COLD OP_CC int fun_preempt(OP_ARGS) { SLOW(preempt); }
 
-#define CALL_FUN(fun_term, nargs, back)                                                            \
+#define CALL_FUN(fun_term, nargs, adjust_stack)                                                    \
     do {                                                                                           \
         term_t cf = (fun_term);                                                                    \
         unsigned cn = (nargs);                                                                     \
         SAVE();                                                                                    \
         const uint64_t *to = engine_fun_entry(p, cf, cn, x);                                       \
         if (UNLIKELY(!to)) SLOW(fun_raise);                                                        \
-        PUSH_RETURN(back);                                                                         \
+        adjust_stack;                                                                              \
         ip = to;                                                                                   \
         if (UNLIKELY(--reds <= 0)) {                                                               \
             p->sched->arg[1] = cn + (is_closure(cf) ? fun_num_free(cf) : 0);                       \
@@ -400,9 +416,10 @@ static COLD OP_CC int fun_preempt(OP_ARGS) { SLOW(preempt); }
         }                                                                                          \
         GO(ip);                                                                                    \
     } while (0)
-DEFINE_OP(call_fun) { CALL_FUN(x[H(0)], H(0), ip + SIZE_call_fun); }
-DEFINE_OP(call_fun2) { CALL_FUN(SOURCE(W1(0)), H(0), ip + SIZE_call_fun2); }
-DEFINE_OP(call_fun2_x) { CALL_FUN(X(1), H(0), ip + SIZE_call_fun2_x); }
+DEFINE_OP(call_fun) { CALL_FUN(x[H(0)], H(0), PUSH_RETURN(ip + SIZE_call_fun)); }
+DEFINE_OP(call_fun2) { CALL_FUN(SOURCE(W1(0)), H(0), PUSH_RETURN(ip + SIZE_call_fun2)); }
+DEFINE_OP(call_fun2_x) { CALL_FUN(X(1), H(0), PUSH_RETURN(ip + SIZE_call_fun2_x)); }
+DEFINE_OP(call_fun_last) { CALL_FUN(SOURCE(W1(0)), H(0), sp = (term_t *)((char *)sp + H(1))); }
 
 DEFINE_OP(make_fun) {
     size_t n = W0(2);
@@ -483,6 +500,17 @@ DEFINE_OP(allocate) {
     }
     sp = (term_t *)((char *)sp - bytes);
     NEXT(allocate);
+}
+DEFINE_OP(allocate_move_xy) {
+    size_t bytes = H(0);
+    if (UNLIKELY((size_t)((char *)sp - (char *)hp) < bytes + STACK_RESERVE * sizeof(term_t))) {
+        p->sched->arg[0] = bytes / sizeof(term_t);
+        p->sched->arg[1] = H(1);
+        SLOW(engine_collect);
+    }
+    sp = (term_t *)((char *)sp - bytes);
+    Y(3) = X(2);
+    NEXT(allocate_move_xy);
 }
 DEFINE_OP(allocate_heap) {
     NEED_ROOM(H(0) / sizeof(term_t) + W1(0), H(1));
@@ -691,6 +719,15 @@ DEFINE_OP(put_list_SSD) {
     hp += 2;
     NEXT(put_list_SSD);
 }
+DEFINE_OP(put_list_yxx_return) {
+    NEED_ROOM(2, H(3));
+    hp[0] = Y(0), hp[1] = X(1);
+    X(2) = make_cons(hp);
+    hp += 2;
+    sp = (term_t *)((char *)sp + H(4));
+    const uint64_t *to = CODE(*sp++ - CALL_MARK);
+    GO(to);
+}
 DEFINE_OP(put_tuple2) {
     size_t n = W0(1);
     hp[0] = make_header(T_TUPLE, n);
@@ -706,6 +743,20 @@ DEFINE_OP(put_tuple2_2xxx) {
     hp += 3;
     NEXT(put_tuple2_2xxx);
 }
+
+#define PUT_TUPLE(n, ...)                                                                          \
+    DEFINE_OP(put_tuple2_##n) {                                                                    \
+        hp[0] = make_header(T_TUPLE, n);                                                           \
+        __VA_ARGS__;                                                                               \
+        X(0) = make_boxed(hp);                                                                     \
+        hp += n + 1;                                                                               \
+        NEXT(put_tuple2_##n);                                                                      \
+    }
+#define E(i) hp[i] = SOURCE(W1(i - 1))
+PUT_TUPLE(2, E(1), E(2))
+PUT_TUPLE(3, E(1), E(2), E(3))
+PUT_TUPLE(4, E(1), E(2), E(3), E(4))
+#undef E
 
 /* ---- type tests ---- */
 
@@ -757,10 +808,17 @@ DEFINE_OP(test_const_false) { GO(CODE(W0(0))); }
 /* ---- comparisons ---- arg[0], arg[1]: the terms, arg[2]: the operand word with the fail address,
  * arg[3]: where to go on when the test holds */
 
+static inline int compare(vm_t *vm, term_t a, term_t b) {
+    if (is_float(a) && is_float(b)) {
+        double x = float_value(a), y = float_value(b);
+        return x < y ? -1 : x > y;
+    }
+    return term_cmp(vm, a, b);
+}
 #define COMPARE_SLOW(fn, cond)                                                                     \
     static COLD OP_CC int fn(OP_ARGS) {                                                            \
         uint64_t *arg = p->sched->arg;                                                             \
-        int c = term_cmp(p->vm, arg[0], arg[1]);                                                   \
+        int c = compare(p->vm, arg[0], arg[1]);                                                    \
         GO(CODE((cond) ? arg[3] : arg[2]));                                                        \
     }
 COMPARE_SLOW(slow_lt, c < 0)

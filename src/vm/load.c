@@ -236,22 +236,22 @@ static void emit_call_ext(loader_t *l, const beam_arg_t *a, unsigned opcode) {
 typedef struct {
     term_t name;
     uint8_t arity;
-    int ss, xi, xx; /* OP_*, 0: no such form */
+    int ss, xi, xx, ix, xy, yx, yi; /* OP_*, 0: no such form */
 } arith_form_t;
 static const arith_form_t arith_forms[] = {
-    {A_plus, 2, OP_add_SS, OP_add_xi, OP_add_xx},
-    {A_minus, 2, OP_sub_SS, OP_sub_xi, OP_sub_xx},
-    {A_times, 2, OP_mul_SS, OP_mul_xi, OP_mul_xx},
-    {A_band, 2, OP_band_SS, OP_band_xi, OP_band_xx},
-    {A_bor, 2, OP_bor_SS, 0, 0},
-    {A_bxor, 2, OP_bxor_SS, 0, OP_bxor_xx},
-    {A_bsl, 2, OP_bsl_SS, 0, 0},
-    {A_bsr, 2, OP_bsr_SS, OP_bsr_xi, 0},
-    {A_div, 2, OP_div_SS, 0, 0},
-    {A_rem, 2, OP_rem_SS, OP_rem_xi, 0},
-    {A_fdiv, 2, OP_arith_SS, 0, 0},
-    {A_minus, 1, OP_neg_SS, 0, 0},
-    {A_bnot, 1, OP_bnot_SS, 0, 0},
+    {A_plus, 2, OP_add_SS, OP_add_xi, OP_add_xx, OP_add_ix, OP_add_xy, OP_add_yx, OP_add_yi},
+    {A_minus, 2, OP_sub_SS, OP_sub_xi, OP_sub_xx, OP_sub_ix, OP_sub_xy, OP_sub_yx, OP_sub_yi},
+    {A_times, 2, OP_mul_SS, OP_mul_xi, OP_mul_xx, 0, 0, 0, 0},
+    {A_band, 2, OP_band_SS, OP_band_xi, OP_band_xx, 0, 0, 0, 0},
+    {A_bor, 2, OP_bor_SS, 0, 0, 0, 0, 0, 0},
+    {A_bxor, 2, OP_bxor_SS, 0, OP_bxor_xx, 0, 0, 0, 0},
+    {A_bsl, 2, OP_bsl_SS, 0, 0, 0, 0, 0, 0},
+    {A_bsr, 2, OP_bsr_SS, OP_bsr_xi, 0, 0, 0, 0, 0},
+    {A_div, 2, OP_div_SS, 0, 0, 0, 0, 0, 0},
+    {A_rem, 2, OP_rem_SS, OP_rem_xi, 0, 0, 0, 0, 0},
+    {A_fdiv, 2, OP_arith_SS, 0, 0, 0, 0, 0, 0},
+    {A_minus, 1, OP_neg_SS, 0, 0, 0, 0, 0, 0},
+    {A_bnot, 1, OP_bnot_SS, 0, 0, 0, 0, 0, 0},
 };
 
 static bool emit_arith(loader_t *l, export_t *e, const beam_arg_t *fail_label, uint64_t live,
@@ -262,12 +262,27 @@ static bool emit_arith(loader_t *l, export_t *e, const beam_arg_t *fail_label, u
         if (form->name != e->function || form->arity != e->arity) continue;
         beam_arg_t zero = arg_u(0), entry = arg_ptr(e), lv = arg_u(live);
         beam_arg_t second = form->arity == 2 ? args[1] : (beam_arg_t){.kind = ARG_INT, .value = 0};
-        if (form->xi && is_x(&args[0]) && is_x(dst) && is_small_arg(&second)) {
-            const beam_arg_t w[] = {*dst, args[0], zero, lv, *fail_label, entry, second};
-            emit_args(l, form->xi, w);
-        } else if (form->xx && is_x(&args[0]) && is_x(dst) && is_x(&second)) {
-            const beam_arg_t w[] = {*dst, args[0], second, lv, *fail_label, entry};
-            emit_args(l, form->xx, w);
+        const beam_arg_t *one = &args[0], *two = &second;
+        const beam_arg_t *reg1 = one, *reg2 = two, *constant = NULL;
+        int op = 0;
+        if (!is_x(dst)) {
+        } else if (is_x(one) && is_small_arg(two)) {
+            op = form->xi, constant = two, reg2 = &zero;
+        } else if (is_y(one) && is_small_arg(two)) {
+            op = form->yi, constant = two, reg2 = &zero;
+        } else if (is_small_arg(one) && is_x(two)) {
+            op = form->ix, constant = one, reg1 = two, reg2 = &zero;
+        } else if (is_x(one) && is_x(two)) {
+            op = form->xx;
+        } else if (is_x(one) && is_y(two)) {
+            op = form->xy;
+        } else if (is_y(one) && is_x(two)) {
+            op = form->yx;
+        }
+        if (form->arity == 2 && op) {
+            const beam_arg_t w[] = {
+                *dst, *reg1, *reg2, lv, *fail_label, entry, constant ? *constant : zero};
+            emit_args(l, op, w);
         } else {
             const beam_arg_t w[] = {zero,  zero,    zero,   lv,  *fail_label,
                                     entry, args[0], second, *dst};
@@ -547,7 +562,7 @@ static uint64_t segment_flags(loader_t *l, const beam_arg_t *a) {
     if (a->kind != ARG_LITERAL) return a->kind == ARG_U || a->kind == ARG_INT ? a->value : 0;
     for (term_t t = l->literals[a->value]; is_cons(t); t = cons_tail(t)) {
         term_t f = cons_head(t);
-        if (f == A_little || f == A_native_endian)
+        if (f == A_little || f == A_native || f == A_native_endian)
             flags |= BS_LITTLE;
         else if (f == A_signed)
             flags |= BS_SIGNED;
@@ -687,6 +702,13 @@ static size_t fuse_move_call(loader_t *l, size_t i) {
     }
     if (!call) return 0;
     const beam_arg_t *a = args_of(l, o), *b = args_of(l, call);
+    if (call->opcode == BO_return && !line && is_x(&a[1]) && (is_const(&a[0]) || is_x(&a[0]))) {
+        if (is_x(&a[0]))
+            EMIT(move_xx_return, a[0], a[1]);
+        else
+            EMIT(move_cx_return, a[1], a[0]);
+        return 2;
+    }
     int op = call->opcode == BO_call && is_x(&a[0]) && is_x(&a[1])            ? OP_move_xx_call
              : call->opcode == BO_call && is_y(&a[0]) && is_x(&a[1])          ? OP_move_yx_call
              : call->opcode == BO_call_only && is_const(&a[0]) && is_x(&a[1]) ? OP_move_cx_call_only
@@ -711,6 +733,14 @@ static size_t emit_fused(loader_t *l, size_t i) {
     const beam_arg_t *a = args_of(l, o), *b = args_of(l, o2);
     switch (o->opcode) {
     case BO_move:
+        if (o2->opcode == BO_move && is_x(&a[0]) && is_y(&a[1]) && is_x(&b[0]) && is_x(&b[1])) {
+            const gen_op_t *o3 = op_at(l, i + 2), *line = NULL;
+            if (o3 && o3->opcode == BO_line) line = o3, o3 = op_at(l, i + 3);
+            if (!o3 || o3->opcode != BO_call) return 0;
+            if (line) set_line(l, args_of(l, line)[0].value);
+            EMIT(move_xy_xx_call, a[0], a[1], b[0], b[1], args_of(l, o3)[1]);
+            return line ? 4 : 3;
+        }
         if (o2->opcode == BO_move) {
             if (is_x(&a[0]) && is_y(&a[1]) && is_x(&b[0]) && is_y(&b[1]))
                 EMIT(move_xy2, a[0], a[1], b[0], b[1]);
@@ -723,6 +753,35 @@ static size_t emit_fused(loader_t *l, size_t i) {
             return 2;
         }
         return fuse_move_call(l, i);
+    case BO_call_fun:
+    case BO_call_fun2: { /* in tail position it must not grow the stack */
+        const gen_op_t *o3 = op_at(l, i + 2);
+        beam_arg_t fun = o->opcode == BO_call_fun ? arg_x((unsigned)a[0].value) : a[2];
+        beam_arg_t arity = o->opcode == BO_call_fun ? a[0] : a[1];
+        if (o2->opcode == BO_return) {
+            EMIT(call_fun_last, arity, arg_u(0), fun);
+            return 2;
+        }
+        if (o2->opcode != BO_deallocate || !o3 || o3->opcode != BO_return) return 0;
+        EMIT(call_fun_last, arity, arg_u(b[0].value * sizeof(term_t)), fun);
+        return 3;
+    }
+    case BO_allocate:
+        if (o2->opcode == BO_move && is_x(&b[0]) && is_y(&b[1])) {
+            EMIT(allocate_move_xy, arg_u(a[0].value * sizeof(term_t)), a[1], b[0], b[1]);
+            return 2;
+        }
+        return 0;
+    case BO_test_heap: { /* test_heap 2; put_list y x x; deallocate; return */
+        const gen_op_t *o3 = op_at(l, i + 2), *o4 = op_at(l, i + 3);
+        if (!o4 || o2->opcode != BO_put_list || o3->opcode != BO_deallocate ||
+            o4->opcode != BO_return || a[0].value != 2 || !is_y(&b[0]) || !is_x(&b[1]) ||
+            !is_x(&b[2]))
+            return 0;
+        EMIT(put_list_yxx_return, b[0], b[1], b[2], a[1],
+             arg_u(args_of(l, o3)[0].value * sizeof(term_t)));
+        return 4;
+    }
     case BO_is_nonempty_list:
         if (o2->opcode == BO_get_list && same_reg(&a[1], &b[0]) && is_x(&b[0]) && is_x(&b[1]) &&
             is_x(&b[2])) {
@@ -752,6 +811,16 @@ static size_t emit_fused(loader_t *l, size_t i) {
         }
         EMIT(get_tuple_element2, a[0], off, a[2], b[2]);
         return 2;
+    }
+    case BO_call_fun:
+    case BO_call_fun2: {
+        const gen_op_t *o3 = op_at(l, i + 2);
+        if (!o3 || o2->opcode != BO_deallocate || o3->opcode != BO_return) return 0;
+        bool old = o->opcode == BO_call_fun;
+        beam_arg_t n = old ? a[0] : a[1];
+        beam_arg_t fun = old ? (beam_arg_t){.kind = ARG_X, .value = n.value} : a[2];
+        EMIT(call_fun2_last, n, arg_u(b[0].value * sizeof(term_t)), fun);
+        return 3;
     }
     case BO_deallocate:
         if (o2->opcode == BO_return) {
@@ -943,8 +1012,15 @@ static void emit_one(loader_t *l, const gen_op_t *o) {
     case BO_put_tuple2: {
         size_t n = a[1].value;
         const beam_arg_t *e = list_of(l, &a[1]);
-        if (n == 2 && is_x(&e[0]) && is_x(&e[1]) && is_x(&a[0])) {
-            EMIT(put_tuple2_2xxx, e[0], e[1], a[0]);
+        if (is_x(&a[0]) && n >= 2 && n <= 4) {
+            if (n == 2 && is_x(&e[0]) && is_x(&e[1]))
+                EMIT(put_tuple2_2xxx, e[0], e[1], a[0]);
+            else if (n == 2)
+                EMIT(put_tuple2_2, a[0], e[0], e[1]);
+            else if (n == 3)
+                EMIT(put_tuple2_3, a[0], e[0], e[1], e[2]);
+            else
+                EMIT(put_tuple2_4, a[0], e[0], e[1], e[2], e[3]);
             break;
         }
         EMIT(put_tuple2, a[0], arg_u(n));
@@ -1069,8 +1145,24 @@ static void emit_one(loader_t *l, const gen_op_t *o) {
         break;
     }
     /* matching bits */
-    case BO_bs_start_match3: EMIT(bs_start_match, a[0], a[2], a[1], a[3]); break;
-    case BO_bs_start_match4: EMIT(bs_start_match, a[0], a[1], a[2], a[3]); break;
+    case BO_bs_start_match3:
+        if (is_x(&a[1]) && is_x(&a[3])) {
+            EMIT(bs_start_match_xx, a[1], a[3], a[2], a[0]);
+            break;
+        }
+        EMIT(bs_start_match, a[0], a[2], a[1], a[3]);
+        break;
+    case BO_bs_start_match4:
+        if (a[0].kind == ARG_ATOM && a[0].value == A_resume) { /* known to be a context */
+            if (!same_reg(&a[2], &a[3])) emit_move(l, &a[2], &a[3]);
+            break;
+        }
+        if (is_x(&a[2]) && is_x(&a[3])) {
+            EMIT(bs_start_match_xx, a[2], a[3], a[1], a[0]);
+            break;
+        }
+        EMIT(bs_start_match, a[0], a[1], a[2], a[3]);
+        break;
     case BO_bs_get_integer2: emit_get_integer(l, a); break;
     case BO_bs_get_float2:
         EMIT(bs_get_float, a[4], arg_u(match_flags(a[5].value)), a[0], a[1], a[3], a[6]);
