@@ -812,16 +812,6 @@ static size_t emit_fused(loader_t *l, size_t i) {
         EMIT(get_tuple_element2, a[0], off, a[2], b[2]);
         return 2;
     }
-    case BO_call_fun:
-    case BO_call_fun2: {
-        const gen_op_t *o3 = op_at(l, i + 2);
-        if (!o3 || o2->opcode != BO_deallocate || o3->opcode != BO_return) return 0;
-        bool old = o->opcode == BO_call_fun;
-        beam_arg_t n = old ? a[0] : a[1];
-        beam_arg_t fun = old ? (beam_arg_t){.kind = ARG_X, .value = n.value} : a[2];
-        EMIT(call_fun2_last, n, arg_u(b[0].value * sizeof(term_t)), fun);
-        return 3;
-    }
     case BO_deallocate:
         if (o2->opcode == BO_return) {
             EMIT(deallocate_return, arg_u(a[0].value * sizeof(term_t)));
