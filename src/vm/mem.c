@@ -59,7 +59,7 @@ void mem_free(vm_t *vm, void *p, size_t size) {
 /* ---- pools ---- */
 enum { POOL_CLASSES = 16 };
 static const uint16_t pool_size[POOL_CLASSES] = {32,  48,  64,  80,  96,  128,  160,  192,
-                                                 256, 320, 448, 640, 832, 1024, 1536, 2048};
+                                                 256, 320, 448, 640, 768, 1024, 1536, 2048};
 #define POOL_MAX 2048
 /* Class by size in 16-byte steps would be a table of 128 entries; two compares do as well. */
 static int pool_class(size_t size) {

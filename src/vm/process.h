@@ -8,7 +8,7 @@
 #include "vm/code.h"
 
 /* Bytes of a process's block: control block and first heap. A size class of pool_alloc. */
-#define PROC_BLOCK_BYTES 832
+#define PROC_BLOCK_BYTES 768
 
 /* ---- table ---- */
 bool proc_table_init(vm_t *vm, uint32_t max_processes);
