@@ -44,7 +44,9 @@ static BIF(lists_member) {
 static term_t key_search(proc_t *p, term_t key, term_t pos, term_t l) {
     vm_t *vm = p->vm;
     size_t n = 0;
-    if (!is_small(pos) || small_value(pos) < 1) return bif_badarg(p);
+    /* A position of 60 bits or more is a bignum to OTP, and no position. */
+    if (!is_small(pos) || small_value(pos) < 1 || small_value(pos) >= 1LL << 59)
+        return bif_badarg(p);
     size_t at = (size_t)small_value(pos);
     /* Such a key is == to nothing but itself. */
     bool by_word = is_immed(key) && !is_small(key);

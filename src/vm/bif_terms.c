@@ -27,7 +27,10 @@ static BIF(op_gt) { return make_bool(term_cmp(p->vm, a[0], a[1]) > 0); }
 static BIF(op_ge) { return make_bool(term_cmp(p->vm, a[0], a[1]) >= 0); }
 static BIF(op_exact_eq) { return make_bool(term_eq(p->vm, a[0], a[1])); }
 static BIF(op_exact_ne) { return make_bool(!term_eq(p->vm, a[0], a[1])); }
-static BIF(internal_cmp_term) { return make_small(term_cmp_exact(p->vm, a[0], a[1])); }
+static BIF(internal_cmp_term) {
+    int c = term_cmp_exact(p->vm, a[0], a[1]);
+    return make_small((c > 0) - (c < 0));
+}
 
 /* ---- booleans ---- */
 

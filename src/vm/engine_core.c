@@ -480,13 +480,46 @@ DEFINE_OP(undefined_entry) {
 }
 
 /* A closure whose code has been purged: error_handler:undefined_lambda would try to reload it. */
+/* The closure that was called: its environment is behind its arguments. */
+COLD static bool fun_of_call(proc_t *p, fun_entry_t *f, term_t *x, term_t *fun, term_t *args) {
+    unsigned n = f->arity, nfree = f->num_free;
+    term_t *hp = heap_alloc(p, FUN_WORDS(nfree) + 2 * n);
+    if (!hp) return false;
+    fun_obj_t *o = (fun_obj_t *)hp;
+    o->header = make_header(T_FUN, 2 + nfree);
+    o->entry = f;
+    o->creator = p->pid;
+    memcpy(o->env, x + n, nfree * sizeof(term_t));
+    *fun = make_boxed(o);
+    hp += FUN_WORDS(nfree);
+    term_t list = TERM_NIL;
+    for (unsigned i = n; i > 0; i--) list = cons(&hp, x[i - 1], list);
+    *args = list;
+    return true;
+}
 DEFINE_OP(fun_gone) {
     fun_entry_t *f = (fun_entry_t *)(uintptr_t)W0(0);
     SAVE();
     if (!module_find(p->vm, f->module)) load_missing(p->vm, f->module);
     const uint64_t *to = atomic_load_explicit(&f->code, memory_order_acquire);
     if (to != f->stub) GO(to);
-    ERROR(A_badfun);
+    term_t fun, args;
+    if (!fun_of_call(p, f, x, &fun, &args)) {
+        p->fclass = EXC_OOM;
+        RAISE();
+    }
+    export_t *h = export_find(p->vm, A_error_handler, A_undefined_lambda, 3);
+    if (module_find(p->vm, f->module)) { /* loaded, but it has no such fun */
+        fun_error(p, TERM_NONE, 0, x);
+        if (p->fclass == EXC_ERROR) tuple_elems(p->fvalue)[1] = fun;
+    } else if (p->vm->use_error_handler && h && export_is_defined(h)) {
+        x[0] = f->module, x[1] = fun, x[2] = args;
+        RESTORE();
+        ENTER_EXPORT(h);
+    } else {
+        error_undef_fun(p, fun, args);
+    }
+    RAISE();
 }
 
 /* ---- frames and heap ---- */

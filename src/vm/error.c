@@ -113,6 +113,14 @@ void error_undef(proc_t *p, const export_t *e, term_t *x) {
     make_raw(p, NULL, e->module, e->function, list_of(p, x, e->arity), TERM_NIL);
 }
 
+/* A closure whose code is gone: its frame is {Fun, Args, []}. */
+void error_undef_fun(proc_t *p, term_t fun, term_t args) {
+    p->fclass = EXC_ERROR;
+    p->fvalue = A_undef;
+    p->cur_bif = NULL;
+    make_raw(p, NULL, fun, TERM_NIL, args, TERM_NIL);
+}
+
 /* Which module formats the errors of a BIF. */
 static term_t error_module(const char *m) {
     static const char *const stdlib[] = {"binary", "ets", "io",      "lists", "maps",
@@ -145,23 +153,37 @@ static void exit_reason(proc_t *p) {
     text_free(&t);
 }
 
-/* After erlang:error(Reason, Args, Options): the failing function's frame shows Args, its location
- * the error_info of the options. */
-static bool raw_with_args(proc_t *p, const uint64_t *ip, term_t args) {
+/* The failing function's frame, with args (NONE: its arity) and an error_info map (NIL: none). */
+static bool raw_with_info(proc_t *p, const uint64_t *ip, term_t args, term_t map) {
     code_place_t pl;
     if (!code_lookup(p->vm, ip, &pl) || !pl.function) return false;
-    term_t map = TERM_NIL, info = make_small((int64_t)(uintptr_t)ip);
+    term_t info = make_small((int64_t)(uintptr_t)ip);
+    if (!is_nil(map)) {
+        term_t *hp = heap_alloc(p, 3);
+        if (hp) info = tuple2(&hp, info, map);
+    }
+    if (args == TERM_NONE) args = make_small(pl.function->arity);
+    make_raw(p, NULL, pl.module->name, pl.function->function, args, info);
+    return true;
+}
+
+/* After erlang:error(Reason, Args, Options): the frame shows Args, its location the error_info of
+ * the options. */
+static bool raw_with_args(proc_t *p, const uint64_t *ip, term_t args) {
+    term_t map = TERM_NIL;
     for (term_t l = p->sched->error_options; is_cons(l); l = cons_tail(l)) {
         term_t o = cons_head(l);
         if (is_tuple_of(o, 2) && tuple_elem(o, 1) == A_error_info && is_map(tuple_elem(o, 2)))
             map = tuple_elem(o, 2);
     }
-    if (!is_nil(map)) {
-        term_t *hp = heap_alloc(p, 3);
-        if (hp) info = tuple2(&hp, info, map);
-    }
-    make_raw(p, NULL, pl.module->name, pl.function->function, args, info);
-    return true;
+    return raw_with_info(p, ip, args, map);
+}
+
+/* Building a binary failed: the cause says which segment and why. */
+static bool raw_with_segment(proc_t *p, const uint64_t *ip) {
+    term_t kv[] = {A_cause, p->cause, A_function, A_format_bs_fail, A_module, A_erl_erts_errors};
+    term_t map = map_from_pairs(p, kv, 3);
+    return map != TERM_NONE && raw_with_info(p, ip, TERM_NONE, map);
 }
 
 const uint64_t *error_unwind(proc_t *p, const uint64_t *ip, term_t *x) {
@@ -183,7 +205,9 @@ const uint64_t *error_unwind(proc_t *p, const uint64_t *ip, term_t *x) {
             term_t *hp = heap_alloc(p, 3);
             if (hp) info = tuple2(&hp, error_module(b->module), info);
             make_raw(p, ip, m, f, list, info);
-        } else if (user_args == TERM_NONE || !raw_with_args(p, ip, user_args)) {
+        } else if (user_args != TERM_NONE     ? !raw_with_args(p, ip, user_args)
+                   : is_tuple_of(p->cause, 4) ? !raw_with_segment(p, ip)
+                                              : true) {
             make_raw(p, ip, TERM_NIL, TERM_NIL, TERM_NIL, TERM_NIL);
         }
     }
@@ -216,6 +240,10 @@ const uint64_t *error_unwind(proc_t *p, const uint64_t *ip, term_t *x) {
 /* ---- the list programs see ---- */
 
 static term_t make_frame(proc_t *p, term_t m, term_t f, term_t args, term_t loc) {
+    if (is_fun(m)) {
+        term_t *h = heap_alloc(p, 4);
+        return h ? tuple3(&h, m, args, loc) : TERM_NIL;
+    }
     term_t *hp = heap_alloc(p, 5);
     return hp ? tuple4(&hp, m, f, args, loc) : TERM_NIL;
 }

@@ -249,6 +249,7 @@ static bool read_float_text(reader_t *r, double *d) {
     if (comma) *comma = '.';
     size_t n = strlen(text);
     bool overflow = false;
+    if (s + CHARS == text + n) return false; /* the text must end within the field */
     if (*text < '0' || *text > '9' || text_to_float(text, n, d, &overflow) != n || overflow)
         return false;
     if (s[0] == '-') *d = -*d;

@@ -69,7 +69,8 @@ def one(args, source):
     if expected.exists():
         rc0, out0 = expected.read_bytes().split(b"\n", 1)
     else:
-        rc, out0, err0 = run(["erl", "-noshell", "-boot", "no_dot_erlang", "-pa", str(build),
+        rc, out0, err0 = run(["erl", "-noshell", "-boot", "no_dot_erlang", "-kernel", "logger_level",
+                              "none", "-pa", str(build),
                               "-eval", EVAL % name], args.timeout, build)
         rc0 = str(rc).encode()
         if rc != 0:
