@@ -4,14 +4,19 @@
 -module(ling_sys).
 -export([init/0, code_server/0]).
 
+%% There is no logger: its level lets nothing through, so that code that logs goes on.
 init() ->
+    persistent_term:put({logger_config, '$primary_config$'}, -1),
+    init_loop().
+
+init_loop() ->
     receive
         {stop, {stop, Status}} -> halt(Status);
         {stop, stop} -> halt();
         {From, Request} when is_pid(From) -> From ! {init, about(Request)};
         _ -> ok
     end,
-    init().
+    init_loop().
 
 about(get_arguments) -> [];
 about(get_plain_arguments) -> [];

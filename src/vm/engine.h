@@ -152,6 +152,7 @@ OP_CC int
 const uint64_t *error_unwind(proc_t *p, const uint64_t *ip, term_t *x);
 /* Stack trace as a list. May set nothing on lack of memory (NIL). */
 term_t error_stacktrace(proc_t *p, term_t raw);
+term_t error_trace_again(proc_t *p, term_t trace);
 void error_function_clause(proc_t *p, const uint64_t *func_info, term_t *x);
 void error_undef(proc_t *p, const export_t *e, term_t *x);
 void error_undef_fun(proc_t *p, term_t fun, term_t args);

@@ -102,9 +102,9 @@ DEFINE_OP(raw_raise) {
     }
     p->fclass = c == A_error ? EXC_ERROR : c == A_exit ? EXC_EXIT : EXC_THROW;
     p->fvalue = x[1];
-    p->ftrace = x[2];
     p->cur_bif = NULL;
     SAVE();
+    p->ftrace = error_trace_again(p, x[2]);
     RAISE();
 }
 DEFINE_OP(build_stacktrace) {

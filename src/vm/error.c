@@ -282,11 +282,29 @@ static term_t error_info(proc_t *p, term_t module_cause) {
     return cons(&hp, pair, TERM_NIL);
 }
 
+/* The raw trace for raising again with p->fclass: of another exception, or a list of frames (kept
+ * as {Class, List}). */
+term_t error_trace_again(proc_t *p, term_t trace) {
+    term_t class = make_small(p->fclass);
+    if (is_tuple(trace)) {
+        if (tuple_elem(trace, RAW_CLASS) == class) return trace;
+        size_t n = tuple_arity(trace) + 1;
+        term_t *t = heap_alloc(p, n);
+        if (!t) return trace;
+        memcpy(t, boxed_ptr(trace), n * sizeof(term_t));
+        t[RAW_CLASS] = class;
+        return make_boxed(t);
+    }
+    term_t *hp = heap_alloc(p, 3);
+    return hp ? tuple2(&hp, class, trace) : TERM_NIL;
+}
+
 static bool is_raw(term_t t) {
     return is_tuple(t) && tuple_arity(t) >= RAW_PCS - 1 && is_small(tuple_elem(t, RAW_CLASS));
 }
 
 term_t error_stacktrace(proc_t *p, term_t raw) {
+    if (is_tuple_of(raw, 2)) return tuple_elem(raw, 2); /* error_trace_again */
     if (!is_raw(raw)) return raw == TERM_NONE ? TERM_NIL : raw;
     size_t n = tuple_arity(raw);
     term_t frames[TRACE_DEPTH + 1];
@@ -373,9 +391,10 @@ static BIF(raise_3) {
             f = make_frame(p, tuple_elem(f, 1), tuple_elem(f, 2), tuple_elem(f, 3), TERM_NIL);
         frames[k++] = f;
     }
-    p->ftrace = list_of(p, frames, k);
     p->cur_bif = NULL;
-    return bif_raise(p, c, a[1]);
+    bif_raise(p, c, a[1]);
+    p->ftrace = error_trace_again(p, list_of(p, frames, k));
+    return TERM_NONE;
 }
 
 const bif_def_t bifs_error[] = {
