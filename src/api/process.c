@@ -177,6 +177,9 @@ signal_t *api_call(vm_t *vm, term_t m, term_t f, term_t args, int64_t timeout_ns
             int rc = api_run_step(vm, VM_RUN_ONCE);
             if (rc < 0)
                 *error = rc;
+            else if (!call.outcome && !ling_is_alive(vm, pid) && !box_deliver(vm) && !call.outcome)
+                /* ling_boot:call always tells the outcome, unless it is killed itself. */
+                *error = api_fail(vm, LING_ENOMEM, "the process that called was killed");
             else if (rc == 0 && !call.outcome && !late)
                 *error = api_wait(vm);
         }

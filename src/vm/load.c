@@ -1310,6 +1310,7 @@ static bool make_literals(loader_t *l, size_t spare) {
     l->area = literal_alloc(l->vm, words);
     l->literals = mem_calloc(l->vm, (f->nliterals + 1) * sizeof(term_t));
     l->m->files = mem_calloc(l->vm, (f->nfiles + 1) * sizeof(term_t));
+    l->m->nfiles = f->nfiles + 1; /* with the array, so that a failure gives both back */
     if (!l->area || !l->literals || !l->m->files) {
         if (l->area) literal_free(l->vm, l->area, words);
         l->area = NULL;
@@ -1318,7 +1319,6 @@ static bool make_literals(loader_t *l, size_t spare) {
     }
     l->m->literal_area = l->area;
     l->m->literal_words = words;
-    l->m->nfiles = f->nfiles + 1;
     l->area_top = l->area;
     l->area_end = l->area + words;
     l->m->attributes = l->m->compile_info = TERM_NIL;

@@ -34,8 +34,9 @@ leave(Ms) -> spawn(fun() -> receive after Ms -> ok end end).
 work() ->
     Me = self(),
     L = lists:seq(1, 200),
-    P = [spawn(fun() -> Me ! {self(), lists:sum([X * I || X <- L])} end) || I <- lists:seq(1, 5)],
-    S = [receive {Q, V} -> V end || Q <- P],
+    P = [spawn_monitor(fun() -> Me ! {self(), lists:sum([X * I || X <- L])} end)
+         || I <- lists:seq(1, 5)],
+    S = [receive {Q, V} -> V; {'DOWN', Mon, _, _, Why} -> exit(Why) end || {Q, Mon} <- P],
     M = maps:from_list([{I, integer_to_binary(I)} || I <- L]),
     B = iolist_to_binary([S1 || {_, S1} <- lists:sort(maps:to_list(M))]),
     {lists:sum(S), byte_size(B), 1 bsl 200}.
