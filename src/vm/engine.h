@@ -141,6 +141,17 @@ int op_by_handler(uint64_t word);
 #define CALL_MARK          ((uint64_t)TAG_HEADER) /* return addresses carry it on the stack */
 #define PUSH_RETURN(where) (*--sp = (term_t)(uintptr_t)(where) + CALL_MARK)
 
+/* Too little room for so many bytes? Built with LING_GC_STRESS every second question is answered
+ * with yes, so that each instruction that may collect does: what is not a root dies at once. */
+#ifdef LING_GC_STRESS
+#define GC_STRESS (p->sched->stress = !p->sched->stress)
+#else
+#define GC_STRESS false
+#endif
+#define NO_ROOM(bytes)                                                                             \
+    UNLIKELY((size_t)((char *)sp - (char *)hp) < (bytes) + STACK_RESERVE * sizeof(term_t) ||       \
+             GC_STRESS)
+
 OP_CC int engine_raise(OP_ARGS);
 OP_CC int engine_preempt(OP_ARGS);        /* at function entry ip: registers by its arity */
 OP_CC int engine_preempt_export(OP_ARGS); /* the same for export sched->arg[0] */

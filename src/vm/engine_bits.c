@@ -33,7 +33,7 @@ DEFINE_OP(bs_start_match) {
         DEST(W1(2)) = t;
         NEXT(bs_start_match);
     }
-    if (UNLIKELY((size_t)(sp - hp) < MATCH_CTX_WORDS + STACK_RESERVE)) {
+    if (NO_ROOM(MATCH_CTX_WORDS * sizeof(term_t))) {
         p->sched->arg[0] = MATCH_CTX_WORDS;
         p->sched->arg[1] = H(0);
         SLOW(engine_collect);
@@ -53,7 +53,7 @@ DEFINE_OP(bs_start_match) {
 DEFINE_SLOW(start_match_xx) {
     term_t t = X(0);
     if (!is_bitstring(t)) GO(CODE(W1(0)));
-    if ((size_t)(sp - hp) < MATCH_CTX_WORDS + STACK_RESERVE) {
+    if (NO_ROOM(MATCH_CTX_WORDS * sizeof(term_t))) {
         p->sched->arg[0] = MATCH_CTX_WORDS;
         p->sched->arg[1] = H(2);
         SLOW(engine_collect);
@@ -184,7 +184,7 @@ DEFINE_OP(bs_get_binary) {
 }
 DEFINE_OP(bs_get_tail) {
     match_ctx_t *c = ctx_of(SOURCE(W1(0)));
-    if (UNLIKELY((size_t)(sp - hp) < SUB_BIN_WORDS + STACK_RESERVE)) {
+    if (NO_ROOM(SUB_BIN_WORDS * sizeof(term_t))) {
         p->sched->arg[0] = SUB_BIN_WORDS;
         p->sched->arg[1] = H(0);
         SLOW(engine_collect);

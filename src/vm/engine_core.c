@@ -97,8 +97,7 @@ DEFINE_OP(process_exit) {
 
 #define NEED_ROOM(words, live_x)                                                                   \
     do {                                                                                           \
-        if (UNLIKELY((size_t)((char *)sp - (char *)hp) <                                           \
-                     ((size_t)(words) + STACK_RESERVE) * sizeof(term_t))) {                        \
+        if (NO_ROOM((size_t)(words) * sizeof(term_t))) {                                           \
             p->sched->arg[0] = (words);                                                            \
             p->sched->arg[1] = (live_x);                                                           \
             SLOW(engine_collect);                                                                  \
@@ -526,7 +525,7 @@ DEFINE_OP(fun_gone) {
 
 DEFINE_OP(allocate) {
     size_t bytes = H(0);
-    if (UNLIKELY((size_t)((char *)sp - (char *)hp) < bytes + STACK_RESERVE * sizeof(term_t))) {
+    if (NO_ROOM(bytes)) {
         p->sched->arg[0] = bytes / sizeof(term_t);
         p->sched->arg[1] = H(1);
         SLOW(engine_collect);
@@ -536,7 +535,7 @@ DEFINE_OP(allocate) {
 }
 DEFINE_OP(allocate_move_xy) {
     size_t bytes = H(0);
-    if (UNLIKELY((size_t)((char *)sp - (char *)hp) < bytes + STACK_RESERVE * sizeof(term_t))) {
+    if (NO_ROOM(bytes)) {
         p->sched->arg[0] = bytes / sizeof(term_t);
         p->sched->arg[1] = H(1);
         SLOW(engine_collect);

@@ -20,6 +20,7 @@ struct sched {
     proc_t *current;
     unsigned id;             /* 1.. */
     struct sched_priv *priv; /* run queues, parker, pools, quiescence: sched.c */
+    bool stress;             /* engine.h: GC_STRESS */
     bool hibernating;        /* the running process sleeps before it goes on where it traps to */
     int run_result;          /* RUN_*: why the engine stopped */
     const struct bif_def *bif;    /* BIF that runs now */
