@@ -245,6 +245,9 @@ int ling_stats(ling_vm_t *vm, ling_stats_t *stats) {
         .uptime_ns = vm_now(vm) - vm->start_ns,
     };
     module_each(vm, count_module, &s.modules);
+    sched_stats_t ss;
+    sched_stats(vm, &ss);
+    s.reductions = ss.reductions;
     memcpy(stats, &s, size < sizeof s ? size : sizeof s);
     return LING_OK;
 }
