@@ -153,6 +153,8 @@ static void on_input(void *user, const uint8_t *data, int64_t len) {
     if (sig) proc_signal(vm, to, sig);
     vm_leave(vm, visit);
     if (!to || len <= 0) input_stop(vm);
+    /* This may come from io_poll, just before the wait: somebody has become runnable. */
+    vm->host->ops->wake(vm->host);
 }
 
 void io_poll(vm_t *vm) {

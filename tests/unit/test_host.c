@@ -270,10 +270,17 @@ static void test_uv_input(void **state) {
     g->pause = false;
     check_input(g, -1);
     assert_int_equal(g->len, 0);
+    /* Closed: an error, and the loop does not take its place. */
+    close(0);
+    host_t *h = host_uv_create(NULL, NULL);
+    h->ops->stream_open(h, HOST_STDIN, &g->s);
+    assert_int_equal(h->ops->stream_read(h, g->s, on_read, g), -EBADF);
+    assert_int_equal(fcntl(0, F_GETFD), -1);
+    h->ops->destroy(h);
     /* Destroyed while reading. */
     assert_int_equal(pipe(fds), 0);
     dup2(fds[0], 0);
-    host_t *h = host_uv_create(NULL, NULL);
+    h = host_uv_create(NULL, NULL);
     h->ops->stream_open(h, HOST_STDIN, &g->s);
     assert_int_equal(h->ops->stream_read(h, g->s, on_read, g), 0);
     h->ops->destroy(h);

@@ -132,9 +132,7 @@ static void on_timer(uv_poll_t *handle, int status, int events) {
     if (u->run) uvh_run(u);
 }
 
-/* Makes the loop, the wake-up handle and the timer. 0 or a negative errno value. */
-int uvh_loop_start(uv_host_t *u) {
-    if (u->async) return 0;
+static int loop_make(uv_host_t *u) {
     int r;
     if (!u->loop) {
         u->loop = malloc(sizeof *u->loop);
@@ -183,6 +181,22 @@ int uvh_loop_start(uv_host_t *u) {
 fail:
     close(u->timer_fd);
     u->timer_fd = -1;
+    return r;
+}
+
+/* Makes the loop, the wake-up handle and the timer. 0 or a negative errno value. libuv must not be
+ * given a standard descriptor, which a program started without them would give away here. */
+int uvh_loop_start(uv_host_t *u) {
+    if (u->async) return 0;
+    int fill[3], n = 0;
+    while (n < 3) {
+        int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (fd < 0) break;
+        fill[n++] = fd;
+        if (fd > STDERR_FILENO) break;
+    }
+    int r = loop_make(u);
+    while (n > 0) close(fill[--n]);
     return r;
 }
 
