@@ -290,6 +290,7 @@ static void print_stats(ling_vm_t *vm) {
             (unsigned long long)s.reductions, (double)s.uptime_ns / 1e9,
             (double)u.ru_utime.tv_sec + (double)u.ru_utime.tv_usec / 1e6,
             (double)u.ru_stime.tv_sec + (double)u.ru_stime.tv_usec / 1e6);
+    if (s.trace) fprintf(stderr, "trace %016llx\n", (unsigned long long)s.trace);
 }
 
 /* SIGINT and SIGTERM are waited for by a thread of their own, since the VM cannot be called from a

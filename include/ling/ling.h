@@ -416,6 +416,7 @@ typedef struct ling_stats {
     uint64_t schedulers; /* threads */
     uint64_t reductions; /* as far as schedulers have added them up */
     uint64_t uptime_ns;
+    uint64_t trace; /* hash of all that went through the simulated host; 0 on others */
 } ling_stats_t;
 /* Fills the fields up to stats->size. LING_EINVAL: size is too small. */
 LING_API int ling_stats(ling_vm_t *vm, ling_stats_t *stats);

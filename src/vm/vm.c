@@ -3,7 +3,7 @@
  */
 #include <stdlib.h>
 #include "timer/etimer.h"
-#include "vm/code.h"
+#include "vm/codepath.h"
 #include "vm/engine.h"
 #include "vm/io.h"
 #include "vm/process.h"
@@ -26,7 +26,7 @@ typedef struct {
 static bool procs_init(vm_t *vm) { return proc_table_init(vm, vm->options.max_processes); }
 static const part_t parts[] = {
     {atom_init, atom_free},   {sched_init, sched_free}, {engine_init, NULL},
-    {code_init, code_free},   {procs_init, proc_table_free}, {names_init, names_free},
+    {code_init, code_free},   {code_path_init, code_path_free}, {procs_init, proc_table_free}, {names_init, names_free},
     {etimer_init, etimer_free}, {persistent_init, persistent_free}, {io_init, io_free},
 };
 enum { PARTS = sizeof parts / sizeof *parts };
@@ -50,7 +50,6 @@ vm_t *vm_create(const vm_options_t *o) {
     atomic_store_explicit(&vm->memory_used, sizeof *vm, memory_order_relaxed);
     vm->nthreads = o->schedulers;
     vm->nscheds = o->schedulers ? o->schedulers : 1;
-    vm->threaded = o->schedulers > 0;
     vm->start_ns = vm_now(vm);
     vm->time_offset_ns = o->host->ops->wall_ns(o->host) - (int64_t)vm->start_ns;
     if (!o->deterministic) o->host->ops->entropy(o->host, &vm->salt, sizeof vm->salt);

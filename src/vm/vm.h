@@ -35,7 +35,7 @@ typedef struct vm_options {
     size_t memory_limit;    /* bytes; 0: none */
     uint32_t max_processes; /* 0: default */
     uint32_t min_heap_size; /* words; 0: default */
-    bool deterministic;     /* no per-run salts: for the simulated host */
+    bool deterministic;     /* no salt, whatever the host's entropy says: for tests */
 } vm_options_t;
 
 struct ling_vm {
