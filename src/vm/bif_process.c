@@ -384,8 +384,7 @@ static term_t watch_what(proc_t *p, term_t type, term_t what, uint32_t alias, te
         if (what != A_clock_service) return bif_badarg(p);
         return ref_of(p, vm_next_ref(p->vm), false); /* the offset never changes */
     }
-    if (type != A_process)
-        return is_atom(type) ? bif_badarg_cause(p, A_badtype) : bif_badarg(p);
+    if (type != A_process) return bif_badarg_cause(p, A_badtype);
     if (is_local_pid(what)) return watch(p, what, TERM_NIL, alias, tag);
     term_t name = what;
     if (is_tuple_of(what, 2)) {
@@ -498,9 +497,9 @@ static BIF(bif_exit_2) {
     if (!is_pid(to) && !is_port(to)) return bif_badarg(p);
     if (!is_local_pid(to)) return A_true;
     if (!proc_exit_signal(p->vm, p->pid, to, a[1], 0)) return bif_oom(p);
-    /* A signal to oneself has been handled when exit/2 returns. */
-    if (to == p->pid && !proc_fetch_signals(p)) return leave(p);
-    return A_true;
+    /* Who ends itself does so before exit/2 returns. */
+    bool ends = to == p->pid && (a[1] == A_kill || !(p->flags & PF_TRAP_EXIT));
+    return ends && !proc_fetch_signals(p) ? leave(p) : (term_t)A_true;
 }
 
 /* ---- sending ---- */
@@ -645,8 +644,7 @@ static BIF(bif_process_flag_2) {
     switch (a[0]) {
     case A_trap_exit:
         if (v != A_true && v != A_false) return bif_badarg(p);
-        /* What came before meets the old setting. */
-        if (!proc_fetch_signals(p)) return leave(p);
+        /* As in OTP, exit signals not handled yet meet the new setting. */
         old = make_bool(p->flags & PF_TRAP_EXIT);
         p->flags = v == A_true ? p->flags | PF_TRAP_EXIT : p->flags & ~(uint32_t)PF_TRAP_EXIT;
         return old;
