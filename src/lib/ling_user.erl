@@ -33,7 +33,7 @@ request({put_chars, Enc, Chars}, St) -> put_chars(Enc, Chars, St);
 request({put_chars, Enc, M, F, A}, St) ->
     case catch apply(M, F, A) of
         Chars when is_list(Chars); is_binary(Chars) -> put_chars(Enc, Chars, St);
-        _ -> {{error, F}, St}
+        _ -> {{error, put_chars}, St}
     end;
 request({put_chars, Chars}, St) -> put_chars(latin1, Chars, St);
 request({put_chars, M, F, A}, St) -> request({put_chars, latin1, M, F, A}, St);

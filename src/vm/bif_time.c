@@ -319,14 +319,15 @@ static term_t timer_start(proc_t *p, term_t time, term_t dst, term_t msg, term_t
     bool absolute = false;
     for (; is_cons(options); options = cons_tail(options)) {
         term_t o = cons_head(options);
-        if (!is_tuple_of(o, 2) || tuple_elem(o, 1) != A_abs) return bif_badarg(p);
-        if (tuple_elem(o, 2) != A_true && tuple_elem(o, 2) != A_false) return bif_badarg(p);
+        if (!is_tuple_of(o, 2) || tuple_elem(o, 1) != A_abs) return bif_badarg_cause(p, A_badopt);
+        if (tuple_elem(o, 2) != A_true && tuple_elem(o, 2) != A_false)
+            return bif_badarg_cause(p, A_badopt);
         absolute = tuple_elem(o, 2) == A_true;
     }
     uint64_t when;
-    if (!is_nil(options) || !(is_local_pid(dst) || is_atom(dst)) ||
-        !timer_when(p->vm, time, absolute, &when))
-        return bif_badarg(p);
+    if (!is_nil(options)) return bif_badarg_cause(p, A_badopt);
+    if (!timer_when(p->vm, time, absolute, &when)) return bif_badarg_cause(p, A_time);
+    if (!is_local_pid(dst) && !is_atom(dst)) return bif_badarg(p);
     term_t ref = new_ref(p);
     if (ref == TERM_NONE) return bif_oom(p);
     if (etimer_add_abs(p->vm, ref_id(ref), when, dst, msg, p, enveloped) < 0) return bif_oom(p);

@@ -75,10 +75,12 @@ static term_t list_of(proc_t *p, const term_t *a, unsigned n) {
 static void make_raw(proc_t *p, const uint64_t *pc, term_t m, term_t f, term_t args, term_t info) {
     uint64_t pcs[TRACE_DEPTH];
     unsigned n = 0, max = is_nil(m) ? TRACE_DEPTH : TRACE_DEPTH - 1;
+    term_t before = TERM_NONE;
     if (pc && n < max) pcs[n++] = (uint64_t)(uintptr_t)pc;
     for (const term_t *s = p->sp; s < p->hend && n < max; s++)
-        if (is_header(*s)) {
+        if (is_header(*s) && *s != before) { /* a recursion counts once, as in OTP */
             const uint64_t *ret = CODE(*s - CALL_MARK);
+            before = *s;
             /* The call instruction ends where the return goes to. */
             if (ret != engine_exit_code(p->vm)) pcs[n++] = (uint64_t)(uintptr_t)(ret - 1);
         }
@@ -176,7 +178,7 @@ static bool raw_with_args(proc_t *p, const uint64_t *ip, term_t args) {
         if (is_tuple_of(o, 2) && tuple_elem(o, 1) == A_error_info && is_map(tuple_elem(o, 2)))
             map = tuple_elem(o, 2);
     }
-    return raw_with_info(p, ip, args, map);
+    return raw_with_info(p, ip, p->sched->error_no_args ? TERM_NONE : args, map);
 }
 
 /* Building a binary failed: the cause says which segment and why. */
@@ -184,6 +186,56 @@ static bool raw_with_segment(proc_t *p, const uint64_t *ip) {
     term_t kv[] = {A_cause, p->cause, A_function, A_format_bs_fail, A_module, A_erl_erts_errors};
     term_t map = map_from_pairs(p, kv, 3);
     return map != TERM_NONE && raw_with_info(p, ip, TERM_NONE, map);
+}
+
+/* BIFs here that OTP has written in Erlang: where they are called last, the caller's frame is gone
+ * when they fail. */
+static bool is_erlang_in_otp(const bif_def_t *b) {
+    static const char *const names[] = {"spawn",
+                                        "spawn_link",
+                                        "spawn_monitor",
+                                        "spawn_opt",
+                                        "spawn_request",
+                                        "halt",
+                                        "suspend_process",
+                                        "send_nosuspend",
+                                        "set_cookie",
+                                        "purge_module",
+                                        "port_command",
+                                        "port_connect",
+                                        "port_control",
+                                        "port_call",
+                                        "port_close",
+                                        "port_info",
+                                        "open_port",
+                                        "memory",
+                                        "process_flag3",
+                                        "group_leader2",
+                                        "binary_to_atom1",
+                                        "binary_to_existing_atom1",
+                                        "atom_to_binary1",
+                                        "check_process_code2",
+                                        "convert_time_unit3",
+                                        "garbage_collect1",
+                                        "garbage_collect2",
+                                        "load_module2"};
+    if (strcmp(b->module, "erlang") != 0) return false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t n = strlen(names[i]), d = names[i][n - 1] >= '0' && names[i][n - 1] <= '9';
+        if (strlen(b->function) == n - d && memcmp(b->function, names[i], n - d) == 0 &&
+            (!d || b->arity == (uint32_t)(names[i][n - 1] - '0')))
+            return true;
+    }
+    return false;
+}
+
+/* X + 1 and X - 1 are an instruction of OTP's that names no BIF when it fails. */
+static bool is_increment(int op, const uint64_t *ip) {
+    bool plus = op == OP_add_xi || op == OP_add_yi || op == OP_add_SS;
+    if (!plus && op != OP_sub_xi && op != OP_sub_yi && op != OP_sub_SS) return false;
+    term_t c = op == OP_add_SS || op == OP_sub_SS ? W1(3) : W1(2);
+    const int64_t otp_min = -(1LL << 59), otp_max = (1LL << 59) - 1;
+    return is_small(c) && small_value(c) >= otp_min + !plus && small_value(c) <= otp_max;
 }
 
 const uint64_t *error_unwind(proc_t *p, const uint64_t *ip, term_t *x) {
@@ -198,13 +250,17 @@ const uint64_t *error_unwind(proc_t *p, const uint64_t *ip, term_t *x) {
     }
     if (p->ftrace == TERM_NONE) {
         const bif_def_t *b = p->cur_bif;
+        int op = b ? op_by_handler(*ip) : -1;
+        if (b && is_increment(op, ip)) b = NULL;
         if (b && p->fclass == EXC_ERROR) {
             term_t list = list_of(p, args ? args : x, b->arity);
             term_t info = p->cause == TERM_NONE ? A_true : p->cause;
             term_t m = atom_from_string(p->vm, b->module), f = atom_from_string(p->vm, b->function);
+            if (op == OP_send) f = A_send;
+            bool last = op == OP_call_bif_last || op == OP_call_bif_only;
             term_t *hp = heap_alloc(p, 3);
             if (hp) info = tuple2(&hp, error_module(b->module), info);
-            make_raw(p, ip, m, f, list, info);
+            make_raw(p, last && is_erlang_in_otp(b) ? NULL : ip, m, f, list, info);
         } else if (user_args != TERM_NONE     ? !raw_with_args(p, ip, user_args)
                    : is_tuple_of(p->cause, 4) ? !raw_with_segment(p, ip)
                                               : true) {
@@ -342,7 +398,8 @@ static BIF(error_1) {
 /* The caller's own frame, with these arguments instead of its arity. */
 static term_t error_with_args(proc_t *p, term_t reason, term_t args, term_t options) {
     p->cur_bif = NULL;
-    p->sched->error_args = list_length(args) >= 0 ? args : TERM_NONE;
+    p->sched->error_args = list_length(args) >= 0 ? args : TERM_NIL;
+    p->sched->error_no_args = p->sched->error_args != args;
     p->sched->error_options = options;
     return bif_error(p, reason);
 }

@@ -29,6 +29,7 @@ struct sched {
     term_t scratch[SCRATCH_WORDS]; /* operands put together by an instruction */
     term_t bif_args[3];      /* arguments of a BIF used as an expression */
     uint8_t *bs_data; size_t bs_off; /* binary the old construction instructions fill */
+    bool error_no_args;               /* erlang:error/3 with no list of arguments */
     term_t error_args, error_options; /* of erlang:error/2,3 until the handler is found */
     term_t *guard_args;      /* non-NULL: the failed BIF's arguments are there, not in x */
     const uint64_t *bif_ip;  /* instruction that called the BIF that runs now: where p is */
