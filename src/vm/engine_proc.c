@@ -227,9 +227,17 @@ static OP_CC int do_wait(OP_ARGS) {
     SAVE();
     STOP(RUN_WAIT);
 }
+/* Something came since the queue was looked at. It is handled here, not left to the loop_rec at ip:
+ * a receive without clauses has none. */
+DEFINE_SLOW(wait_fetch) {
+    SAVE();
+    if (!proc_fetch_signals(p)) STOP(RUN_EXIT);
+    RESTORE();
+    GO(ip);
+}
 DEFINE_OP(wait) {
     ip = CODE(W0(0));
-    if (proc_has_signals(p)) GO(ip);
+    if (proc_has_signals(p)) SLOW(wait_fetch);
     SLOW(do_wait);
 }
 DEFINE_SLOW(bad_timeout) { ERROR(A_timeout_value); }
@@ -240,7 +248,7 @@ DEFINE_OP(wait_timeout) {
         if (t == 0) {
             if (proc_has_signals(p)) {
                 ip = CODE(W0(0));
-                GO(ip);
+                SLOW(wait_fetch);
             }
             NEXT(wait_timeout);
         }
@@ -260,7 +268,7 @@ DEFINE_OP(wait_timeout) {
         }
     }
     ip = CODE(W0(0));
-    if (proc_has_signals(p)) GO(ip);
+    if (proc_has_signals(p)) SLOW(wait_fetch);
     SLOW(do_wait);
 }
 
