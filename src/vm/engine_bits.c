@@ -402,7 +402,9 @@ DEFINE_OP(bs_append) {
         bif_badarg(p);
         GO_OR_RAISE(W1(0));
     }
-    if ((size_t)(sp - hp) < W1(1) + PROC_BIN_WORDS + SUB_BIN_WORDS + STACK_RESERVE) {
+    /* bs_private_append does not say which registers are live: it must not collect. */
+    if (H(1) != NO_LIVE &&
+        (size_t)(sp - hp) < W1(1) + PROC_BIN_WORDS + SUB_BIN_WORDS + STACK_RESERVE) {
         p->sched->result = bin;
         if (!gc_minor(p, W1(1) + PROC_BIN_WORDS + SUB_BIN_WORDS, x, H(1), &p->sched->result, 1)) {
             p->fclass = EXC_OOM;

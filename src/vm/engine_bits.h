@@ -18,6 +18,9 @@ enum {
  * address), size. */
 #define BSC_WORDS 6
 
+/* Instead of a number of live registers: unknown. */
+#define NO_LIVE 0xffff
+
 /* Kinds of bs_put. */
 enum { BSP_INTEGER, BSP_FLOAT, BSP_BINARY, BSP_UTF8, BSP_UTF16, BSP_UTF32 };
 

@@ -1199,8 +1199,8 @@ static void emit_one(loader_t *l, const gen_op_t *o) {
     case BO_bs_append: /* Fail Size Extra Live Unit Bin Flags Dst */
         EMIT(bs_append, arg_u(1), a[3], a[4], a[0], a[2], a[1], a[5], a[7]);
         break;
-    case BO_bs_private_append: /* Fail Size Unit Bin Flags Dst: nothing but these is live */
-        EMIT(bs_append, arg_u(1), arg_u(0), a[2], a[0], arg_u(0), a[1], a[3], a[5]);
+    case BO_bs_private_append: /* Fail Size Unit Bin Flags Dst */
+        EMIT(bs_append, arg_u(1), arg_u(NO_LIVE), a[2], a[0], arg_u(0), a[1], a[3], a[5]);
         break;
     case BO_bs_put_integer: /* Fail Size Unit Flags Src */
     case BO_bs_put_float:
