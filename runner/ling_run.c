@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 #include <ling/ling.h>
 
@@ -294,7 +295,7 @@ static void print_stats(ling_vm_t *vm) {
 }
 
 /* SIGINT and SIGTERM are waited for by a thread of their own, since the VM cannot be called from a
- * signal handler. The second one kills. */
+ * signal handler. The first asks the VM to stop; the second, or a VM that does not, ends it. */
 static sigset_t wanted_signals(void) {
     sigset_t set;
     sigemptyset(&set);
@@ -302,15 +303,23 @@ static sigset_t wanted_signals(void) {
     sigaddset(&set, SIGTERM);
     return set;
 }
-static void *wait_for_signals(void *vm) {
+typedef struct {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    ling_vm_t *vm; /* NULL once it is being destroyed */
+} watcher_t;
+
+static void *wait_for_signals(void *arg) {
+    watcher_t *w = arg;
     sigset_t set = wanted_signals();
+    struct timespec grace = {5, 0};
     int number;
-    if (sigwait(&set, &number) == 0) {
-        ling_interrupt(vm);
-        pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-        pause();
-    }
-    return NULL;
+    if (sigwait(&set, &number) != 0) return NULL;
+    pthread_mutex_lock(&w->lock);
+    if (w->vm) ling_interrupt(w->vm);
+    pthread_mutex_unlock(&w->lock);
+    sigtimedwait(&set, NULL, &grace);
+    _exit(EXIT_CRASH);
 }
 
 int main(int argc, char **argv) {
@@ -329,24 +338,27 @@ int main(int argc, char **argv) {
     ling_add_path(vm, ".", 1);
     for (size_t i = o.npa; i > 0; i--) ling_add_path(vm, o.pa[i - 1], 1);
     for (size_t i = 0; i < o.npz; i++) ling_add_path(vm, o.pz[i], 0);
+    watcher_t watcher = {.lock = PTHREAD_MUTEX_INITIALIZER, .vm = vm};
+    int watched = pthread_create(&watcher.thread, NULL, wait_for_signals, &watcher) == 0;
     ling_env_t *env = ling_env_new(vm);
     if (!env) {
         status = complain(vm, LING_ENOMEM, "start");
     } else {
-        pthread_t watcher;
-        int watched = pthread_create(&watcher, NULL, wait_for_signals, vm) == 0;
         status = o.check    ? check_target(vm, &o)
                  : o.ncalls ? run_calls(vm, env, &o)
                             : run_target(vm, env, &o);
-        if (watched) {
-            pthread_cancel(watcher);
-            pthread_join(watcher, NULL);
-        }
     }
     ling_flush(vm);
     fflush(stdout);
     if (o.stats) print_stats(vm);
     ling_env_free(env);
+    pthread_mutex_lock(&watcher.lock);
+    watcher.vm = NULL;
+    pthread_mutex_unlock(&watcher.lock);
     ling_destroy(vm);
+    if (watched) {
+        pthread_cancel(watcher.thread);
+        pthread_join(watcher.thread, NULL);
+    }
     return status;
 }
