@@ -89,7 +89,6 @@ DEFINE_OP(process_exit) {
     (void)ip;
     SAVE();
     p->fvalue = A_normal;
-    x[0] = TERM_NIL;
     STOP(RUN_EXIT);
 }
 

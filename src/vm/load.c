@@ -647,7 +647,9 @@ static void emit_bs_match(loader_t *l, const beam_arg_t *a, const beam_arg_t *c,
         } else { /* '=:=' Live, Size, Value */
             put_word(l, BSM_EQUAL);
             put_word(l, c[i + 2].value);
-            put_source(l, &c[i + 3]);
+            beam_arg_t v = c[i + 3]; /* the value is written as a plain number */
+            if (v.kind == ARG_U) v.kind = ARG_INT;
+            put_source(l, &v);
             i += 4;
         }
     }
