@@ -150,6 +150,7 @@ DEFINE_OP(send) {
 }
 
 DEFINE_SLOW(loop_rec_fetch) {
+    p->ip = ip; /* who asks whether old code is in use looks here */
     SAVE();
     if (!proc_fetch_signals(p)) STOP(RUN_EXIT);
     RESTORE();
@@ -235,6 +236,15 @@ DEFINE_SLOW(wait_fetch) {
     RESTORE();
     GO(ip);
 }
+/* Signals have come: take them and go on at ip, where the receive begins again. A receive without
+ * clauses begins with the wait itself, so this is the only place that takes them then. */
+DEFINE_SLOW(wait_fetch) {
+    p->ip = ip;
+    SAVE();
+    if (!proc_fetch_signals(p)) STOP(RUN_EXIT);
+    RESTORE();
+    GO(ip);
+}
 DEFINE_OP(wait) {
     ip = CODE(W0(0));
     if (proc_has_signals(p)) SLOW(wait_fetch);
@@ -246,13 +256,8 @@ DEFINE_OP(wait_timeout) {
     if (!(p->flags & PF_TIMER_SET)) {
         term_t t = SOURCE(W0(1));
         if (t == 0) {
-            if (proc_has_signals(p)) {
-                ip = CODE(W0(0));
-                SLOW(wait_fetch);
-            }
-            NEXT(wait_timeout);
-        }
-        if (is_small(t)) {
+            if (!proc_has_signals(p)) NEXT(wait_timeout);
+        } else if (is_small(t)) {
             int64_t ms = small_value(t);
             if (ms < 0 || ms > UINT32_MAX) SLOW(bad_timeout);
             SAVE();
@@ -275,6 +280,7 @@ DEFINE_OP(wait_timeout) {
 /* ---- receive markers: where in the queue messages after the making of a reference begin ---- */
 
 DEFINE_OP(recv_marker_reserve) {
+    p->ip = ip;
     SAVE();
     if (proc_has_signals(p)) proc_fetch_signals(p); /* a due exit is noticed at the next fetch */
     RESTORE();
