@@ -228,14 +228,6 @@ static OP_CC int do_wait(OP_ARGS) {
     SAVE();
     STOP(RUN_WAIT);
 }
-/* Something came since the queue was looked at. It is handled here, not left to the loop_rec at ip:
- * a receive without clauses has none. */
-DEFINE_SLOW(wait_fetch) {
-    SAVE();
-    if (!proc_fetch_signals(p)) STOP(RUN_EXIT);
-    RESTORE();
-    GO(ip);
-}
 /* Signals have come: take them and go on at ip, where the receive begins again. A receive without
  * clauses begins with the wait itself, so this is the only place that takes them then. */
 DEFINE_SLOW(wait_fetch) {

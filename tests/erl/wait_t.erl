@@ -15,7 +15,7 @@ start() ->
     receive {'DOWN', R, process, Noise, normal} -> ok end,
     io:format("messages: ~p~n", [count(0)]),
     P = spawn(fun() -> receive after infinity -> ok end end),
-    Info = process_info(P, [links, status]),
+    Info = process_info(P, [links]),
     exit(P, stop),
     R2 = monitor(process, P),
     io:format("~p ~p~n", [Info, receive {'DOWN', R2, process, P, Why} -> Why =:= stop orelse Why end]).
