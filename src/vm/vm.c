@@ -5,8 +5,10 @@
 #include "timer/etimer.h"
 #include "vm/codepath.h"
 #include "vm/engine.h"
+#include "vm/ets.h"
 #include "vm/io.h"
 #include "vm/process.h"
+#include "vm/re.h"
 #include "vm/shared.h"
 
 static void *default_alloc(void *user, void *ptr, size_t old_size, size_t new_size) {
@@ -25,9 +27,18 @@ typedef struct {
 
 static bool procs_init(vm_t *vm) { return proc_table_init(vm, vm->options.max_processes); }
 static const part_t parts[] = {
-    {atom_init, atom_free},   {sched_init, sched_free}, {engine_init, NULL},
-    {code_init, code_free},   {code_path_init, code_path_free}, {procs_init, proc_table_free}, {names_init, names_free},
-    {etimer_init, etimer_free}, {persistent_init, persistent_free}, {io_init, io_free},
+    {atom_init, atom_free},
+    {sched_init, sched_free},
+    {engine_init, NULL},
+    {code_init, code_free},
+    {code_path_init, code_path_free},
+    {procs_init, proc_table_free},
+    {names_init, names_free},
+    {etimer_init, etimer_free},
+    {persistent_init, persistent_free},
+    {ets_init, ets_free},
+    {re_init, re_free},
+    {io_init, io_free},
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 

@@ -53,6 +53,7 @@ struct ling_vm {
     struct name_table *names;    /* registered names */
     struct ets_tables *ets;
     struct persistent *persistent;
+    _Atomic(struct re_state *) re; /* compiled regular expressions; made at first use */
     struct io_state *io;        /* console of the bare mode */
     struct host_funs *hostfuns; /* C functions registered by the embedder */
     struct api_state *api;
