@@ -1,0 +1,191 @@
+/* ets.h: tables shared between processes: their life, their objects, and how objects are found.
+ * ets.c; the functions programs call are in bif_ets.c, patterns in match_spec.c.
+ *
+ * A table is a magic object: its reference leads straight to it, and it lives as long as anybody
+ * holds one. A table that has been deleted has no objects and answers as if it were not there.
+ *
+ * An object is one block: the tuple and all it refers to (but literals). So a lookup is one copy
+ * of words, with the pointers into the block moved.
+ *
+ * With scheduler threads each table has a lock for readers or one writer, taken by ets_enter and
+ * held until ets_leave. What belongs to several tables (names, who owns and fixes what) is under
+ * the registry's lock, which may be taken inside a table's lock but never around it.
+ */
+#ifndef LING_VM_ETS_H
+#define LING_VM_ETS_H
+#include "vm/bif.h"
+
+typedef struct ets_obj {
+    struct ets_obj *left; /* hash tables: next in the bucket */
+    union {
+        struct ets_obj *right;
+        uint64_t hash;
+    };
+    off_heap_t *off;
+    uint32_t words;
+    uint8_t level; /* of a tree's node */
+    bool dead;     /* deleted while the table was fixed: only keeps its place */
+    term_t data[]; /* the tuple, then what it refers to */
+} ets_obj_t;
+
+enum { ETS_SET, ETS_ORDERED_SET, ETS_BAG, ETS_DUPLICATE_BAG };
+enum { ETS_PUBLIC, ETS_PROTECTED, ETS_PRIVATE };
+
+#define ETS_SEGMENTS  40
+#define ETS_FIRST_LOG 6 /* buckets of the first segment, as a power of two */
+
+typedef struct ets_fix ets_fix_t;
+typedef struct ets_owner ets_owner_t;
+
+typedef struct ets_table {
+    magic_t magic;
+    _Atomic(uint32_t) rw; /* 1: a writer has it or waits; else 2 for each reader */
+    bool deleted;
+    bool named;
+    bool compressed, read_concurrency, decentralized_counters;
+    uint8_t type, protection;
+    uint32_t keypos;
+    term_t write_concurrency;
+    term_t name;
+    _Atomic(term_t) owner;
+    term_t heir;     /* pid, or A_none */
+    signal_t *gift;  /* heir data: its term */
+    size_t count;    /* objects that are not dead */
+    size_t words;    /* of all objects */
+    _Atomic(uint64_t) fixed; /* how many want the buckets to stay as they are */
+    ets_fix_t *fixes; /* by process; registry's lock */
+    uint64_t fix_mono_ns;
+    int64_t fix_wall_us;
+
+    ets_obj_t *root; /* ordered_set */
+
+    /* Linear hashing: the number of buckets follows the number of objects one by one. Segment 0
+     * has the first buckets, each later one as many as all before it. */
+    size_t nbuckets, base; /* base <= nbuckets < 2 * base, a power of two */
+    ets_obj_t **seg[ETS_SEGMENTS];
+    size_t *dead_buckets; /* where dead objects wait for the end of fixation */
+    size_t ndead, dead_room;
+    bool dead_lost; /* the list above is not complete */
+
+    /* Registry. */
+    struct ets_table *id_next, *name_next, *prev, *next, *owned_next, **owned_prev;
+} ets_t;
+
+bool ets_init(vm_t *vm);
+void ets_free(vm_t *vm);
+void ets_owner_exit(proc_t *p); /* a process ends: its tables go to heirs or away */
+size_t ets_count(vm_t *vm);
+size_t ets_memory(vm_t *vm); /* bytes */
+
+/* ---- getting at a table ---- */
+enum { ETS_NEED_NONE, ETS_NEED_READ, ETS_NEED_WRITE };
+/* The table, locked (exclusive: for a writer), or NULL with badarg and its cause raised. */
+ets_t *ets_enter(proc_t *p, term_t id, int need, bool exclusive);
+/* The same without raising: NULL where there is none; *cause A_type or A_id. */
+ets_t *ets_enter_quiet(proc_t *p, term_t id, bool exclusive, term_t *cause);
+void ets_leave_threaded(vm_t *vm, ets_t *t, bool exclusive);
+static inline void ets_leave(vm_t *vm, ets_t *t, bool exclusive) {
+    if (UNLIKELY(vm->threaded)) ets_leave_threaded(vm, t, exclusive);
+}
+/* Locking again a table one holds a reference to. */
+void ets_lock(vm_t *vm, ets_t *t, bool exclusive);
+void ets_unlock(vm_t *vm, ets_t *t, bool exclusive);
+void ets_release(ets_t *t); /* drops a count */
+
+/* The reference of a table, on p's heap. TERM_NONE: no memory. */
+term_t ets_ref(proc_t *p, ets_t *t);
+term_t ets_id(proc_t *p, ets_t *t); /* name of a named table, else the reference */
+
+/* ---- life ---- */
+typedef struct {
+    term_t name;
+    bool named, compressed, read_concurrency, decentralized_counters;
+    uint8_t type, protection;
+    uint32_t keypos;
+    term_t write_concurrency, heir, heir_data;
+} ets_options_t;
+/* A new table owned by p, its id on p's heap. TERM_NONE: raised. */
+term_t ets_create(proc_t *p, const ets_options_t *o);
+/* Takes a table (locked exclusively, which ends here; one count is taken over) out of the registry
+ * and marks it deleted. Its objects stay for ets_drain. */
+void ets_kill(vm_t *vm, ets_t *t);
+/* Frees about n objects of a table nobody else uses any more; true: none are left. */
+bool ets_drain(vm_t *vm, sched_t *s, ets_t *t, size_t n);
+/* Table locked exclusively. false: name taken. */
+bool ets_rename(vm_t *vm, ets_t *t, term_t name);
+/* To process `to` (locked exclusively). false: it does not live. Sends no message. */
+bool ets_set_owner(vm_t *vm, ets_t *t, term_t to);
+bool ets_send_transfer(proc_t *from, vm_t *vm, ets_t *t, term_t to, term_t from_pid, term_t gift);
+bool ets_set_heir(vm_t *vm, ets_t *t, term_t heir, term_t data); /* false: no memory */
+/* p fixes the table (locked exclusively) or takes one fixation back. false: no memory. */
+bool ets_fix(proc_t *p, ets_t *t, bool on);
+/* Fixation that no process is named for: while a traversal waits. */
+void ets_hold(ets_t *t);
+void ets_unhold(vm_t *vm, ets_t *t);
+struct ets_fix {
+    ets_t *table;
+    term_t pid;
+    uint64_t count;
+    ets_fix_t *next;                /* of the table */
+    ets_fix_t *owner_next, **owner_prev; /* of the process */
+};
+void ets_registry_lock(vm_t *vm);
+void ets_registry_unlock(vm_t *vm);
+/* Tables of the VM, in a list on p's heap. TERM_NONE: no memory. */
+term_t ets_all(proc_t *p);
+
+/* ---- objects ---- */
+/* From the elements of a tuple; NULL: no memory. */
+ets_obj_t *ets_obj_new(vm_t *vm, sched_t *s, const term_t *elems, size_t n);
+void ets_obj_free(vm_t *vm, sched_t *s, ets_obj_t *o);
+static inline term_t ets_obj_term(const ets_obj_t *o) { return make_boxed(o->data); }
+static inline term_t ets_obj_key(const ets_t *t, const ets_obj_t *o) { return o->data[t->keypos]; }
+static inline size_t ets_obj_arity(const ets_obj_t *o) { return header_size(o->data[0]); }
+/* Copies to o->words words at hp. */
+term_t ets_obj_copy_at(proc_t *p, const ets_obj_t *o, term_t *hp);
+/* The same on p's heap; TERM_NONE: no memory. */
+term_t ets_obj_copy(proc_t *p, const ets_obj_t *o);
+
+static inline bool ets_is_tree(const ets_t *t) { return t->type == ETS_ORDERED_SET; }
+static inline bool ets_is_bag(const ets_t *t) { return t->type >= ETS_BAG; }
+
+/* First object with that key that is not dead; bags: others follow by ets_same_key. */
+ets_obj_t *ets_find(vm_t *vm, const ets_t *t, term_t key);
+ets_obj_t *ets_same_key(vm_t *vm, const ets_t *t, const ets_obj_t *o);
+/* Puts o in, in place of what it replaces; bags drop it where it is there already. */
+void ets_put(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o);
+/* Puts o (same key) where old is. */
+void ets_replace(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *old, ets_obj_t *o);
+/* All objects with that key. Number. */
+size_t ets_erase(vm_t *vm, sched_t *s, ets_t *t, term_t key);
+size_t ets_erase_object(vm_t *vm, sched_t *s, ets_t *t, term_t object);
+/* One object found by a traversal. */
+void ets_erase_one(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o);
+/* Number of objects there were. The table is empty afterwards; *rest are the objects to free. */
+size_t ets_clear(vm_t *vm, sched_t *s, ets_t *t);
+
+/* ---- traversal ---- */
+/* Hash tables: bucket i < nbuckets. */
+static inline ets_obj_t **ets_bucket(const ets_t *t, size_t i) {
+    size_t high = i >> ETS_FIRST_LOG;
+    if (high == 0) return &t->seg[0][i];
+    unsigned k = 64 - (unsigned)__builtin_clzll(high);
+    return &t->seg[k][i - ((size_t)1 << (ETS_FIRST_LOG + k - 1))];
+}
+/* The object with the key after key's (or the first one, key TERM_NONE). *known: key is there. */
+ets_obj_t *ets_hash_next(vm_t *vm, const ets_t *t, term_t key, bool *known);
+
+/* Trees: a walk that lasts until the table changes. */
+typedef struct {
+    ets_obj_t *path[96];
+    int depth;
+} ets_walk_t;
+/* To the first object whose key is greater (back: less) than key, or equal where `equal`; key
+ * TERM_NONE: the first (last) of all. */
+void ets_tree_seek(vm_t *vm, const ets_t *t, ets_walk_t *w, term_t key, bool equal, bool back);
+static inline ets_obj_t *ets_tree_at(const ets_walk_t *w) {
+    return w->depth ? w->path[w->depth - 1] : NULL;
+}
+void ets_tree_step(ets_walk_t *w, bool back);
+
+#endif

@@ -1,0 +1,1054 @@
+/* match_spec.c: compiles match specifications and runs them (see match_spec.h).
+ *
+ * Program: per clause  FAIL_TO end, then the head, the guards, the body, RETURN. The head works on
+ * a current term; where it goes down into a tuple, cell or map it pushes what it needs to come
+ * back. Guards and body are a stack machine. Words that must end up on the process's heap (parts of
+ * the object, constants) are copied when they are pushed for a constructor or as the result; as
+ * arguments of functions they are used where they are.
+ *
+ * Compiling keeps what is to be done on a stack of its own, so nesting costs no C stack. Relies on
+ * ets.h, map.h, copy.h; functions are the BIFs of module erlang. Called by bif_ets.c.
+ */
+#include "vm/match_spec.h"
+#include "vm/binary.h"
+#include "vm/code.h"
+#include "vm/compare.h"
+#include "vm/copy.h"
+#include "vm/map.h"
+#include "vm/print.h"
+
+enum {
+    OP_CLAUSE, /* address of the next clause, 0: none */
+    OP_TUPLE,  /* arity: pushes the elements */
+    OP_CONS,   /* pushes the cell */
+    OP_MAP,    /* least size: pushes the map */
+    OP_ELEM,   /* index from the pushed words */
+    OP_KEY,    /* key: its value from the pushed map */
+    OP_POP,
+    OP_BIND,    /* variable */
+    OP_EQ_VAR,  /* variable */
+    OP_EQ,      /* word */
+    OP_EQ_TERM, /* constant */
+    OP_EQ_BITS, /* float: the same bits */
+
+    OP_GUARD, /* top must be true */
+    OP_BODY,  /* from here on failure is 'EXIT'; where the next expression begins */
+    OP_DROP,  /* top goes */
+    OP_RETURN,
+    OP_IMMED, /* word */
+    OP_CONST, /* constant */
+    OP_CONST_COPY,
+    OP_VAR,
+    OP_VAR_COPY,
+    OP_OBJECT,
+    OP_OBJECT_COPY,
+    OP_ALL,  /* first entry of the variable list, count */
+    OP_COPY, /* top may be part of the object */
+    OP_CALL, /* bif, arity */
+    OP_SELF,
+    OP_RECORD,   /* is_record/3 */
+    OP_MK_TUPLE, /* arity */
+    OP_MK_CONS,
+    OP_MK_MAP,  /* pairs */
+    OP_AND,     /* n */
+    OP_OR,      /* n */
+    OP_ANDALSO, /* where to go with false */
+    OP_ORELSE
+};
+
+struct ms {
+    magic_t magic;
+    uint64_t *code;
+    size_t code_room;
+    size_t ncode;
+    size_t nvars;
+    size_t depth;   /* words the stack needs */
+    term_t *consts; /* one block */
+    size_t const_words;
+    off_heap_t *off;
+};
+
+/* ---- growing arrays ---- */
+
+typedef struct {
+    uint64_t *at;
+    size_t n, room;
+} vec_t;
+
+static bool vec_push(vm_t *vm, vec_t *v, uint64_t w) {
+    if (UNLIKELY(v->n == v->room)) {
+        size_t room = v->room ? 2 * v->room : 64;
+        uint64_t *at = mem_realloc(vm, v->at, v->room * sizeof *at, room * sizeof *at);
+        if (!at) return false;
+        v->at = at;
+        v->room = room;
+    }
+    v->at[v->n++] = w;
+    return true;
+}
+static void vec_free(vm_t *vm, vec_t *v) {
+    if (v->at) mem_free(vm, v->at, v->room * sizeof *v->at);
+}
+
+/* ---- compiler ---- */
+
+typedef struct {
+    proc_t *p;
+    vm_t *vm;
+    vec_t code;
+    vec_t todo;  /* work left: kind and two words each */
+    vec_t vars;  /* by register: number << 32 | VAR_BOUND in this clause */
+    vec_t fix;   /* places in code that hold terms to be copied */
+    vec_t jumps; /* places in code of jumps to the end of their expression */
+    size_t depth, max_depth;
+    bool no_memory, bad, trace;
+    term_t *errors;
+} comp_t;
+
+static void push(comp_t *c, vec_t *v, uint64_t w) {
+    if (!vec_push(c->vm, v, w)) c->no_memory = true;
+}
+static void emit(comp_t *c, uint64_t w) { push(c, &c->code, w); }
+static void emit2(comp_t *c, uint64_t op, uint64_t w) {
+    emit(c, op);
+    emit(c, w);
+}
+static void emit_const(comp_t *c, int op, term_t t) {
+    emit(c, (uint64_t)op);
+    push(c, &c->fix, c->code.n);
+    emit(c, t);
+}
+static void todo(comp_t *c, uint64_t kind, uint64_t x, uint64_t y) {
+    push(c, &c->todo, kind);
+    push(c, &c->todo, x);
+    push(c, &c->todo, y);
+}
+static void deeper(comp_t *c, int64_t n) {
+    c->depth = (size_t)((int64_t)c->depth + n);
+    if (c->depth > c->max_depth) c->max_depth = c->depth;
+}
+
+/* What is wrong is told as text; the first text_* calls are the caller's. */
+COLD static void error_add(comp_t *c, text_t *x) {
+    c->bad = true;
+    if (c->errors) {
+        term_t s =
+            x->failed ? TERM_NONE : bytes_to_list(c->p, (const uint8_t *)x->data, x->len, TERM_NIL);
+        term_t *hp = s == TERM_NONE ? NULL : heap_alloc(c->p, 5);
+        if (hp) {
+            term_t e = tuple2(&hp, A_error, s);
+            *c->errors = cons(&hp, e, *c->errors);
+        } else {
+            c->no_memory = true;
+        }
+    }
+    text_free(x);
+}
+COLD static void error_text(comp_t *c, const char *before, term_t t, const char *behind) {
+    text_t x;
+    text_init(&x, c->vm);
+    text_str(&x, before);
+    if (t != TERM_NONE) text_term(&x, t);
+    text_str(&x, behind);
+    error_add(c, &x);
+}
+COLD static void error_form(comp_t *c, const char *form, const char *how, term_t call) {
+    text_t x;
+    text_init(&x, c->vm);
+    text_str(&x, "Special form '");
+    text_str(&x, form);
+    text_str(&x, "' ");
+    text_str(&x, how);
+    if (call != TERM_NONE) {
+        text_term(&x, call);
+        text_str(&x, ".");
+    }
+    error_add(c, &x);
+}
+
+/* Number of a variable '$N', or -1. */
+static int64_t variable_number(vm_t *vm, term_t t) {
+    const atom_text_t *x = atom_text(vm, t);
+    if (x->bytes < 2 || x->bytes > 10 || x->name[0] != '$') return -1;
+    if (x->name[1] == '0' && x->bytes > 2) return -1;
+    int64_t n = 0;
+    for (unsigned i = 1; i < x->bytes; i++) {
+        if (x->name[i] < '0' || x->name[i] > '9') return -1;
+        n = n * 10 + x->name[i] - '0';
+    }
+    return n <= 100000000 ? n : -1;
+}
+
+#define VAR_BOUND 1u
+static int64_t var_find(comp_t *c, int64_t number) {
+    for (size_t i = 0; i < c->vars.n; i++)
+        if (c->vars.at[i] >> 32 == (uint64_t)number) return (int64_t)i;
+    return -1;
+}
+
+enum { HEAD_TERM, HEAD_OP, HEAD_POP, HEAD_KEY };
+
+static void compile_head(comp_t *c, term_t head) {
+    size_t start = c->todo.n;
+    c->depth = 0;
+    todo(c, HEAD_TERM, head, 0);
+    while (!c->no_memory && c->todo.n > start) {
+        c->todo.n -= 3;
+        uint64_t *w = c->todo.at + c->todo.n;
+        term_t t = w[1];
+        switch (w[0]) {
+        case HEAD_OP: emit2(c, t, w[2]); continue;
+        case HEAD_POP:
+            emit(c, OP_POP);
+            deeper(c, -1);
+            continue;
+        case HEAD_KEY:
+            if (is_immed(t))
+                emit2(c, OP_KEY, t);
+            else
+                emit_const(c, OP_KEY, t);
+            continue;
+        default: break;
+        }
+        if (is_atom(t)) {
+            if (t == A_underscore) continue;
+            int64_t n = variable_number(c->vm, t);
+            if (n >= 0) {
+                int64_t i = var_find(c, n);
+                if (i >= 0 && (c->vars.at[i] & VAR_BOUND)) {
+                    emit2(c, OP_EQ_VAR, (uint64_t)i);
+                    continue;
+                }
+                if (i < 0) {
+                    i = (int64_t)c->vars.n;
+                    push(c, &c->vars, (uint64_t)n << 32);
+                    if (c->no_memory) return;
+                }
+                c->vars.at[i] |= VAR_BOUND;
+                emit2(c, OP_BIND, (uint64_t)i);
+                continue;
+            }
+        }
+        if (is_immed(t)) {
+            emit2(c, OP_EQ, t);
+        } else if (is_cons(t)) {
+            emit(c, OP_CONS);
+            deeper(c, 1);
+            todo(c, HEAD_TERM, cons_tail(t), 0);
+            todo(c, HEAD_POP, 0, 0);
+            todo(c, HEAD_OP, OP_ELEM, 1);
+            todo(c, HEAD_TERM, cons_head(t), 0);
+            todo(c, HEAD_OP, OP_ELEM, 0);
+        } else if (is_tuple(t)) {
+            size_t n = tuple_arity(t);
+            emit2(c, OP_TUPLE, n);
+            deeper(c, 1);
+            if (n == 0) todo(c, HEAD_POP, 0, 0);
+            for (size_t i = n; i > 0; i--) {
+                term_t e = tuple_elem(t, i);
+                if (e == A_underscore && i < n) continue;
+                todo(c, HEAD_TERM, e, 0);
+                if (i == n) todo(c, HEAD_POP, 0, 0);
+                todo(c, HEAD_OP, OP_ELEM, i);
+            }
+        } else if (is_map(t)) {
+            map_iter_t it;
+            term_t k, v;
+            emit2(c, OP_MAP, map_size(t));
+            deeper(c, 1);
+            todo(c, HEAD_POP, 0, 0);
+            map_iter_init(&it, t);
+            while (map_iter_next(&it, &k, &v)) {
+                if (k == A_underscore)
+                    error_text(c, "Underscore found in map key.", TERM_NONE, "");
+                else if (is_atom(k) && variable_number(c->vm, k) >= 0)
+                    error_text(c, "Variable found in map key.", TERM_NONE, "");
+                todo(c, HEAD_TERM, v, 0);
+                todo(c, HEAD_KEY, k, 0);
+            }
+        } else {
+            emit_const(c, is_float(t) ? OP_EQ_BITS : OP_EQ_TERM, t);
+        }
+    }
+}
+
+typedef struct {
+    uint32_t name;
+    uint8_t arity;
+} guard_fun_t;
+/* What OTP 25 allows, no more. */
+static const guard_fun_t guard_funs[] = {
+    {A_is_atom, 1},    {A_is_binary, 1}, {A_is_float, 1},    {A_is_function, 1},
+    {A_is_integer, 1}, {A_is_list, 1},   {A_is_map, 1},      {A_is_map_key, 2},
+    {A_is_number, 1},  {A_is_pid, 1},    {A_is_port, 1},     {A_is_reference, 1},
+    {A_is_tuple, 1},   {A_abs, 1},       {A_binary_part, 2}, {A_binary_part, 3},
+    {A_bit_size, 1},   {A_byte_size, 1}, {A_element, 2},     {A_float, 1},
+    {A_hd, 1},         {A_length, 1},    {A_map_get, 2},     {A_map_size, 1},
+    {A_node, 0},       {A_node, 1},      {A_round, 1},       {A_size, 1},
+    {A_tl, 1},         {A_trunc, 1},     {A_plus, 1},        {A_plus, 2},
+    {A_minus, 1},      {A_minus, 2},     {A_times, 2},       {A_fdiv, 2},
+    {A_div, 2},        {A_rem, 2},       {A_band, 2},        {A_bor, 2},
+    {A_bxor, 2},       {A_bnot, 1},      {A_bsl, 2},         {A_bsr, 2},
+    {A_eq, 2},         {A_ne, 2},        {A_exact_eq, 2},    {A_exact_ne, 2},
+    {A_lt, 2},         {A_gt, 2},        {A_le, 2},          {A_ge, 2},
+    {A_not, 1},        {A_xor, 2},
+};
+
+static const bif_def_t *guard_fun(comp_t *c, term_t f, size_t arity) {
+    for (size_t i = 0; i < sizeof guard_funs / sizeof *guard_funs; i++)
+        if (guard_funs[i].name == f && guard_funs[i].arity == arity) {
+            export_t *e = export_find(c->vm, A_erlang, f, (uint32_t)arity);
+            return e ? e->bif : NULL;
+        }
+    return NULL;
+}
+
+/* EX_TERM: an expression to be used in place; EX_COPY: for a result. Else what comes when its
+ * arguments are on the stack. */
+enum { EX_TERM, EX_COPY, EX_OP, EX_OP_N, EX_CALL, EX_JUMP, EX_LABEL };
+
+static void todo_args(comp_t *c, term_t tuple, size_t from, uint64_t how) {
+    for (size_t i = tuple_arity(tuple); i >= from; i--) todo(c, how, tuple_elem(tuple, i), 0);
+}
+
+static void compile_call(comp_t *c, term_t t, bool copy) {
+    size_t n = tuple_arity(t);
+    term_t f = n ? tuple_elem(t, 1) : TERM_NIL;
+    if (n == 1 && is_tuple(f)) { /* {{...}} */
+        todo(c, EX_OP_N, OP_MK_TUPLE, tuple_arity(f));
+        todo_args(c, f, 1, EX_COPY);
+        return;
+    }
+    if (n == 0 || !is_atom(f)) {
+        error_text(c, "", t,
+                   " is neither a function call, nor a tuple (tuples are written {{ ... }}).");
+        return;
+    }
+    size_t argc = n - 1;
+    const bif_def_t *bif;
+    switch (f) {
+    case A_const:
+        if (argc != 1) {
+            error_form(c, "const", "called with more than one argument in ", t);
+            return;
+        }
+        t = tuple_elem(t, 2);
+        deeper(c, 1);
+        if (is_immed(t))
+            emit2(c, OP_IMMED, t);
+        else
+            emit_const(c, copy ? OP_CONST_COPY : OP_CONST, t);
+        return;
+    case A_and:
+    case A_or:
+    case A_andalso:
+    case A_orelse:
+        if (argc == 0) {
+            error_form(c, atom_name(c->vm, f), "called without arguments in ", t);
+            return;
+        }
+        if (f == A_and || f == A_or) {
+            todo(c, EX_OP_N, f == A_and ? OP_AND : OP_OR, argc);
+            todo_args(c, t, 2, EX_TERM);
+            return;
+        }
+        todo(c, EX_LABEL, argc - 1, 0);
+        todo(c, copy ? EX_COPY : EX_TERM, tuple_elem(t, n), 0);
+        for (size_t i = n - 1; i > 1; i--) {
+            todo(c, EX_JUMP, f == A_andalso ? OP_ANDALSO : OP_ORELSE, 0);
+            todo(c, EX_TERM, tuple_elem(t, i), 0);
+        }
+        return;
+    case A_self:
+        if (argc != 0) {
+            error_form(c, "self", "called with arguments in ", t);
+            return;
+        }
+        emit(c, OP_SELF);
+        deeper(c, 1);
+        return;
+    case A_is_record:
+        if (argc != 3) break;
+        todo(c, EX_OP, OP_RECORD, 2);
+        todo_args(c, t, 2, EX_TERM);
+        return;
+    case A_message:
+    case A_return_trace:
+    case A_exception_trace:
+    case A_process_dump:
+    case A_enable_trace:
+    case A_disable_trace:
+    case A_trace:
+    case A_silent:
+    case A_caller:
+    case A_caller_line:
+    case A_display:
+    case A_get_seq_token:
+    case A_is_seq_trace:
+    case A_set_seq_token:
+        if (c->trace) break;
+        error_form(c, f == A_set_seq_token ? "set_seq_trace" : atom_name(c->vm, f),
+                   "used in wrong dialect.", TERM_NONE);
+        return;
+    default:
+        bif = guard_fun(c, f, argc);
+        if (!bif) break;
+        if (copy) todo(c, EX_OP, OP_COPY, 0);
+        todo(c, EX_CALL, (uintptr_t)bif, argc);
+        todo_args(c, t, 2, EX_TERM);
+        return;
+    }
+    text_t x;
+    text_init(&x, c->vm);
+    text_str(&x, "Function ");
+    text_term(&x, f);
+    text_str(&x, "/");
+    text_uint(&x, argc);
+    text_str(&x, (f == A_get_tcw && argc == 0) || (f == A_set_tcw && argc == 1)
+                     ? " cannot be called in this context."
+                     : " does_not_exist.");
+    error_add(c, &x);
+}
+
+/* '$$': the registers of the clause's variables, by their numbers. */
+static void compile_all(comp_t *c) {
+    size_t place, first;
+    emit2(c, OP_ALL, 0);
+    place = c->code.n - 1;
+    first = c->code.n;
+    for (size_t i = 0; i < c->vars.n && !c->no_memory; i++) {
+        if (!(c->vars.at[i] & VAR_BOUND)) continue;
+        emit(c, i);
+        if (c->no_memory) return;
+        for (size_t k = c->code.n - 1;
+             k > first && c->vars.at[c->code.at[k - 1]] > c->vars.at[c->code.at[k]]; k--) {
+            uint64_t r = c->code.at[k];
+            c->code.at[k] = c->code.at[k - 1];
+            c->code.at[k - 1] = r;
+        }
+    }
+    if (!c->no_memory) c->code.at[place] = c->code.n - first;
+}
+
+static void compile_leaf(comp_t *c, term_t t, bool copy) {
+    deeper(c, 1);
+    if (!is_immed(t)) {
+        emit_const(c, copy ? OP_CONST_COPY : OP_CONST, t);
+        return;
+    }
+    if (t == A_dollar_underscore) {
+        emit(c, copy ? OP_OBJECT_COPY : OP_OBJECT);
+        return;
+    }
+    if (t == A_dollar_dollar) {
+        compile_all(c);
+        return;
+    }
+    int64_t n = is_atom(t) ? variable_number(c->vm, t) : -1;
+    if (n < 0) {
+        emit2(c, OP_IMMED, t);
+        return;
+    }
+    int64_t i = var_find(c, n);
+    if (i < 0 || !(c->vars.at[i] & VAR_BOUND)) {
+        text_t x;
+        text_init(&x, c->vm);
+        text_str(&x, "Variable ");
+        text_str(&x, atom_name(c->vm, t));
+        text_str(&x, " is unbound.");
+        error_add(c, &x);
+        i = 0;
+    }
+    emit2(c, copy ? OP_VAR_COPY : OP_VAR, (uint64_t)i);
+}
+
+/* An expression of a guard or body: leaves one word on the stack. */
+static void compile_expr(comp_t *c, term_t expr, bool for_result) {
+    size_t start = c->todo.n;
+    todo(c, for_result ? EX_COPY : EX_TERM, expr, 0);
+    while (!c->no_memory && c->todo.n > start) {
+        c->todo.n -= 3;
+        uint64_t kind = c->todo.at[c->todo.n], x = c->todo.at[c->todo.n + 1],
+                 y = c->todo.at[c->todo.n + 2];
+        bool copy = kind == EX_COPY;
+        switch (kind) {
+        case EX_OP:
+            emit(c, x);
+            deeper(c, -(int64_t)y);
+            continue;
+        case EX_OP_N:
+            emit2(c, x, y);
+            deeper(c, 1 - (int64_t)(x == OP_MK_MAP ? 2 * y : y));
+            continue;
+        case EX_CALL:
+            emit2(c, OP_CALL, x);
+            emit(c, y);
+            deeper(c, 1 - (int64_t)y);
+            continue;
+        case EX_JUMP:
+            emit2(c, x, 0);
+            push(c, &c->jumps, c->code.n - 1);
+            deeper(c, -1);
+            continue;
+        case EX_LABEL:
+            for (; x > 0; x--) c->code.at[c->jumps.at[--c->jumps.n]] = c->code.n;
+            continue;
+        default: break;
+        }
+        term_t t = x;
+        if (is_cons(t)) {
+            for (; is_cons(t) && !c->no_memory; t = cons_tail(t)) {
+                todo(c, EX_OP, OP_MK_CONS, 1);
+                todo(c, EX_COPY, cons_head(t), 0);
+            }
+            todo(c, EX_COPY, t, 0);
+        } else if (is_tuple(t)) {
+            compile_call(c, t, copy);
+        } else if (is_map(t)) {
+            map_iter_t it;
+            term_t k, v;
+            todo(c, EX_OP_N, OP_MK_MAP, map_size(t));
+            map_iter_init(&it, t);
+            while (map_iter_next(&it, &k, &v)) {
+                todo(c, EX_COPY, v, 0);
+                todo(c, EX_COPY, k, 0);
+            }
+        } else {
+            compile_leaf(c, t, copy);
+        }
+    }
+}
+
+static bool is_proper(term_t l) {
+    while (is_cons(l)) l = cons_tail(l);
+    return is_nil(l);
+}
+
+static void compile_clause(comp_t *c, term_t clause, bool last) {
+    if (!is_tuple_of(clause, 3)) {
+        error_text(c, "Match program part is not a tuple of arity 3.", TERM_NONE, "");
+        return;
+    }
+    term_t guards = tuple_elem(clause, 2), body = tuple_elem(clause, 3);
+    for (size_t i = 0; i < c->vars.n; i++) c->vars.at[i] &= ~(uint64_t)VAR_BOUND;
+    emit2(c, OP_CLAUSE, 0);
+    size_t place = c->code.n - 1;
+    compile_head(c, tuple_elem(clause, 1));
+    c->depth = 0;
+    if (!is_list(guards)) {
+        error_text(c, "Match expression is not a list.", TERM_NONE, "");
+    } else if (!is_proper(guards)) {
+        error_text(c, "Match expression is not a proper list.", TERM_NONE, "");
+    } else {
+        for (; is_cons(guards) && !c->no_memory; guards = cons_tail(guards)) {
+            compile_expr(c, cons_head(guards), false);
+            emit(c, OP_GUARD);
+            c->depth = 0;
+        }
+    }
+    if (!is_cons(body)) {
+        error_text(c, "Body clause does not return anything.", TERM_NONE, "");
+    } else if (!is_proper(body)) {
+        error_text(c, "Match expression is not a proper list.", TERM_NONE, "");
+    } else {
+        for (; is_cons(body) && !c->no_memory; body = cons_tail(body)) {
+            bool final = is_nil(cons_tail(body));
+            emit2(c, OP_BODY, 0);
+            size_t next = c->code.n - 1;
+            compile_expr(c, cons_head(body), final);
+            if (!c->no_memory) c->code.at[next] = c->code.n;
+            emit(c, final ? OP_RETURN : OP_DROP);
+            c->depth = 0;
+        }
+    }
+    if (!c->no_memory && !last) c->code.at[place] = c->code.n;
+}
+
+static void ms_destroy(magic_t *m) {
+    ms_t *ms = (ms_t *)m;
+    vm_t *vm = m->vm;
+    if (ms->off) off_heap_release(vm, ms->off);
+    if (ms->consts) mem_free(vm, ms->consts, ms->const_words * sizeof(term_t));
+    if (ms->code) mem_free(vm, ms->code, ms->code_room * sizeof(uint64_t));
+    mem_free(vm, ms, sizeof *ms);
+}
+void ms_release(ms_t *ms) { magic_release(&ms->magic); }
+
+/* The program's constants become its own. */
+static ms_t *ms_make(comp_t *c) {
+    vm_t *vm = c->vm;
+    ms_t *ms = mem_calloc(vm, sizeof *ms);
+    if (!ms) return NULL;
+    size_t words = 0;
+    for (size_t i = 0; i < c->fix.n; i++) words += term_size(vm, c->code.at[c->fix.at[i]]);
+    if (words >= TERM_SIZE_UNKNOWN ||
+        (words && !(ms->consts = mem_alloc(vm, words * sizeof(term_t))))) {
+        mem_free(vm, ms, sizeof *ms);
+        return NULL;
+    }
+    ms->const_words = words;
+    term_t *hp = ms->consts;
+    for (size_t i = 0; i < c->fix.n; i++) {
+        term_t *t = &c->code.at[c->fix.at[i]];
+        *t = term_copy(vm, *t, &hp, &ms->off);
+    }
+    atomic_init(&ms->magic.refs, 1);
+    ms->magic.destroy = ms_destroy;
+    ms->magic.vm = vm;
+    ms->magic.id = vm_next_ref(vm);
+    ms->code = c->code.at;
+    ms->code_room = c->code.room;
+    ms->ncode = c->code.n;
+    ms->nvars = c->vars.n;
+    ms->depth = c->max_depth + 1;
+    c->code.at = NULL;
+    return ms;
+}
+
+static ms_t *comp_end(comp_t *c, bool *oom) {
+    ms_t *ms = NULL;
+    if (!c->no_memory && !c->bad) {
+        ms = ms_make(c);
+        if (!ms) c->no_memory = true;
+    }
+    *oom = c->no_memory;
+    vec_t *all[] = {&c->code, &c->todo, &c->vars, &c->fix, &c->jumps};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) vec_free(c->vm, all[i]);
+    return ms;
+}
+
+ms_t *ms_compile(proc_t *p, term_t spec, unsigned flags, term_t *errors, bool *oom) {
+    comp_t c = {.p = p, .vm = p->vm, .errors = errors, .trace = (flags & MS_TRACE) != 0};
+    if (errors) *errors = TERM_NIL;
+    if (!is_cons(spec)) {
+        error_text(&c, "Match programs are not in a list.", TERM_NONE, "");
+    } else if (!is_proper(spec)) {
+        error_text(&c, "Match programs are not in a proper list.", TERM_NONE, "");
+    } else {
+        for (; is_cons(spec) && !c.no_memory; spec = cons_tail(spec))
+            compile_clause(&c, cons_head(spec), is_nil(cons_tail(spec)));
+    }
+    if (errors && is_cons(*errors)) { /* the first one first */
+        term_t l = TERM_NIL, e = *errors;
+        while (is_cons(e)) {
+            term_t next = cons_tail(e);
+            cons_ptr(e)[1] = l;
+            l = e;
+            e = next;
+        }
+        *errors = l;
+    }
+    return comp_end(&c, oom);
+}
+
+term_t ms_ref(proc_t *p, ms_t *ms) {
+    term_t *hp = heap_alloc(p, MAGIC_REF_WORDS);
+    if (!hp) {
+        ms_release(ms);
+        return TERM_NONE;
+    }
+    magic_ref_t *r = (magic_ref_t *)hp;
+    r->off.header = make_header(T_MAGIC_REF, MAGIC_REF_WORDS - 1);
+    r->id = ms->magic.id;
+    r->magic = &ms->magic;
+    off_heap_link(p, r);
+    return make_boxed(r);
+}
+
+ms_t *ms_of(term_t ref) {
+    if (!is_boxed_type(ref, T_MAGIC_REF)) return NULL;
+    magic_t *m = ((magic_ref_t *)boxed_ptr(ref))->magic;
+    return m->destroy == ms_destroy ? (ms_t *)m : NULL;
+}
+
+/* ---- what a specification says about keys ---- */
+
+/* Only one term can match t: no variable, wildcard or map in it. Terms with very many parts are
+ * not looked through. */
+static bool is_ground(vm_t *vm, term_t t) {
+    term_t stack[64];
+    size_t n = 0, seen = 0;
+    stack[n++] = t;
+    while (n > 0) {
+        t = stack[--n];
+        if (++seen > 1000 || is_map(t)) return false;
+        if (is_atom(t) && (t == A_underscore || variable_number(vm, t) >= 0)) return false;
+        if (is_cons(t)) {
+            if (n + 2 > 64) return false;
+            stack[n++] = cons_tail(t);
+            stack[n++] = cons_head(t);
+        } else if (is_tuple(t)) {
+            size_t m = tuple_arity(t);
+            if (n + m > 64) return false;
+            for (size_t i = 1; i <= m; i++) stack[n++] = tuple_elem(t, i);
+        }
+    }
+    return true;
+}
+
+term_t *ms_keys(vm_t *vm, term_t spec, uint32_t keypos, size_t *n, size_t *room, bool *never,
+                bool *oom) {
+    size_t count = 0;
+    *n = *room = 0;
+    *oom = *never = false;
+    for (term_t l = spec; is_cons(l); l = cons_tail(l)) {
+        term_t head = tuple_elem(cons_head(l), 1);
+        if (is_atom(head) && (head == A_underscore || variable_number(vm, head) >= 0)) return NULL;
+        if (!is_tuple(head) || tuple_arity(head) < keypos) continue; /* matches nothing */
+        if (!is_ground(vm, tuple_elem(head, keypos))) return NULL;
+        if (++count > 64) return NULL;
+    }
+    *never = count == 0;
+    if (count == 0) return NULL;
+    term_t *keys = mem_alloc(vm, count * sizeof *keys);
+    if (!keys) {
+        *oom = true;
+        return NULL;
+    }
+    *room = count;
+    for (term_t l = spec; is_cons(l); l = cons_tail(l)) {
+        term_t head = tuple_elem(cons_head(l), 1);
+        if (!is_tuple(head) || tuple_arity(head) < keypos) continue;
+        term_t key = tuple_elem(head, keypos);
+        size_t i = 0;
+        while (i < *n && !term_eq(vm, keys[i], key)) i++;
+        if (i == *n) keys[(*n)++] = key;
+    }
+    return keys;
+}
+
+/* Does the body's expression build just what the head's key pattern says? */
+static bool rebuilds(vm_t *vm, term_t pattern, term_t expr) {
+    term_t stack[64];
+    size_t n = 0, seen = 0;
+    stack[n++] = pattern;
+    stack[n++] = expr;
+    while (n > 0) {
+        term_t e = stack[--n], t = stack[--n];
+        if (++seen > 1000 || n + 4 > 64) return false;
+        if (is_tuple_of(e, 2) && tuple_elem(e, 1) == A_const) {
+            if (!is_ground(vm, t) || !term_eq(vm, t, tuple_elem(e, 2))) return false;
+        } else if (is_tuple(t)) {
+            if (!is_tuple_of(e, 1) || !is_tuple(tuple_elem(e, 1))) return false;
+            e = tuple_elem(e, 1);
+            size_t m = tuple_arity(t);
+            if (tuple_arity(e) != m || n + 2 * m > 64) return false;
+            for (size_t i = 1; i <= m; i++) {
+                stack[n++] = tuple_elem(t, i);
+                stack[n++] = tuple_elem(e, i);
+            }
+        } else if (is_cons(t)) {
+            if (!is_cons(e)) return false;
+            stack[n++] = cons_tail(t);
+            stack[n++] = cons_tail(e);
+            stack[n++] = cons_head(t);
+            stack[n++] = cons_head(e);
+        } else if (t == A_underscore || is_tuple(e) || !term_eq(vm, t, e)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool ms_keeps_key(vm_t *vm, term_t spec, uint32_t keypos) {
+    for (term_t l = spec; is_cons(l); l = cons_tail(l)) {
+        term_t head = tuple_elem(cons_head(l), 1), body = tuple_elem(cons_head(l), 3);
+        if (!is_cons(body) || !is_nil(cons_tail(body))) return false;
+        term_t e = cons_head(body), key;
+        if (e == A_dollar_underscore) continue;
+        if (!is_tuple(e) || tuple_arity(e) == 0) return false;
+        if (is_tuple_of(e, 2) && tuple_elem(e, 1) == A_const) {
+            /* A constant: its key stands for itself. */
+            term_t v = tuple_elem(e, 2);
+            if (!is_tuple(v) || tuple_arity(v) < keypos || !is_tuple(head) ||
+                tuple_arity(head) < keypos || !is_ground(vm, tuple_elem(head, keypos)) ||
+                !term_eq(vm, tuple_elem(head, keypos), tuple_elem(v, keypos)))
+                return false;
+            continue;
+        }
+        if (!is_tuple_of(e, 1) || !is_tuple(tuple_elem(e, 1))) return false;
+        e = tuple_elem(e, 1);
+        if (tuple_arity(e) < keypos) return false;
+        key = tuple_elem(e, keypos);
+        if (is_tuple_of(key, 3) && tuple_elem(key, 1) == A_element &&
+            tuple_elem(key, 2) == make_small(keypos) && tuple_elem(key, 3) == A_dollar_underscore)
+            continue;
+        if (!is_tuple(head) || tuple_arity(head) < keypos ||
+            !rebuilds(vm, tuple_elem(head, keypos), key))
+            return false;
+    }
+    return true;
+}
+
+/* ---- running ---- */
+
+bool ms_begin(ms_run_t *r, proc_t *p, const ms_t *ms) {
+    r->p = p;
+    r->ms = ms;
+    r->oom = false;
+    r->stack = r->small;
+    r->stack_words = ms->nvars + ms->depth;
+    if (r->stack_words <= sizeof r->small / sizeof *r->small) return true;
+    r->stack = mem_alloc(p->vm, r->stack_words * sizeof(term_t));
+    return r->stack != NULL;
+}
+void ms_end(ms_run_t *r) {
+    if (r->stack && r->stack != r->small)
+        mem_free(r->p->vm, r->stack, r->stack_words * sizeof(term_t));
+}
+
+/* {is_record, T, Name, Size} */
+static bool run_record(term_t *a, term_t *out) {
+    if (!is_atom(a[1]) || !is_small(a[2]) || small_value(a[2]) < 0) return false;
+    *out = make_bool(is_tuple(a[0]) && tuple_arity(a[0]) == (size_t)small_value(a[2]) &&
+                     tuple_arity(a[0]) > 0 && tuple_elem(a[0], 1) == a[1]);
+    return true;
+}
+
+/* n booleans; false: some are none. */
+static bool run_bools(const term_t *a, size_t n, bool all, term_t *out) {
+    bool some = false, every = true;
+    for (size_t i = 0; i < n; i++) {
+        if (a[i] != A_true && a[i] != A_false) return false;
+        if (a[i] == A_true)
+            some = true;
+        else
+            every = false;
+    }
+    *out = make_bool(all ? every : some);
+    return true;
+}
+
+static term_t copy_word(ms_run_t *r, term_t t) {
+    if (is_immed(t)) return t;
+    t = term_copy_to(r->p, t);
+    if (t == TERM_NONE) r->oom = true;
+    return t;
+}
+
+term_t ms_match(ms_run_t *r, term_t obj, const ets_obj_t *o) {
+    proc_t *p = r->p;
+    vm_t *vm = p->vm;
+    term_t *var = r->stack, *base = r->stack + r->ms->nvars, *sp = base;
+    const uint64_t *code = r->ms->code, *ip = code, *next = NULL, *recover = NULL;
+    term_t cur = obj, t;
+    for (;;) {
+        switch (*ip) {
+        case OP_CLAUSE:
+            next = ip[1] ? code + ip[1] : NULL;
+            recover = NULL;
+            cur = obj;
+            sp = base;
+            ip += 2;
+            continue;
+        case OP_TUPLE:
+            if (!is_tuple_of(cur, ip[1])) goto fail;
+            *sp++ = (uintptr_t)boxed_ptr(cur);
+            ip += 2;
+            continue;
+        case OP_CONS:
+            if (!is_cons(cur)) goto fail;
+            *sp++ = (uintptr_t)cons_ptr(cur);
+            ip += 1;
+            continue;
+        case OP_MAP:
+            if (!is_map(cur) || map_size(cur) < ip[1]) goto fail;
+            *sp++ = cur;
+            ip += 2;
+            continue;
+        case OP_ELEM:
+            cur = ((const term_t *)(uintptr_t)sp[-1])[ip[1]];
+            ip += 2;
+            continue;
+        case OP_KEY:
+            cur = map_get(vm, sp[-1], ip[1]);
+            if (cur == TERM_NONE) goto fail;
+            ip += 2;
+            continue;
+        case OP_POP:
+            sp--;
+            ip++;
+            continue;
+        case OP_BIND:
+            var[ip[1]] = cur;
+            ip += 2;
+            continue;
+        case OP_EQ_VAR:
+            if (!term_eq(vm, var[ip[1]], cur)) goto fail;
+            ip += 2;
+            continue;
+        case OP_EQ:
+            if (cur != ip[1]) goto fail;
+            ip += 2;
+            continue;
+        case OP_EQ_TERM:
+            if (!term_eq(vm, cur, ip[1])) goto fail;
+            ip += 2;
+            continue;
+        case OP_EQ_BITS:
+            if (!is_float(cur) || boxed_ptr(cur)[1] != boxed_ptr(ip[1])[1]) goto fail;
+            ip += 2;
+            continue;
+
+        case OP_GUARD:
+            if (*--sp != A_true) goto fail;
+            ip++;
+            continue;
+        case OP_BODY:
+            recover = code + ip[1];
+            sp = base;
+            ip += 2;
+            continue;
+        case OP_DROP:
+            sp--;
+            ip++;
+            continue;
+        case OP_RETURN: return sp[-1];
+        case OP_IMMED:
+        case OP_CONST:
+            *sp++ = ip[1];
+            ip += 2;
+            continue;
+        case OP_CONST_COPY: t = ip[1]; goto copied;
+        case OP_VAR:
+            *sp++ = var[ip[1]];
+            ip += 2;
+            continue;
+        case OP_VAR_COPY:
+            t = var[ip[1]];
+        copied:
+            *sp = copy_word(r, t);
+            if (r->oom) return TERM_NONE;
+            sp++;
+            ip += 2;
+            continue;
+        case OP_OBJECT:
+            *sp++ = obj;
+            ip++;
+            continue;
+        case OP_OBJECT_COPY:
+            if (o) {
+                *sp = ets_obj_copy(p, o);
+                if (*sp == TERM_NONE) r->oom = true;
+            } else {
+                *sp = copy_word(r, obj);
+            }
+            if (r->oom) return TERM_NONE;
+            sp++;
+            ip++;
+            continue;
+        case OP_ALL: {
+            size_t n = ip[1];
+            term_t list = TERM_NIL;
+            for (size_t i = n; i > 0; i--) {
+                t = copy_word(r, var[ip[1 + i]]);
+                term_t *hp = r->oom ? NULL : heap_alloc(p, 2);
+                if (!hp) {
+                    r->oom = true;
+                    return TERM_NONE;
+                }
+                list = cons(&hp, t, list);
+            }
+            *sp++ = list;
+            ip += 2 + n;
+            continue;
+        }
+        case OP_COPY:
+            sp[-1] = copy_word(r, sp[-1]);
+            if (r->oom) return TERM_NONE;
+            ip++;
+            continue;
+        case OP_SELF:
+            *sp++ = p->pid;
+            ip++;
+            continue;
+        case OP_CALL: {
+            size_t n = ip[2];
+            t = ((const bif_def_t *)(uintptr_t)ip[1])->fn(p, sp - n);
+            if (UNLIKELY(t == TERM_NONE)) {
+                p->cause = TERM_NONE;
+                if (p->fclass == EXC_OOM) {
+                    r->oom = true;
+                    return TERM_NONE;
+                }
+                goto fail;
+            }
+            sp -= n;
+            *sp++ = t;
+            ip += 3;
+            continue;
+        }
+        case OP_RECORD:
+            if (!run_record(sp - 3, &t)) goto fail;
+            sp -= 2;
+            sp[-1] = t;
+            ip++;
+            continue;
+        case OP_MK_TUPLE: {
+            size_t n = ip[1];
+            term_t *hp = heap_alloc(p, n + 1);
+            if (!hp) {
+                r->oom = true;
+                return TERM_NONE;
+            }
+            hp[0] = make_header(T_TUPLE, n);
+            sp -= n;
+            for (size_t i = 0; i < n; i++) hp[i + 1] = sp[i];
+            *sp++ = make_boxed(hp);
+            ip += 2;
+            continue;
+        }
+        case OP_MK_CONS: { /* tail below head */
+            term_t *hp = heap_alloc(p, 2);
+            if (!hp) {
+                r->oom = true;
+                return TERM_NONE;
+            }
+            sp--;
+            sp[-1] = cons(&hp, sp[0], sp[-1]);
+            ip++;
+            continue;
+        }
+        case OP_MK_MAP: {
+            size_t n = ip[1];
+            sp -= 2 * n;
+            t = map_from_pairs(p, sp, n);
+            if (t == TERM_NONE) {
+                r->oom = true;
+                return TERM_NONE;
+            }
+            *sp++ = t;
+            ip += 2;
+            continue;
+        }
+        case OP_AND:
+        case OP_OR:
+            if (!run_bools(sp - ip[1], ip[1], *ip == OP_AND, &t)) goto fail;
+            sp -= ip[1];
+            *sp++ = t;
+            ip += 2;
+            continue;
+        case OP_ANDALSO:
+        case OP_ORELSE:
+            t = sp[-1];
+            if (t != A_true && t != A_false) goto fail;
+            if (t == (*ip == OP_ANDALSO ? A_false : A_true)) {
+                ip = code + ip[1];
+            } else {
+                sp--;
+                ip += 2;
+            }
+            continue;
+        default: return TERM_NONE;
+        }
+    fail:
+        if (recover) { /* in the body: that expression's value is 'EXIT' */
+            sp = base;
+            *sp++ = A_EXIT;
+            ip = recover;
+            continue;
+        }
+        if (!next) return TERM_NONE;
+        ip = next;
+    }
+}
