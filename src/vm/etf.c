@@ -904,10 +904,10 @@ term_t etf_decode_heap(proc_t *p, const uint8_t *b, size_t n, unsigned flags, si
     term_t t = TERM_NONE;
     int64_t words = body_measure(p->vm, &body, used);
     if (words >= 0) {
-        term_t *hp = heap_alloc(p, (size_t)words), *end = hp + words;
+        term_t *hp = heap_alloc(p, (size_t)words);
         off_heap_t *old = p->off_heap;
         if (hp) {
-            term_t *start = hp;
+            term_t *start = hp, *end = hp + words;
             t = body_decode(p->vm, body.b, body.n, flags, &hp, &p->off_heap, no_memory);
             heap_release(p, t == TERM_NONE ? start : hp, end);
             for (off_heap_t *o = p->off_heap; o != old; o = o->next)
