@@ -76,7 +76,7 @@ server() ->
     {ok, C} = gen_server:start(?MODULE, {continue, c}, []), p(continue, gen_server:call(C, get)),
     {ok, O} = gen_server:start(?MODULE, {timeout, 1}, []), timer:sleep(20), p(timed, gen_server:call(O, get)),
     p(stop, gen_server:call(P, {stop, normal})), p(down, down()),
-    p(stop_cast, gen_server:cast(C, stop)), timer:sleep(5), p(gone, is_process_alive(C)),
+    gen_server:cast(C, stop), timer:sleep(50), p(gone, is_process_alive(C)),
     p(abcast, gen_server:abcast([node()], nobody, x)).
 
 failing() ->
@@ -121,25 +121,25 @@ which(S) -> [{I, clean(P), T} || {I, P, T, _} <- lists:sort(supervisor:which_chi
 sup() ->
     {ok, S} = supervisor:start_link(?MODULE, {sup, #{strategy => one_for_one, intensity => 2, period => 5}, [spec(a, 1, permanent), spec(b, 2, transient), spec(c, 3, temporary)]}),
     p(which, which(S)), p(count, lists:sort(supervisor:count_children(S))),
-    Old = whereis(a), catch gen_server:call(a, crash), timer:sleep(5), p(new, {whereis(a) =/= Old, is_pid(whereis(a))}),
-    gen_server:stop(b), gen_server:stop(c), timer:sleep(5), p(which, which(S)),
+    Old = whereis(a), catch gen_server:call(a, crash), timer:sleep(20), p(new, {whereis(a) =/= Old, is_pid(whereis(a))}),
+    gen_server:stop(b), gen_server:stop(c), timer:sleep(20), p(which, which(S)),
     p(restart, supervisor:restart_child(S, b)), p(again, supervisor:restart_child(S, b)), p(none, supervisor:restart_child(S, zz)),
     p(start, supervisor:start_child(S, spec(d, 4, permanent))), p(fail, supervisor:start_child(S, spec(e, fail, permanent))), p(ignore, supervisor:start_child(S, spec(f, ignore, permanent))),
     p(dup, supervisor:start_child(S, spec(d, 4, permanent))), p(terminate, supervisor:terminate_child(S, d)), p(delete, supervisor:delete_child(S, d)), p(delete, supervisor:delete_child(S, a)),
     p(badspec, supervisor:start_child(S, {x})), p(check, supervisor:check_childspecs([spec(a, 1, permanent), {bad}])),
-    [begin catch gen_server:call(a, crash), timer:sleep(5) end || _ <- [1, 2]],
+    [begin catch gen_server:call(a, crash), timer:sleep(20) end || _ <- [1, 2]],
     p(down, down()), p(gone, {whereis(a), whereis(b)}),
     p(fails, supervisor:start_link(?MODULE, {sup, {one_for_one, 1, 1}, [spec(a, 1, permanent), spec(b, fail, permanent)]})), p(down, down()),
     {ok, Si} = supervisor:start_link(?MODULE, {sup, {simple_one_for_one, 1, 1}, [{x, {gen_server, start_link, []}, temporary, 100, worker, [?MODULE]}]}),
     {ok, X} = supervisor:start_child(Si, [?MODULE, {server, simple}, []]), p(simple, gen_server:call(X, get)), p(count, lists:sort(supervisor:count_children(Si))),
-    p(kill, supervisor:terminate_child(Si, X)), unlink(Si), exit(Si, shutdown), timer:sleep(5), p(alive, is_process_alive(Si)).
+    p(kill, supervisor:terminate_child(Si, X)), unlink(Si), exit(Si, shutdown), timer:sleep(20), p(alive, is_process_alive(Si)).
 sup_all() ->
     {ok, S} = supervisor:start_link({local, otp_sup}, ?MODULE, {sup, #{strategy => one_for_all}, [spec(a, 1, permanent), spec(b, 2, permanent)]}),
-    [A, B] = [whereis(X) || X <- [a, b]], exit(A, kill), timer:sleep(10),
+    [A, B] = [whereis(X) || X <- [a, b]], exit(A, kill), timer:sleep(30),
     p(both, [whereis(a) =/= A, whereis(b) =/= B, is_pid(whereis(a)), is_pid(whereis(b))]),
     gen_server:stop(S), p(down, down()), p(gone, [whereis(X) || X <- [a, b, otp_sup]]),
     {ok, R} = supervisor:start_link(?MODULE, {sup, #{strategy => rest_for_one}, [spec(a, 1, permanent), spec(b, 2, permanent), spec(c, 3, permanent)]}),
-    Ps = [whereis(X) || X <- [a, b, c]], exit(whereis(b), kill), timer:sleep(10),
+    Ps = [whereis(X) || X <- [a, b, c]], exit(whereis(b), kill), timer:sleep(30),
     p(rest, [whereis(X) =:= P || {X, P} <- lists:zip([a, b, c], Ps)]), exit(R, shutdown), p(down, down()).
 
 pl(Parent, ok) -> proc_lib:init_ack(Parent, {ok, self()}), receive stop -> ok end;
