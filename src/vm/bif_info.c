@@ -39,7 +39,8 @@ static term_t or_oom(proc_t *p, term_t t) { return t == TERM_NONE ? bif_oom(p) :
 static unsigned places(proc_t *p, const uint64_t **at, unsigned max) {
     unsigned n = 0;
     const uint64_t *ip = p->ip;
-    if (atomic_load_explicit(&p->state, memory_order_relaxed) & PS_RUNNING && p->sched->current == p)
+    if (atomic_load_explicit(&p->state, memory_order_relaxed) & PS_RUNNING &&
+        p->sched->current == p)
         ip = p->sched->bif_ip; /* p->ip is where its slice began */
     code_place_t pl;
     if (ip && n < max && code_lookup(p->vm, ip, &pl) && pl.function) at[n++] = ip;
@@ -145,9 +146,9 @@ static term_t item_dictionary(proc_t *p, proc_t *out) {
 }
 
 static term_t max_heap_size(proc_t *p, proc_t *out) {
-    term_t kv[] = {A_size, make_small(p->max_heap), A_kill,
-                   make_bool(!(p->max_heap_flags & MAX_HEAP_NO_KILL)), A_error_logger,
-                   make_bool(!(p->max_heap_flags & MAX_HEAP_NO_LOG))};
+    term_t kv[] = {A_size,         make_small(p->max_heap),
+                   A_kill,         make_bool(!(p->max_heap_flags & MAX_HEAP_NO_KILL)),
+                   A_error_logger, make_bool(!(p->max_heap_flags & MAX_HEAP_NO_LOG))};
     return map_from_pairs(out, kv, 3);
 }
 
@@ -208,8 +209,8 @@ static term_t item_binary(proc_t *p, proc_t *out) {
             term_t *hp = heap_alloc(out, 4);
             if (!hp || id == TERM_NONE) return TERM_NONE;
             uint64_t refs = atomic_load_explicit(&b->bin->refs, memory_order_relaxed);
-            term_t t = tuple3(&hp, id, make_small((int64_t)b->bin->size),
-                              make_small((int64_t)refs));
+            term_t t =
+                tuple3(&hp, id, make_small((int64_t)b->bin->size), make_small((int64_t)refs));
             l = push(out, t, l);
         }
     return l;
@@ -223,8 +224,7 @@ static term_t item_magic_ref(proc_t *p, proc_t *out) {
 static size_t process_bytes(const proc_t *p) {
     size_t n = p->block_size + (p->inline_heap ? 0 : heap_block_words(p) * sizeof(term_t));
     n += ((size_t)(p->old_end - p->old_heap) + p->frag_words) * sizeof(term_t);
-    for (const signal_t *m = p->mq.first; m; m = m->next)
-        n += sizeof *m + m->size * sizeof(term_t);
+    for (const signal_t *m = p->mq.first; m; m = m->next) n += sizeof *m + m->size * sizeof(term_t);
     return n + 2 * pdict_count(p) * sizeof(term_t);
 }
 
@@ -267,10 +267,10 @@ static term_t item_priority(proc_t *p, proc_t *out) {
         return (value);                                                                            \
     }
 ITEM(message_queue_len, make_small(p->mq.len))
-ITEM(trap_exit, make_bool(p->flags & PF_TRAP_EXIT))
+ITEM(trap_exit, make_bool(p->flags &PF_TRAP_EXIT))
 ITEM(error_handler, proc_error_handler(p))
 ITEM(group_leader, p->group_leader)
-ITEM(message_queue_data, p->flags & PF_OFF_HEAP_MSGS ? A_off_heap : A_on_heap)
+ITEM(message_queue_data, p->flags &PF_OFF_HEAP_MSGS ? A_off_heap : A_on_heap)
 ITEM(catchlevel, make_small(p->catches))
 ITEM(min_heap_size, make_small(p->min_heap))
 ITEM(min_bin_vheap_size, make_small(min_bin_vheap(p)))
@@ -464,8 +464,8 @@ static term_t memory_list(proc_t *p, const term_t *types, size_t n) {
     return or_oom(p, l);
 }
 static BIF(bif_memory_0) {
-    static const uint32_t all[] = {A_total, A_processes, A_processes_used, A_system, A_atom,
-                                   A_atom_used, A_binary, A_code, A_ets};
+    static const uint32_t all[] = {A_total,     A_processes, A_processes_used, A_system, A_atom,
+                                   A_atom_used, A_binary,    A_code,           A_ets};
     term_t types[sizeof all / sizeof *all];
     (void)a;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) types[i] = all[i];
@@ -567,7 +567,8 @@ static term_t sys_clock_source(proc_t *p) {
     return push(p, pair(p, A_time, number(p, vm_now(p->vm))), l);
 }
 static term_t sys_logger(proc_t *p) {
-    term_t logger = atomic_load_explicit(&sched_sys_state(p->vm)->system_logger, memory_order_relaxed);
+    term_t logger =
+        atomic_load_explicit(&sched_sys_state(p->vm)->system_logger, memory_order_relaxed);
     return logger ? logger : (term_t)A_logger;
 }
 
@@ -688,8 +689,8 @@ static BIF(bif_system_flag) {
     switch (a[0]) {
     case A_system_logger: {
         if (!is_local_pid(v) && v != A_logger && v != A_undefined) return bif_badarg(p);
-        term_t old = atomic_exchange_explicit(&sched_sys_state(p->vm)->system_logger, v == A_logger ? 0 : v,
-                                              memory_order_relaxed);
+        term_t old = atomic_exchange_explicit(&sched_sys_state(p->vm)->system_logger,
+                                              v == A_logger ? 0 : v, memory_order_relaxed);
         return old ? old : (term_t)A_logger;
     }
     case A_backtrace_depth: return count ? make_small(8) : bif_badarg(p);
@@ -745,16 +746,19 @@ static BIF(bif_statistics) {
     case A_exact_reductions:
         sched_stats(vm, &st);
         if (p->reds < SLICE_REDS) st.reductions += (uint64_t)(SLICE_REDS - p->reds);
-        return or_oom(p, since_last(p, a[0] == A_reductions ? &sched_sys_state(vm)->last_reductions
-                                                            : &sched_sys_state(vm)->last_exact_reductions,
-                                    st.reductions));
+        return or_oom(p,
+                      since_last(p,
+                                 a[0] == A_reductions ? &sched_sys_state(vm)->last_reductions
+                                                      : &sched_sys_state(vm)->last_exact_reductions,
+                                 st.reductions));
     case A_runtime: {
         const host_ops_t *ops = vm->host->ops;
         uint64_t ns = ops->cpu_ns ? ops->cpu_ns(vm->host) : vm_now(vm) - vm->start_ns;
         return or_oom(p, since_last(p, &sched_sys_state(vm)->last_runtime, ns / 1000000));
     }
     case A_wall_clock:
-        return or_oom(p, since_last(p, &sched_sys_state(vm)->last_wall_clock, (vm_now(vm) - vm->start_ns) / 1000000));
+        return or_oom(p, since_last(p, &sched_sys_state(vm)->last_wall_clock,
+                                    (vm_now(vm) - vm->start_ns) / 1000000));
     case A_context_switches:
         sched_stats(vm, &st);
         return or_oom(p, pair(p, number(p, st.switches), make_small(0)));
@@ -879,42 +883,41 @@ static BIF(bif_get_cookie_0) {
 }
 static BIF(bif_get_cookie_1) { return is_atom(a[0]) ? (term_t)A_nocookie : bif_badarg(p); }
 
-const bif_def_t bifs_info[] = {
-    {"erlang", "process_info", 1, bif_process_info_1, 0},
-    {"erlang", "process_info", 2, bif_process_info_2, 0},
-    {"erts_internal", "process_display", 2, bif_process_display, 0},
-    {"erlang", "memory", 0, bif_memory_0, 0},
-    {"erlang", "memory", 1, bif_memory_1, 0},
-    {"erlang", "system_info", 1, bif_system_info, 0},
-    {"erlang", "system_flag", 2, bif_system_flag, 0},
-    {"erlang", "statistics", 1, bif_statistics, 0},
-    {"erlang", "system_monitor", 0, bif_undefined_0, 0},
-    {"erlang", "system_monitor", 1, bif_system_monitor_1, 0},
-    {"erlang", "system_monitor", 2, bif_system_monitor_2, 0},
-    {"erlang", "system_profile", 0, bif_undefined_0, 0},
-    {"erlang", "system_profile", 2, bif_system_monitor_2, 0},
-    {"erts_internal", "scheduler_wall_time", 1, bif_false_1, 0},
-    {"erts_internal", "system_check", 1, bif_system_check, 0},
-    {"erts_internal", "no_aux_work_threads", 0, bif_one, 0},
-    {"erts_internal", "gather_alloc_histograms", 1, bif_false_any, 0},
-    {"erts_internal", "gather_carrier_info", 1, bif_false_any, 0},
-    {"erlang", "seq_trace", 2, bif_seq_trace_2, 0},
-    {"erlang", "seq_trace_info", 1, bif_seq_trace_info, 0},
-    {"erlang", "seq_trace_print", 1, bif_false_any, 0},
-    {"erlang", "seq_trace_print", 2, bif_false_any, 0},
-    {"erlang", "ports", 0, bif_nodes_0, 0},
-    {"erlang", "dt_get_tag", 0, bif_undefined_0, 0},
-    {"erlang", "dt_get_tag_data", 0, bif_undefined_0, 0},
-    {"erlang", "dt_put_tag", 1, bif_undefined_0, 0},
-    {"erlang", "dt_spread_tag", 1, bif_true_1, 0},
-    {"erlang", "dt_restore_tag", 1, bif_true_1, 0},
-    {"erlang", "dt_prepend_vm_tag_data", 1, bif_same_1, 0},
-    {"erlang", "dt_append_vm_tag_data", 1, bif_same_1, 0},
-    {"erlang", "nodes", 0, bif_nodes_0, 0},
-    {"erlang", "nodes", 1, bif_nodes_1, 0},
-    {"erlang", "nodes", 2, bif_nodes_2, 0},
-    {"erlang", "is_alive", 0, bif_is_alive, 0},
-    {"erlang", "get_cookie", 0, bif_get_cookie_0, 0},
-    {"erlang", "get_cookie", 1, bif_get_cookie_1, 0},
-    {"erts_internal", "get_creation", 0, bif_undefined_0, 0},
-    {0}};
+const bif_def_t bifs_info[] = {{"erlang", "process_info", 1, bif_process_info_1, 0},
+                               {"erlang", "process_info", 2, bif_process_info_2, 0},
+                               {"erts_internal", "process_display", 2, bif_process_display, 0},
+                               {"erlang", "memory", 0, bif_memory_0, 0},
+                               {"erlang", "memory", 1, bif_memory_1, 0},
+                               {"erlang", "system_info", 1, bif_system_info, 0},
+                               {"erlang", "system_flag", 2, bif_system_flag, 0},
+                               {"erlang", "statistics", 1, bif_statistics, 0},
+                               {"erlang", "system_monitor", 0, bif_undefined_0, 0},
+                               {"erlang", "system_monitor", 1, bif_system_monitor_1, 0},
+                               {"erlang", "system_monitor", 2, bif_system_monitor_2, 0},
+                               {"erlang", "system_profile", 0, bif_undefined_0, 0},
+                               {"erlang", "system_profile", 2, bif_system_monitor_2, 0},
+                               {"erts_internal", "scheduler_wall_time", 1, bif_false_1, 0},
+                               {"erts_internal", "system_check", 1, bif_system_check, 0},
+                               {"erts_internal", "no_aux_work_threads", 0, bif_one, 0},
+                               {"erts_internal", "gather_alloc_histograms", 1, bif_false_any, 0},
+                               {"erts_internal", "gather_carrier_info", 1, bif_false_any, 0},
+                               {"erlang", "seq_trace", 2, bif_seq_trace_2, 0},
+                               {"erlang", "seq_trace_info", 1, bif_seq_trace_info, 0},
+                               {"erlang", "seq_trace_print", 1, bif_false_any, 0},
+                               {"erlang", "seq_trace_print", 2, bif_false_any, 0},
+                               {"erlang", "ports", 0, bif_nodes_0, 0},
+                               {"erlang", "dt_get_tag", 0, bif_undefined_0, 0},
+                               {"erlang", "dt_get_tag_data", 0, bif_undefined_0, 0},
+                               {"erlang", "dt_put_tag", 1, bif_undefined_0, 0},
+                               {"erlang", "dt_spread_tag", 1, bif_true_1, 0},
+                               {"erlang", "dt_restore_tag", 1, bif_true_1, 0},
+                               {"erlang", "dt_prepend_vm_tag_data", 1, bif_same_1, 0},
+                               {"erlang", "dt_append_vm_tag_data", 1, bif_same_1, 0},
+                               {"erlang", "nodes", 0, bif_nodes_0, 0},
+                               {"erlang", "nodes", 1, bif_nodes_1, 0},
+                               {"erlang", "nodes", 2, bif_nodes_2, 0},
+                               {"erlang", "is_alive", 0, bif_is_alive, 0},
+                               {"erlang", "get_cookie", 0, bif_get_cookie_0, 0},
+                               {"erlang", "get_cookie", 1, bif_get_cookie_1, 0},
+                               {"erts_internal", "get_creation", 0, bif_undefined_0, 0},
+                               {0}};

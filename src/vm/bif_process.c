@@ -16,7 +16,8 @@ static term_t leave(proc_t *p) { return bif_wait(p); }
 /* ---- options ---- */
 
 /* {kill, _}, {error_logger, _}: both true unless said otherwise. */
-static bool parse_max_heap(proc_t *p, term_t v, uint32_t min_heap, uint32_t *size, uint16_t *flags) {
+static bool parse_max_heap(proc_t *p, term_t v, uint32_t min_heap, uint32_t *size,
+                           uint16_t *flags) {
     term_t words = v, kill = A_true, logger = A_true;
     if (is_map(v)) {
         words = map_get(p->vm, v, A_size);
@@ -157,8 +158,7 @@ static term_t spawn_mfa(proc_t *p, term_t m, term_t f, term_t args, const spawn_
 /* A fun without parameters. */
 static bool is_thunk(term_t fun) {
     if (is_closure(fun)) return ((fun_obj_t *)boxed_ptr(fun))->entry->arity == 0;
-    return is_export_fun(fun) &&
-           ((export_t *)(uintptr_t)boxed_ptr(fun)[1])->arity == 0;
+    return is_export_fun(fun) && ((export_t *)(uintptr_t)boxed_ptr(fun)[1])->arity == 0;
 }
 
 static term_t spawn_fun(proc_t *p, term_t fun, const spawn_opts_t *o) {
@@ -589,9 +589,9 @@ static BIF(bif_internal_group_leader_3) {
 /* ---- flags ---- */
 
 static term_t max_heap_term(proc_t *p) {
-    term_t kv[] = {A_size, make_small(p->max_heap), A_kill,
-                   make_bool(!(p->max_heap_flags & MAX_HEAP_NO_KILL)), A_error_logger,
-                   make_bool(!(p->max_heap_flags & MAX_HEAP_NO_LOG))};
+    term_t kv[] = {A_size,         make_small(p->max_heap),
+                   A_kill,         make_bool(!(p->max_heap_flags & MAX_HEAP_NO_KILL)),
+                   A_error_logger, make_bool(!(p->max_heap_flags & MAX_HEAP_NO_LOG))};
     return map_from_pairs(p, kv, 3);
 }
 static term_t priority_term(const proc_t *p) {
@@ -764,9 +764,7 @@ static term_t is_alive(proc_t *p, term_t pid) {
     proc_signal(p->vm, q, sig);
     return bif_wait(p);
 }
-static BIF(bif_is_process_alive) {
-    return is_local_pid(a[0]) ? is_alive(p, a[0]) : bif_badarg(p);
-}
+static BIF(bif_is_process_alive) { return is_local_pid(a[0]) ? is_alive(p, a[0]) : bif_badarg(p); }
 /* erts_internal:is_process_alive(Pid, Ref): {Ref, Bool} as a message. */
 static BIF(bif_internal_is_process_alive) {
     if (!is_local_pid(a[0])) return bif_badarg(p);
@@ -853,8 +851,7 @@ static term_t suspended(proc_t *p, term_t r) {
 static BIF(bif_suspend_1) { return suspended(p, suspend(p, a[0], TERM_NIL)); }
 static BIF(bif_suspend_2) { return suspended(p, suspend(p, a[0], a[1])); }
 static BIF(bif_resume) {
-    relation_t *r =
-        p->ext && is_local_pid(a[0]) ? relation_find(p->ext->suspends, a[0]) : NULL;
+    relation_t *r = p->ext && is_local_pid(a[0]) ? relation_find(p->ext->suspends, a[0]) : NULL;
     if (!r) return bif_badarg(p);
     signal_t *sig = signal_new(p->vm, p->sched, SIG_RESUME, 0);
     if (!sig) return bif_oom(p);

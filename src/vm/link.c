@@ -11,8 +11,7 @@ _Static_assert(sizeof(relation_t) == sizeof(signal_t), "they are turned into eac
 relation_t *relation_new(vm_t *vm, sched_t *s, uint64_t key, term_t other, uint32_t flags) {
     relation_t *r = pool_alloc(vm, s, sizeof *r);
     if (!r) return NULL;
-    *r = (relation_t){
-        .key = key, .other = other, .name = TERM_NIL, .tag = A_DOWN, .flags = flags};
+    *r = (relation_t){.key = key, .other = other, .name = TERM_NIL, .tag = A_DOWN, .flags = flags};
     return r;
 }
 
@@ -24,8 +23,7 @@ void relation_free(vm_t *vm, sched_t *s, relation_t *r) {
 
 relation_t *relation_from_signal(signal_t *sig, uint64_t key, term_t other, uint32_t flags) {
     relation_t *r = (relation_t *)sig;
-    *r = (relation_t){
-        .key = key, .other = other, .name = TERM_NIL, .tag = A_DOWN, .flags = flags};
+    *r = (relation_t){.key = key, .other = other, .name = TERM_NIL, .tag = A_DOWN, .flags = flags};
     return r;
 }
 
@@ -39,7 +37,8 @@ signal_t *signal_from_relation(relation_t *r, int kind) {
 
 /* ---- treaps ---- */
 
-static inline uint64_t rank(const relation_t *r) { return hash_mix(r->key); }
+/* Keys come in sequence; one multiplication would leave a pattern, and with it deep trees. */
+static inline uint64_t rank(const relation_t *r) { return hash_mix(hash_mix(r->key)); }
 
 relation_t *relation_find(relation_t *n, uint64_t key) {
     while (n && n->key != key) n = key < n->key ? n->left : n->right;

@@ -15,8 +15,8 @@ struct proc_dict {
     term_t kv[];
 };
 
-#define EMPTY   TERM_NONE
-#define DELETED ((term_t)(1 << 8 | TERM_NONE))
+#define EMPTY       TERM_NONE
+#define DELETED     ((term_t)(1 << 8 | TERM_NONE))
 #define FIRST_SLOTS 8
 
 static size_t dict_bytes(uint32_t slots) {

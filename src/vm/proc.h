@@ -28,9 +28,9 @@ enum {
     SIG_SUSPEND,       /* from, ref: 0 or what the reply carries */
     SIG_RESUME,        /* from */
     SIG_REPLY,         /* ref, term: answer to a BIF that waits (proc_await) */
-    SIG_TIMEOUT, /* the receive timeout p->timer stands for fired */
-    SIG_CALL,    /* native: fn(p, sig) runs in the receiver */
-    SIG_FRAGMENT /* not a signal: a heap fragment */
+    SIG_TIMEOUT,       /* the receive timeout p->timer stands for fired */
+    SIG_CALL,          /* native: fn(p, sig) runs in the receiver */
+    SIG_FRAGMENT       /* not a signal: a heap fragment */
 };
 
 struct signal {
@@ -163,9 +163,9 @@ struct proc {
     uint32_t block_size; /* bytes of this block, inline heap included */
     uint64_t vheap;      /* bytes of shared binaries referred to since the last collection */
     uint64_t old_vheap, old_vheap_limit; /* the same for the old generation */
-    size_t old_limit;    /* words in the old generation at which a major collection is due */
-    uint32_t gc_mark;    /* total_reds (low bits) at the last collection: two in one slice? */
-    bool grow_young;     /* the last collection left little room */
+    size_t old_limit; /* words in the old generation at which a major collection is due */
+    uint32_t gc_mark; /* total_reds (low bits) at the last collection: two in one slice? */
+    bool grow_young;  /* the last collection left little room */
 
     /* -- exceptions -- */
     term_t fvalue; /* reason */

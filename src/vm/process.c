@@ -109,8 +109,7 @@ static inline void count_add(vm_t *vm, struct proc_table *t, uint32_t n) {
     if (vm->threaded)
         atomic_fetch_add_explicit(&t->count, n, memory_order_relaxed);
     else
-        atomic_store_explicit(&t->count,
-                              atomic_load_explicit(&t->count, memory_order_relaxed) + n,
+        atomic_store_explicit(&t->count, atomic_load_explicit(&t->count, memory_order_relaxed) + n,
                               memory_order_relaxed);
 }
 
@@ -188,8 +187,7 @@ static proc_t *block_new(vm_t *vm, sched_t *s, term_t pid) {
 
 static void set_options(proc_t *p, proc_t *parent, const spawn_opts_t *o) {
     vm_t *vm = p->vm;
-    uint32_t usual =
-        vm->options.min_heap_size ? vm->options.min_heap_size : DEFAULT_MIN_HEAP;
+    uint32_t usual = vm->options.min_heap_size ? vm->options.min_heap_size : DEFAULT_MIN_HEAP;
     p->prio = o->prio;
     p->min_heap = o->min_heap ? o->min_heap : usual;
     p->max_heap = o->max_heap;
@@ -307,8 +305,8 @@ no_block:
     return TERM_NONE;
 }
 
-static term_t start_export(vm_t *vm, proc_t *parent, term_t m, term_t f, const term_t *a, unsigned n,
-                           term_t im, term_t jf, uint32_t arity, const spawn_opts_t *o,
+static term_t start_export(vm_t *vm, proc_t *parent, term_t m, term_t f, const term_t *a,
+                           unsigned n, term_t im, term_t jf, uint32_t arity, const spawn_opts_t *o,
                            uint64_t *mon, term_t *err) {
     export_t *e = export_get(vm, m, f, n);
     if (!e) {
@@ -460,9 +458,9 @@ void proc_exit(proc_t *p, term_t reason) {
     if (vm->threaded)
         atomic_fetch_or_explicit(&p->state, PS_EXITING, memory_order_seq_cst);
     else
-        atomic_store_explicit(
-            &p->state, atomic_load_explicit(&p->state, memory_order_relaxed) | PS_EXITING,
-            memory_order_relaxed);
+        atomic_store_explicit(&p->state,
+                              atomic_load_explicit(&p->state, memory_order_relaxed) | PS_EXITING,
+                              memory_order_relaxed);
     if (p->timer) proc_timer_cancel(p);
     etimer_cancel_by_receiver(vm, p->pid);
     if (ets_owner_exit) ets_owner_exit(p);

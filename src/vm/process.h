@@ -55,18 +55,22 @@ term_t proc_spawn_fun(vm_t *vm, proc_t *parent, term_t fun, const spawn_opts_t *
 /* The end: unregisters, breaks links and monitors with signals, drops tables and timers, frees.
  * Runs on the scheduler that ran p. */
 void proc_exit(proc_t *p, term_t reason);
-/* sched.c: fn(vm, p) frees the block once nobody can be reading it; needs no memory. Threaded only. */
+/* sched.c: fn(vm, p) frees the block once nobody can be reading it; needs no memory. Threaded only.
+ */
 void sched_defer_proc(proc_t *p, void (*fn)(vm_t *vm, void *ptr));
 
 /* ---- signals ---- */
-/* Puts sig into the queue of to (a live process) and wakes it. Any thread. Takes sig. */
+/* Puts sig into the queue of to (a live process) and wakes it. Any thread (with threads, one that
+ * is no scheduler looks processes up between vm_enter and vm_leave, or uses signal_send). Takes
+ * sig. */
 void proc_signal(vm_t *vm, proc_t *to, signal_t *sig);
-/* The same by pid; a dead process's answer (noproc ...) is sent where the kind of signal has one. */
+/* The same by pid; a dead process's answer (noproc ...) is sent where the kind of signal has one.
+ */
 void signal_send(vm_t *vm, term_t to, signal_t *sig);
 /* Answers sig in the place of a process that is gone. Takes sig. */
 void signal_undeliverable(vm_t *vm, term_t dead, signal_t *sig);
-/* A copy of an exit reason, with room for extra more words behind it, so that the receiver can build
- * its message in place: DOWN_WORDS or EXIT_WORDS. */
+/* A copy of an exit reason, with room for extra more words behind it, so that the receiver can
+ * build its message in place: DOWN_WORDS or EXIT_WORDS. */
 signal_t *signal_new_reason(vm_t *vm, sched_t *s, int kind, term_t reason, size_t extra);
 #define DOWN_WORDS (6 + REF_WORDS + 3)
 #define EXIT_WORDS 4
@@ -106,9 +110,9 @@ void names_free(vm_t *vm);
 bool name_register(vm_t *vm, term_t name, proc_t *p); /* false: taken, p has one, or no memory */
 bool name_unregister(vm_t *vm, term_t name);
 term_t name_whereis(vm_t *vm, term_t name); /* pid or port; TERM_NONE */
-void name_forget(proc_t *p);     /* gives p's name up; owner, at its end */
-term_t name_of(proc_t *p);       /* NIL where it has none */
-term_t names_list(proc_t *p);    /* all names, on p's heap; TERM_NONE: no memory */
+void name_forget(proc_t *p);                /* gives p's name up; owner, at its end */
+term_t name_of(proc_t *p);                  /* NIL where it has none */
+term_t names_list(proc_t *p);               /* all names, on p's heap; TERM_NONE: no memory */
 
 /* ---- dictionary ---- pdict.c */
 term_t pdict_get(proc_t *p, term_t key);               /* undefined where missing */

@@ -51,7 +51,7 @@ typedef struct {
     _Atomic(uint64_t) visit[VISITORS]; /* epoch of a visitor, 0: free */
     _Atomic(uint32_t) nparked;
     _Atomic(bool) stopping;
-    spin_t lock; /* of foreign */
+    spin_t lock;             /* of foreign */
     deferred_list_t foreign; /* deferred by threads that are no scheduler */
     sys_state_t sys;
 } shared_t;
@@ -203,9 +203,8 @@ vm_visit_t vm_enter(vm_t *vm) {
     for (;;) {
         for (int i = 0; i < VISITORS; i++) {
             uint64_t unused = 0;
-            if (atomic_compare_exchange_strong_explicit(&sh->visit[i], &unused, 1,
-                                                        memory_order_seq_cst,
-                                                        memory_order_relaxed)) {
+            if (atomic_compare_exchange_strong_explicit(
+                    &sh->visit[i], &unused, 1, memory_order_seq_cst, memory_order_relaxed)) {
                 announce(sh, &sh->visit[i]);
                 return (vm_visit_t){i};
             }
@@ -215,8 +214,7 @@ vm_visit_t vm_enter(vm_t *vm) {
 }
 
 void vm_leave(vm_t *vm, vm_visit_t v) {
-    if (v.slot >= 0)
-        atomic_store_explicit(&shared(vm)->visit[v.slot], 0, memory_order_release);
+    if (v.slot >= 0) atomic_store_explicit(&shared(vm)->visit[v.slot], 0, memory_order_release);
 }
 
 /* ---- run queues ---- */
@@ -260,8 +258,7 @@ static proc_t *pop(vm_t *vm, struct sched_priv *q) {
         p = take_first(&l[PRIO_MAX]);
     } else if (UNLIKELY(l[PRIO_HIGH].first != NULL)) {
         p = take_first(&l[PRIO_HIGH]);
-    } else if (l[PRIO_NORMAL].first &&
-               (LIKELY(!l[PRIO_LOW].first) || ++q->turns < LOW_TURN)) {
+    } else if (l[PRIO_NORMAL].first && (LIKELY(!l[PRIO_LOW].first) || ++q->turns < LOW_TURN)) {
         p = take_first(&l[PRIO_NORMAL]);
     } else if (l[PRIO_LOW].first) {
         p = take_first(&l[PRIO_LOW]);

@@ -379,9 +379,7 @@ static bool handle(proc_t *p, sched_t *s, signal_t *sig) {
     case SIG_MONITOR:
         relation_insert(&p->monitored_by, relation_from_signal(sig, sig->ref, sig->from, 0));
         return false;
-    case SIG_DEMONITOR:
-        relation_free(vm, s, relation_remove(&p->monitored_by, sig->ref));
-        break;
+    case SIG_DEMONITOR: relation_free(vm, s, relation_remove(&p->monitored_by, sig->ref)); break;
     case SIG_DOWN: return on_down(p, s, sig);
     case SIG_GROUP_LEADER: p->group_leader = sig->term; break;
     case SIG_PROCESS_INFO: on_process_info(p, sig); return false;
@@ -400,10 +398,10 @@ static bool handle(proc_t *p, sched_t *s, signal_t *sig) {
 
 /* Kinds whose effect is local and cannot end the receiver. */
 static inline bool is_direct(unsigned kind) {
-    return (1u << kind) & (1u << SIG_MESSAGE | 1u << SIG_ALIAS_MESSAGE | 1u << SIG_LINK |
-                           1u << SIG_UNLINK | 1u << SIG_UNLINK_ACK | 1u << SIG_MONITOR |
-                           1u << SIG_DEMONITOR | 1u << SIG_DOWN | 1u << SIG_GROUP_LEADER |
-                           1u << SIG_REPLY | 1u << SIG_TIMEOUT | 1u << SIG_RESUME);
+    return (1u << kind) &
+           (1u << SIG_MESSAGE | 1u << SIG_ALIAS_MESSAGE | 1u << SIG_LINK | 1u << SIG_UNLINK |
+            1u << SIG_UNLINK_ACK | 1u << SIG_MONITOR | 1u << SIG_DEMONITOR | 1u << SIG_DOWN |
+            1u << SIG_GROUP_LEADER | 1u << SIG_REPLY | 1u << SIG_TIMEOUT | 1u << SIG_RESUME);
 }
 
 bool proc_fetch_signals(proc_t *p) {
@@ -453,19 +451,20 @@ void proc_signal(vm_t *vm, proc_t *to, signal_t *sig) {
                 return;
             }
             sig->next = top;
-        } while (!atomic_compare_exchange_weak_explicit(&to->sig_in, &top, sig,
-                                                        memory_order_seq_cst,
-                                                        memory_order_relaxed));
+        } while (!atomic_compare_exchange_weak_explicit(
+            &to->sig_in, &top, sig, memory_order_seq_cst, memory_order_relaxed));
     }
     sched_make_runnable(vm, to);
 }
 
 void signal_send(vm_t *vm, term_t to, signal_t *sig) {
+    vm_visit_t v = vm_enter(vm);
     proc_t *p = is_local_pid(to) ? proc_lookup(vm, to) : NULL;
     if (p)
         proc_signal(vm, p, sig);
     else
         signal_undeliverable(vm, to, sig);
+    vm_leave(vm, v);
 }
 
 /* {Type, ReqId, Result} to who asked; the request had room for it. */
@@ -518,11 +517,18 @@ void signal_undeliverable(vm_t *vm, term_t dead, signal_t *sig) {
     signal_send(vm, to, sig);
 }
 
+/* For threads that are no scheduler: the receiver must not go while it is looked at. */
+COLD static bool send_from_outside(vm_t *vm, term_t to, term_t msg) {
+    signal_t *sig = signal_new_copy(vm, sched_current(vm), SIG_MESSAGE, msg);
+    if (sig) signal_send(vm, to, sig);
+    return sig != NULL;
+}
+
 bool proc_send(vm_t *vm, proc_t *from, term_t to, term_t msg) {
+    if (UNLIKELY(!from)) return send_from_outside(vm, to, msg);
     proc_t *p = proc_lookup(vm, to);
     if (UNLIKELY(!p)) return true;
-    sched_t *s = from ? from->sched : sched_current(vm);
-    signal_t *sig = signal_new_copy(vm, s, SIG_MESSAGE, msg);
+    signal_t *sig = signal_new_copy(vm, from->sched, SIG_MESSAGE, msg);
     if (UNLIKELY(!sig)) return false;
     proc_signal(vm, p, sig);
     return true;
@@ -566,13 +572,11 @@ term_t proc_send_any(proc_t *from, term_t to, term_t msg) {
 }
 
 bool proc_exit_signal(vm_t *vm, term_t src, term_t to, term_t reason, unsigned flags) {
-    proc_t *p = is_local_pid(to) ? proc_lookup(vm, to) : NULL;
-    if (!p) return true;
     signal_t *sig = signal_new_reason(vm, sched_current(vm), SIG_EXIT, reason, EXIT_WORDS);
     if (!sig) return false;
     sig->from = src;
     sig->flags = (uint8_t)flags;
-    proc_signal(vm, p, sig);
+    signal_send(vm, to, sig);
     return true;
 }
 
