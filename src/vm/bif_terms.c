@@ -523,7 +523,8 @@ static BIF(node_1) {
 /* ---- funs ---- */
 
 static term_t closure_name(const fun_entry_t *e) {
-    return is_atom(e->function) ? e->function : TERM_NIL; /* []: its module was never loaded */
+    /* []: its module was never loaded. */
+    return atomic_load_explicit(&e->function, memory_order_relaxed);
 }
 
 static BIF(fun_info_2) {

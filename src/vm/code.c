@@ -197,7 +197,7 @@ fun_entry_t *fun_entry_get(vm_t *vm, term_t module, const uint8_t uniq[16], uint
             f->old_uniq = old_uniq;
             f->arity = arity;
             f->num_free = num_free;
-            f->function = TERM_NIL;
+            atomic_init(&f->function, TERM_NIL);
             memcpy(f->uniq, uniq, 16);
             engine_make_fun_stub(f);
             table_put(atomic_load_explicit(&t->funs, memory_order_relaxed), f, hash);

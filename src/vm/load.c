@@ -1383,7 +1383,8 @@ static bool make_tables(loader_t *l) {
             fun_entry_t *e = fun_entry_get(l->vm, m->name, f->md5, i, x->old_uniq, x->index,
                                            x->arity - x->num_free, x->num_free);
             if (!e) return !(l->oom = true);
-            e->function = f->atoms[x->function];
+            /* Another scheduler may be loading the same file. */
+            atomic_store_explicit(&e->function, f->atoms[x->function], memory_order_relaxed);
             m->funs[i] = e;
         }
     }
