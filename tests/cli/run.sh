@@ -120,6 +120,52 @@ else
     failed=$((failed + 1))
     echo "FAILED: input: $out"
 fi
+# Every way to read, compared with stock erl on the same input.
+cat >"$tmp/reads.erl" <<'EOF'
+-module(reads).
+-export([main/1]).
+main(_) ->
+    [io:format("~p~n", [F()]) || F <- [
+        fun() -> io:get_line("name> ") end, fun() -> io:fread("n> ", "~d ~s") end,
+        fun() -> io:get_chars("c> ", 3) end, fun() -> io:get_line('') end,
+        fun() -> io:read("t> ") end, fun() -> io:read("t> ") end, fun() -> io:read("t> ") end,
+        fun() -> io:fread("", "~d") end, fun() -> io:fread("", "~d") end,
+        fun() -> io:get_line("") end, fun() -> io:get_line("") end,
+        fun() -> io:scan_erl_exprs("") end, fun() -> io:parse_erl_exprs("") end,
+        fun() -> io:scan_erl_form("") end, fun() -> io:parse_erl_form("") end,
+        fun() -> file:read_line(standard_io) end, fun() -> io:get_chars("", 100) end,
+        fun() -> io:get_line("") end, fun() -> io:read("") end, fun() -> io:fread("", "~d") end,
+        fun() -> {io:columns(), io:rows()} end]].
+EOF
+erlc -o "$tmp/ebin" "$tmp/reads.erl" || exit 1
+cat >"$tmp/in" <<'EOF'
+Joe
+42 abc
+xyzrest
+{a,
+ [1,2]}.
+foo bar.
+"str". 7
+x
+
+last line
+X = 1, foo(X).
+Y + 2.
+-module(m).
+f(X) -> X.
+raw
+some chars
+EOF
+printf 'the end' >>"$tmp/in"
+erl -noshell -boot no_dot_erlang -pa "$tmp/ebin" -eval 'reads:main([]), halt().' \
+    <"$tmp/in" >"$tmp/want" 2>&1
+"$run" -pa "$tmp/ebin" reads <"$tmp/in" >"$tmp/out" 2>&1
+if cmp -s "$tmp/want" "$tmp/out"; then
+    passed=$((passed + 1))
+else
+    failed=$((failed + 1))
+    echo "FAILED: reading" && diff "$tmp/want" "$tmp/out"
+fi
 out=$(ERL_ROOTDIR=/nonexistent PATH=/usr/bin:/bin "$run" -e 'lists:sort([2,1])')
 [ "$out" = '[1,2].' ] && passed=$((passed + 1)) || { failed=$((failed + 1)); echo "FAILED: root"; }
 "$run" -e 'timer:sleep(infinity)' >/dev/null 2>"$tmp/err" &
