@@ -20,7 +20,7 @@
     T(bifs_io)      /* bif_io.c: console of the bare mode, display, halt, os */                    \
     T(bifs_shared)  /* bif_shared.c: persistent_term, atomics, counters */                         \
     T(bifs_re)      /* bif_re.c: regular expressions */                                            \
-    T(bifs_ets)     /* bif_ets.c: tables, match specifications */                               \
+    T(bifs_ets)     /* bif_ets.c: tables, match specifications */                                  \
     T(bifs_engine)  /* engine_bifs.c: apply, hibernate, garbage_collect ... */
 
 #define EXTERN(name) extern const bif_def_t name[];

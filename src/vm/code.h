@@ -35,9 +35,9 @@ struct fun_entry {
     uint32_t old_uniq;
     uint32_t arity; /* without the environment */
     uint32_t num_free;
-    uint8_t uniq[16]; /* MD5 of the module */
+    uint8_t uniq[16];         /* MD5 of the module */
     _Atomic(term_t) function; /* name of the lifted function; NIL: not loaded yet */
-    module_t *owner;  /* version that defines it now, or NULL */
+    module_t *owner;          /* version that defines it now, or NULL */
     uint64_t stub[4];
 };
 

@@ -9,33 +9,34 @@
 
 #include "vm/proc.h"
 
-#define MAX_ARITY  255
-#define X_REGS     1024
-#define FLOAT_REGS 1024
-#define SLICE_REDS 4000
+#define MAX_ARITY     255
+#define X_REGS        1024
+#define FLOAT_REGS    1024
+#define SLICE_REDS    4000
 #define SCRATCH_WORDS 256
 
 struct sched {
     vm_t *vm;
     proc_t *current;
-    unsigned id;             /* 1.. */
-    struct sched_priv *priv; /* run queues, parker, pools, quiescence: sched.c */
-    bool stress;             /* engine.h: GC_STRESS */
-    bool hibernating;        /* the running process sleeps before it goes on where it traps to */
-    int run_result;          /* RUN_*: why the engine stopped */
-    const struct bif_def *bif;    /* BIF that runs now */
-    uint64_t arg[4];         /* between an instruction and its slow path */
-    term_t result;           /* a root of a collection within an instruction */
+    unsigned id;               /* 1.. */
+    struct sched_priv *priv;   /* run queues, parker, pools, quiescence: sched.c */
+    bool stress;               /* engine.h: GC_STRESS */
+    bool hibernating;          /* the running process sleeps before it goes on where it traps to */
+    int run_result;            /* RUN_*: why the engine stopped */
+    const struct bif_def *bif; /* BIF that runs now */
+    uint64_t arg[4];           /* between an instruction and its slow path */
+    term_t result;             /* a root of a collection within an instruction */
     term_t scratch[SCRATCH_WORDS]; /* operands put together by an instruction */
-    term_t bif_args[3];      /* arguments of a BIF used as an expression */
-    uint8_t *bs_data; size_t bs_off; /* binary the old construction instructions fill */
+    term_t bif_args[3];            /* arguments of a BIF used as an expression */
+    uint8_t *bs_data;
+    size_t bs_off;                    /* binary the old construction instructions fill */
     bool error_no_args;               /* erlang:error/3 with no list of arguments */
     term_t error_args, error_options; /* of erlang:error/2,3 until the handler is found */
-    term_t *guard_args;      /* non-NULL: the failed BIF's arguments are there, not in x */
-    const uint64_t *bif_ip;  /* instruction that called the BIF that runs now: where p is */
-    void *pools[16];         /* free lists of pool_alloc */
+    term_t *guard_args;               /* non-NULL: the failed BIF's arguments are there, not in x */
+    const uint64_t *bif_ip; /* instruction that called the BIF that runs now: where p is */
+    void *pools[16];        /* free lists of pool_alloc */
     uint32_t pool_count[16];
-    term_t *spare;           /* heap.c: a young block for the next collection */
+    term_t *spare; /* heap.c: a young block for the next collection */
     size_t spare_words;
     uint64_t gc_count, gc_words; /* collections, words reclaimed: statistics(garbage_collection) */
     double fr[FLOAT_REGS];

@@ -54,8 +54,8 @@ struct ling_vm {
     struct ets_tables *ets;
     struct persistent *persistent;
     _Atomic(struct re_state *) re; /* compiled regular expressions; made at first use */
-    struct io_state *io;        /* console of the bare mode */
-    struct host_funs *hostfuns; /* C functions registered by the embedder */
+    struct io_state *io;           /* console of the bare mode */
+    struct host_funs *hostfuns;    /* C functions registered by the embedder */
     struct api_state *api;
 
     sched_t **scheds; /* nscheds of them; with 0 scheduler threads there is one, run by vm_run */
@@ -67,10 +67,10 @@ struct ling_vm {
     _Atomic(int64_t) last_now_us; /* what erlang:now/0 said last */
     _Atomic(bool) halting;
     int halt_status;
-    bool quiet; /* crashes of processes are not logged */
+    bool quiet;             /* crashes of processes are not logged */
     bool use_error_handler; /* unknown functions go to error_handler, not straight to undef */
     uint64_t exit_code[2];  /* the instruction every process returns to in the end */
-    uint64_t salt; /* for hashes that must not be predictable */
+    uint64_t salt;          /* for hashes that must not be predictable */
 
     /* Memory. */
     vm_alloc_fn alloc;

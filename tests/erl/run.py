@@ -106,8 +106,8 @@ def main():
             failed += not ok
             if not ok or args.v:
                 print("%-6s %s (%.2f s)" % ("ok" if ok else "FAILED", name, took))
-            if why:
-                print("    " + why.replace("\n", "\n    "))
+            for line in why.splitlines()[:70]:
+                print("    " + line[:300])
     print("%d passed, %d failed" % (passed, failed))
     sys.exit(failed != 0 or passed == 0)
 
