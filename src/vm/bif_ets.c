@@ -658,11 +658,11 @@ static term_t update_counter(proc_t *p, term_t *a, term_t fallback) {
         bif_badarg_cause(p, A_table_type);
         goto leave;
     }
-    if (UNLIKELY(fallback != TERM_NONE) && !is_object(t, fallback)) {
+    u.o = ets_find(vm, t, key);
+    if (UNLIKELY(fallback != TERM_NONE) && !(u.o ? is_tuple(fallback) : is_object(t, fallback))) {
         bif_badarg(p);
         goto leave;
     }
-    u.o = ets_find(vm, t, key);
     if (u.o) {
         if (!update_begin(&u, p, t, u.o->data + 1, ets_obj_arity(u.o))) goto leave;
     } else if (fallback != TERM_NONE) {
@@ -1307,7 +1307,7 @@ static BIF(ets_match_spec_run_r_3) {
 static BIF(erlang_match_spec_test_3) {
     bool trace = a[2] == A_trace, oom;
     if (a[2] != A_table && !trace) return bif_badarg(p);
-    if (trace ? list_length(a[0]) < 0 : !is_tuple(a[0])) return bif_badarg(p);
+    if (trace && !is_list(a[0])) return bif_badarg(p);
     term_t errors, *hp;
     ms_t *ms = ms_compile(p, a[1], trace ? MS_TRACE : MS_TABLE, &errors, &oom);
     if (oom) return bif_oom(p);

@@ -622,6 +622,17 @@ static inline void count_out(ets_t *t, const ets_obj_t *o) {
 
 /* ---- hash tables ---- */
 
+/* 64 small integers in a row get hashes that differ in the last six bits only: tables by number
+ * are mostly used in order, and so neighbours share cache lines. Whatever the pattern of the
+ * numbers, they are spread: each row of 64 has a place of its own. */
+static inline uint64_t key_hash(vm_t *vm, term_t key) {
+    if (LIKELY(is_small(key))) {
+        uint64_t i = (uint64_t)small_value(key), h = hash_mix((i >> 6) ^ vm->salt);
+        return h ^ (i & 63);
+    }
+    return term_hash(vm, key);
+}
+
 static inline size_t bucket_index(const ets_t *t, uint64_t hash) {
     size_t i = (size_t)hash & (2 * t->base - 1);
     return i < t->nbuckets ? i : i - t->base;
@@ -752,7 +763,7 @@ static void put_at(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t **link, ets_obj_t *
 
 static void hash_put(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o) {
     term_t key = ets_obj_key(t, o);
-    o->hash = term_hash(vm, key);
+    o->hash = key_hash(vm, key);
     ets_obj_t **link = chain_find(vm, t, o->hash, key);
     if (*link && t->type == ETS_SET) {
         put_at(vm, s, t, link, o);
@@ -798,7 +809,7 @@ static ets_obj_t *bucket_first_live(const ets_t *t, size_t i) {
 ets_obj_t *ets_hash_next(vm_t *vm, const ets_t *t, term_t key, bool *known) {
     *known = true;
     if (key == TERM_NONE) return bucket_first_live(t, 0);
-    uint64_t hash = term_hash(vm, key);
+    uint64_t hash = key_hash(vm, key);
     ets_obj_t *o = *chain_find(vm, t, hash, key);
     if (!o) {
         *known = false;
@@ -967,7 +978,7 @@ ets_obj_t *ets_find(vm_t *vm, const ets_t *t, term_t key) {
         }
         return n;
     }
-    uint64_t hash = term_hash(vm, key);
+    uint64_t hash = key_hash(vm, key);
     ets_obj_t *o = *chain_find(vm, t, hash, key);
     if (!o || LIKELY(!o->dead)) return o;
     return hash_live(vm, t, o, hash, key);
@@ -1004,7 +1015,7 @@ size_t ets_erase(vm_t *vm, sched_t *s, ets_t *t, term_t key) {
         tree_remove(vm, s, t, link, &l);
         return 1;
     }
-    uint64_t hash = term_hash(vm, key);
+    uint64_t hash = key_hash(vm, key);
     ets_obj_t **link = chain_find(vm, t, hash, key), *o;
     size_t n = 0;
     if (ets_is_bag(t)) {
@@ -1033,7 +1044,7 @@ size_t ets_erase_object(vm_t *vm, sched_t *s, ets_t *t, term_t object) {
         tree_remove(vm, s, t, link, &l);
         return 1;
     }
-    uint64_t hash = term_hash(vm, key);
+    uint64_t hash = key_hash(vm, key);
     ets_obj_t **link = chain_find(vm, t, hash, key), *o;
     while ((o = *link) != NULL && o->hash == hash && term_eq(vm, ets_obj_key(t, o), key)) {
         if (!o->dead && term_eq(vm, ets_obj_term(o), object)) {

@@ -48,12 +48,12 @@ typedef struct ets_table {
     term_t write_concurrency;
     term_t name;
     _Atomic(term_t) owner;
-    term_t heir;     /* pid, or A_none */
-    signal_t *gift;  /* heir data: its term */
-    size_t count;    /* objects that are not dead */
-    size_t words;    /* of all objects */
+    term_t heir;             /* pid, or A_none */
+    signal_t *gift;          /* heir data: its term */
+    size_t count;            /* objects that are not dead */
+    size_t words;            /* of all objects */
     _Atomic(uint64_t) fixed; /* how many want the buckets to stay as they are */
-    ets_fix_t *fixes; /* by process; registry's lock */
+    ets_fix_t *fixes;        /* by process; registry's lock */
     uint64_t fix_mono_ns;
     int64_t fix_wall_us;
 
@@ -126,7 +126,7 @@ struct ets_fix {
     ets_t *table;
     term_t pid;
     uint64_t count;
-    ets_fix_t *next;                /* of the table */
+    ets_fix_t *next;                     /* of the table */
     ets_fix_t *owner_next, **owner_prev; /* of the process */
 };
 void ets_registry_lock(vm_t *vm);

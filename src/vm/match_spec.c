@@ -32,7 +32,7 @@ enum {
     OP_EQ_BITS, /* float: the same bits */
 
     OP_GUARD, /* top must be true */
-    OP_BODY,  /* from here on failure is 'EXIT'; where the next expression begins */
+    OP_BODY,  /* from here on what fails has the value 'EXIT' */
     OP_DROP,  /* top goes */
     OP_RETURN,
     OP_IMMED, /* word */
@@ -101,7 +101,7 @@ typedef struct {
     vec_t fix;   /* places in code that hold terms to be copied */
     vec_t jumps; /* places in code of jumps to the end of their expression */
     size_t depth, max_depth;
-    bool no_memory, bad, trace;
+    bool no_memory, bad, bad_head, trace;
     term_t *errors;
 } comp_t;
 
@@ -148,7 +148,7 @@ COLD static void error_text(comp_t *c, const char *before, term_t t, const char 
     text_t x;
     text_init(&x, c->vm);
     text_str(&x, before);
-    if (t != TERM_NONE) text_term(&x, t);
+    if (t != TERM_NONE) text_display(&x, t);
     text_str(&x, behind);
     error_add(c, &x);
 }
@@ -160,7 +160,7 @@ COLD static void error_form(comp_t *c, const char *form, const char *how, term_t
     text_str(&x, "' ");
     text_str(&x, how);
     if (call != TERM_NONE) {
-        text_term(&x, call);
+        text_display(&x, call);
         text_str(&x, ".");
     }
     error_add(c, &x);
@@ -259,12 +259,17 @@ static void compile_head(comp_t *c, term_t head) {
             todo(c, HEAD_POP, 0, 0);
             map_iter_init(&it, t);
             while (map_iter_next(&it, &k, &v)) {
-                if (k == A_underscore)
+                bool any = k == A_underscore;
+                if (!any && !(is_atom(k) && variable_number(c->vm, k) >= 0)) {
+                    todo(c, HEAD_TERM, v, 0);
+                    todo(c, HEAD_KEY, k, 0);
+                    continue;
+                }
+                c->bad_head = true;
+                if (any)
                     error_text(c, "Underscore found in map key.", TERM_NONE, "");
-                else if (is_atom(k) && variable_number(c->vm, k) >= 0)
+                else
                     error_text(c, "Variable found in map key.", TERM_NONE, "");
-                todo(c, HEAD_TERM, v, 0);
-                todo(c, HEAD_KEY, k, 0);
             }
         } else {
             emit_const(c, is_float(t) ? OP_EQ_BITS : OP_EQ_TERM, t);
@@ -319,7 +324,7 @@ static void compile_call(comp_t *c, term_t t, bool copy) {
         todo_args(c, f, 1, EX_COPY);
         return;
     }
-    if (n == 0 || !is_atom(f)) {
+    if (n == 0 || !is_atom(f) || variable_number(c->vm, f) >= 0) {
         error_text(c, "", t,
                    " is neither a function call, nor a tuple (tuples are written {{ ... }}).");
         return;
@@ -401,7 +406,7 @@ static void compile_call(comp_t *c, term_t t, bool copy) {
     text_t x;
     text_init(&x, c->vm);
     text_str(&x, "Function ");
-    text_term(&x, f);
+    text_display(&x, f);
     text_str(&x, "/");
     text_uint(&x, argc);
     text_str(&x, (f == A_get_tcw && argc == 0) || (f == A_set_tcw && argc == 1)
@@ -535,6 +540,7 @@ static void compile_clause(comp_t *c, term_t clause, bool last) {
     size_t place = c->code.n - 1;
     compile_head(c, tuple_elem(clause, 1));
     c->depth = 0;
+    if (c->bad_head) return;
     if (!is_list(guards)) {
         error_text(c, "Match expression is not a list.", TERM_NONE, "");
     } else if (!is_proper(guards)) {
@@ -546,6 +552,7 @@ static void compile_clause(comp_t *c, term_t clause, bool last) {
             c->depth = 0;
         }
     }
+    emit(c, OP_BODY);
     if (!is_cons(body)) {
         error_text(c, "Body clause does not return anything.", TERM_NONE, "");
     } else if (!is_proper(body)) {
@@ -553,10 +560,7 @@ static void compile_clause(comp_t *c, term_t clause, bool last) {
     } else {
         for (; is_cons(body) && !c->no_memory; body = cons_tail(body)) {
             bool final = is_nil(cons_tail(body));
-            emit2(c, OP_BODY, 0);
-            size_t next = c->code.n - 1;
             compile_expr(c, cons_head(body), final);
-            if (!c->no_memory) c->code.at[next] = c->code.n;
             emit(c, final ? OP_RETURN : OP_DROP);
             c->depth = 0;
         }
@@ -625,7 +629,7 @@ ms_t *ms_compile(proc_t *p, term_t spec, unsigned flags, term_t *errors, bool *o
     } else if (!is_proper(spec)) {
         error_text(&c, "Match programs are not in a proper list.", TERM_NONE, "");
     } else {
-        for (; is_cons(spec) && !c.no_memory; spec = cons_tail(spec))
+        for (; is_cons(spec) && !c.no_memory && !c.bad_head; spec = cons_tail(spec))
             compile_clause(&c, cons_head(spec), is_nil(cons_tail(spec)));
     }
     if (errors && is_cons(*errors)) { /* the first one first */
@@ -830,13 +834,14 @@ term_t ms_match(ms_run_t *r, term_t obj, const ets_obj_t *o) {
     proc_t *p = r->p;
     vm_t *vm = p->vm;
     term_t *var = r->stack, *base = r->stack + r->ms->nvars, *sp = base;
-    const uint64_t *code = r->ms->code, *ip = code, *next = NULL, *recover = NULL;
+    const uint64_t *code = r->ms->code, *ip = code, *next = NULL;
+    bool body = false;
     term_t cur = obj, t;
     for (;;) {
         switch (*ip) {
         case OP_CLAUSE:
             next = ip[1] ? code + ip[1] : NULL;
-            recover = NULL;
+            body = false;
             cur = obj;
             sp = base;
             ip += 2;
@@ -895,9 +900,8 @@ term_t ms_match(ms_run_t *r, term_t obj, const ets_obj_t *o) {
             ip++;
             continue;
         case OP_BODY:
-            recover = code + ip[1];
-            sp = base;
-            ip += 2;
+            body = true;
+            ip++;
             continue;
         case OP_DROP:
             sp--;
@@ -971,7 +975,8 @@ term_t ms_match(ms_run_t *r, term_t obj, const ets_obj_t *o) {
                     r->oom = true;
                     return TERM_NONE;
                 }
-                goto fail;
+                if (!body) goto fail;
+                t = A_EXIT;
             }
             sp -= n;
             *sp++ = t;
@@ -979,7 +984,10 @@ term_t ms_match(ms_run_t *r, term_t obj, const ets_obj_t *o) {
             continue;
         }
         case OP_RECORD:
-            if (!run_record(sp - 3, &t)) goto fail;
+            if (!run_record(sp - 3, &t)) {
+                if (!body) goto fail;
+                t = A_EXIT;
+            }
             sp -= 2;
             sp[-1] = t;
             ip++;
@@ -1023,7 +1031,10 @@ term_t ms_match(ms_run_t *r, term_t obj, const ets_obj_t *o) {
         }
         case OP_AND:
         case OP_OR:
-            if (!run_bools(sp - ip[1], ip[1], *ip == OP_AND, &t)) goto fail;
+            if (!run_bools(sp - ip[1], ip[1], *ip == OP_AND, &t)) {
+                if (!body) goto fail;
+                t = A_EXIT;
+            }
             sp -= ip[1];
             *sp++ = t;
             ip += 2;
@@ -1031,8 +1042,11 @@ term_t ms_match(ms_run_t *r, term_t obj, const ets_obj_t *o) {
         case OP_ANDALSO:
         case OP_ORELSE:
             t = sp[-1];
-            if (t != A_true && t != A_false) goto fail;
-            if (t == (*ip == OP_ANDALSO ? A_false : A_true)) {
+            if (t != A_true && t != A_false) {
+                if (!body) goto fail;
+                sp[-1] = A_EXIT;
+                ip = code + ip[1];
+            } else if (t == (*ip == OP_ANDALSO ? A_false : A_true)) {
                 ip = code + ip[1];
             } else {
                 sp--;
@@ -1042,12 +1056,6 @@ term_t ms_match(ms_run_t *r, term_t obj, const ets_obj_t *o) {
         default: return TERM_NONE;
         }
     fail:
-        if (recover) { /* in the body: that expression's value is 'EXIT' */
-            sp = base;
-            *sp++ = A_EXIT;
-            ip = recover;
-            continue;
-        }
         if (!next) return TERM_NONE;
         ip = next;
     }
