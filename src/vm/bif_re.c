@@ -154,11 +154,11 @@ static term_t error_tuple(proc_t *p, const char *text, size_t at) {
     term_t s = string_to_list(p, text), *hp = heap_alloc(p, 3);
     return s != TERM_NONE && hp ? tuple2(&hp, s, make_small((int64_t)at)) : TERM_NONE;
 }
-static term_t pattern_tuple(proc_t *p, re_code_t *c, bool unicode) {
+static term_t pattern_tuple(proc_t *p, re_code_t *c, bool unicode, bool crlf) {
     term_t bin = re_code_binary(p, c), *hp = heap_alloc(p, 6);
     if (bin == TERM_NONE || !hp) return TERM_NONE;
-    return tuple5(&hp, A_re_pattern, make_small(c->captures), make_small(unicode),
-                  make_small(c->crlf), bin);
+    return tuple5(&hp, A_re_pattern, make_small(c->captures), make_small(unicode), make_small(crlf),
+                  bin);
 }
 static term_t pair_or_oom(proc_t *p, term_t tag, term_t value) {
     term_t *hp = value != TERM_NONE ? heap_alloc(p, 3) : NULL;
@@ -181,7 +181,7 @@ static term_t re_compile(proc_t *p, term_t source, term_t opts) {
     case SOURCE_OOM: return bif_oom(p);
     default: return pair_or_oom(p, A_error, error_tuple(p, text, at));
     }
-    term_t t = pattern_tuple(p, c, o.unicode);
+    term_t t = pattern_tuple(p, c, o.unicode, c->crlf);
     re_code_release(c);
     return pair_or_oom(p, A_ok, t);
 }
@@ -239,9 +239,14 @@ static re_code_t *code_of_pattern(proc_t *p, term_t t, unsigned newline, unsigne
 static inline const uint8_t *name_entry(const re_code_t *c, uint32_t i) {
     return c->name_table + (size_t)i * c->name_size;
 }
-/* Entries of the same name follow each other: duplicates. */
+static inline int32_t name_group(const re_code_t *c, uint32_t i) {
+    const uint8_t *e = name_entry(c, i);
+    return e[0] << 8 | e[1];
+}
+
+/* Has the entry the name of the one before? */
 static bool name_repeats(const re_code_t *c, uint32_t i) {
-    return i > 0 &&
+    return i > 0 && i < c->names &&
            strcmp((const char *)name_entry(c, i - 1) + 2, (const char *)name_entry(c, i) + 2) == 0;
 }
 
@@ -257,7 +262,7 @@ static BIF(inspect_2) {
         goto done;
     }
     for (uint32_t i = c->names; i > 0; i--) {
-        if (name_repeats(c, i - 1)) continue;
+        if (c->dupnames && name_repeats(c, i - 1)) continue;
         const char *s = (const char *)name_entry(c, i - 1) + 2;
         term_t b = new_binary(p, (const uint8_t *)s, strlen(s)), *hp = heap_alloc(p, 2);
         if (b == TERM_NONE || !hp) {
@@ -277,44 +282,48 @@ done:
 enum { CAPTURE_ALL, CAPTURE_BUT_FIRST, CAPTURE_FIRST, CAPTURE_NONE, CAPTURE_LIST };
 enum { VALUES_ON_STACK = 16 };
 
-/* One wanted value: a group, or the groups of a name that occurs more than once. */
-typedef struct {
-    int32_t group;        /* -1: no such group */
-    uint32_t first, last; /* with duplicates: entries of the name table, else both 0 */
-} value_t;
 typedef struct {
     int what;
     term_t type; /* A_index, A_binary, A_list */
-    size_t n;
-    value_t *value, local[VALUES_ON_STACK];
+    size_t n, room;
+    int32_t *group, local[VALUES_ON_STACK]; /* as name_find says; -1: no such group */
 } capture_t;
 
-static void name_find(const re_code_t *c, const uint8_t *name, size_t n, value_t *v) {
-    v->group = -1;
-    for (uint32_t i = 0; i < c->names; i++) {
-        const uint8_t *e = name_entry(c, i);
-        if (strncmp((const char *)e + 2, (const char *)name, n) != 0 || e[2 + n] != 0) continue;
-        if (v->group < 0) v->first = i;
-        v->group = e[0] << 8 | e[1];
-        v->last = i;
+/* The group of a name. Of several: with the option dupnames -2 less the first entry's index (the
+ * first that is set counts); else, after (?J), the one PCRE 8's search of the sorted table finds.
+ */
+static int32_t name_find(const re_code_t *c, const uint8_t *name, size_t n) {
+    for (uint32_t low = 0, high = c->names; low < high;) {
+        uint32_t mid = (low + high) / 2;
+        const uint8_t *e = name_entry(c, mid) + 2;
+        int order = strncmp((const char *)name, (const char *)e, n);
+        if (order == 0 && e[n] != 0) order = -1;
+        if (order == 0 && !c->dupnames) return name_group(c, mid);
+        if (order == 0) {
+            while (name_repeats(c, mid)) mid--;
+            return name_repeats(c, mid + 1) ? -2 - (int32_t)mid : name_group(c, mid);
+        }
+        if (order > 0)
+            low = mid + 1;
+        else
+            high = mid;
     }
-    if (v->group >= 0 && v->first == v->last) v->first = v->last = 0;
+    return -1;
 }
 
 enum { CAP_OK, CAP_BAD, CAP_OOM };
-static int value_parse(proc_t *p, const re_code_t *c, term_t t, value_t *v) {
+static int value_parse(proc_t *p, const re_code_t *c, term_t t, int32_t *group) {
     uint8_t name[128];
     size_t nbits;
-    v->first = v->last = 0;
-    v->group = -1;
+    *group = -1;
     if (is_small(t)) {
         if (small_value(t) < 0 || small_value(t) > INT32_MAX) return CAP_BAD;
-        if (small_value(t) <= (int64_t)c->captures) v->group = (int32_t)small_value(t);
+        if (small_value(t) <= (int64_t)c->captures) *group = (int32_t)small_value(t);
         return CAP_OK;
     }
     if (is_atom(t)) {
         const atom_text_t *s = atom_text(p->vm, t);
-        if (s->bytes < sizeof name) name_find(c, s->name, s->bytes, v);
+        if (s->bytes < sizeof name) *group = name_find(c, s->name, s->bytes);
         return CAP_OK;
     }
     if (!is_list(t) && !is_binary(t)) return CAP_BAD;
@@ -323,22 +332,22 @@ static int value_parse(proc_t *p, const re_code_t *c, term_t t, value_t *v) {
     if (nbits / 8 >= sizeof name) return CAP_OK; /* longer than any name */
     r = iodata_copy(p->vm, t, name);
     if (r != IODATA_OK) return CAP_OOM;
-    name_find(c, name, nbits / 8, v);
+    *group = name_find(c, name, nbits / 8);
     return CAP_OK;
 }
 
 static int capture_room(proc_t *p, capture_t *k, size_t n) {
-    k->n = n;
-    k->value = n <= VALUES_ON_STACK ? k->local : mem_alloc(p->vm, n * sizeof *k->value);
-    return k->value ? CAP_OK : CAP_OOM;
+    k->n = k->room = n;
+    k->group = n <= VALUES_ON_STACK ? k->local : mem_alloc(p->vm, n * sizeof *k->group);
+    return k->group ? CAP_OK : CAP_OOM;
 }
 static void capture_done(proc_t *p, capture_t *k) {
-    if (k->value && k->value != k->local) mem_free(p->vm, k->value, k->n * sizeof *k->value);
+    if (k->group && k->group != k->local) mem_free(p->vm, k->group, k->room * sizeof *k->group);
 }
 
 static int capture_parse(proc_t *p, const re_code_t *c, const options_t *o, capture_t *k) {
     term_t s = o->capture;
-    k->value = NULL;
+    k->group = NULL;
     k->n = 0;
     k->type = o->global ? o->listed : o->type;
     if (k->type != A_index && k->type != A_binary && k->type != A_list) return CAP_BAD;
@@ -350,18 +359,16 @@ static int capture_parse(proc_t *p, const re_code_t *c, const options_t *o, capt
                                              : CAPTURE_LIST;
     if (k->what != CAPTURE_LIST) return CAP_OK;
     if (s == A_all_names) {
-        uint32_t unique = 0;
-        for (uint32_t i = 0; i < c->names; i++) unique += !name_repeats(c, i);
-        if (unique == 0) k->what = CAPTURE_NONE;
-        if (capture_room(p, k, unique) != CAP_OK) return CAP_OOM;
-        unique = 0;
+        if (c->names == 0) k->what = CAPTURE_NONE;
+        if (capture_room(p, k, c->names) != CAP_OK) return CAP_OOM;
+        k->n = 0;
         for (uint32_t i = 0; i < c->names; i++) {
-            if (name_repeats(c, i)) continue;
-            const uint8_t *name = name_entry(c, i) + 2;
-            name_find(c, name, strlen((const char *)name), &k->value[unique]);
-            if (k->value[unique].group < 0 || k->value[unique].last == 0)
-                k->value[unique].first = k->value[unique].last = 0;
-            unique++;
+            if (c->dupnames && name_repeats(c, i)) continue;
+            const char *name = (const char *)name_entry(c, i) + 2;
+            /* re:grun/3 goes by the names. */
+            k->group[k->n++] = o->global || c->dupnames
+                                   ? name_find(c, (const uint8_t *)name, strlen(name))
+                                   : name_group(c, i);
         }
         return CAP_OK;
     }
@@ -369,7 +376,7 @@ static int capture_parse(proc_t *p, const re_code_t *c, const options_t *o, capt
     if (n < 0) return CAP_BAD;
     if (capture_room(p, k, (size_t)n) != CAP_OK) return CAP_OOM;
     for (size_t i = 0; is_cons(s); s = cons_tail(s), i++) {
-        int r = value_parse(p, c, cons_head(s), &k->value[i]);
+        int r = value_parse(p, c, cons_head(s), &k->group[i]);
         if (r != CAP_OK) {
             capture_done(p, k);
             return r;
@@ -386,6 +393,7 @@ typedef struct {
     term_t bin; /* the subject: a binary that begins at a byte */
     const uint8_t *s;
     size_t n;
+    bool unicode, crlf; /* as {re_pattern, ...} says */
     capture_t capture;
 } subject_t;
 
@@ -414,7 +422,18 @@ static term_t value_term(proc_t *p, const subject_t *u, size_t from, size_t to) 
     size_t n = set && to > from ? to - from : 0;
     if (u->capture.type == A_binary)
         return n ? bits_part(p, u->bin, from * 8, n * 8) : new_binary(p, u->s, 0);
-    return chars_to_list(p, u->s + from, n, u->code->utf);
+    return chars_to_list(p, u->s + from, n, u->unicode);
+}
+
+/* The group that a wanted value means in this match. */
+static inline size_t group_of(const re_code_t *c, int32_t group, const size_t *ov, size_t n) {
+    if (group >= -1) return group < 0 ? SIZE_MAX : (size_t)group;
+    uint32_t first = (uint32_t)(-2 - group), i = first;
+    do {
+        size_t g = (size_t)name_group(c, i);
+        if (g < n && ov[2 * g] != PCRE2_UNSET) return g;
+    } while (name_repeats(c, ++i));
+    return (size_t)name_group(c, first);
 }
 
 /* The list of captured values of a match with rc groups. TERM_NONE: no memory. */
@@ -432,19 +451,7 @@ static term_t match_term(proc_t *p, const subject_t *u, const size_t *ov, int rc
     for (size_t i = 0; i < n; i++) {
         size_t g = i + skip;
         cell -= 2;
-        if (k->what == CAPTURE_LIST) {
-            const value_t *v = &k->value[i];
-            g = v->group < 0 ? SIZE_MAX : (size_t)v->group;
-            for (uint32_t e = v->first; v->last && e <= v->last; e++) {
-                const uint8_t *entry = name_entry(u->code, e);
-                size_t one = (size_t)(entry[0] << 8 | entry[1]);
-                if (e == v->first) g = one;
-                if (one < (size_t)rc && ov[2 * one] != PCRE2_UNSET) {
-                    g = one;
-                    break;
-                }
-            }
-        }
+        if (k->what == CAPTURE_LIST) g = group_of(u->code, k->group[i], ov, (size_t)rc);
         size_t from = PCRE2_UNSET, to = PCRE2_UNSET;
         if (g < (size_t)rc) from = ov[2 * g], to = ov[2 * g + 1];
         if (index) {
@@ -518,11 +525,9 @@ static term_t not_found(proc_t *p, int rc, bool report) {
 /* The position one character (or line end) on. */
 static size_t forward(const subject_t *u, size_t at) {
     const uint8_t *s = u->s;
-    if (u->code->crlf && u->n - at >= 2 && s[at] == '\r' && s[at + 1] == '\n') return at + 2;
-    at++;
-    if (u->code->utf)
-        while (at < u->n && (s[at] & 0xc0) == 0x80) at++;
-    return at;
+    if (u->crlf && u->n - at >= 2 && s[at] == '\r' && s[at + 1] == '\n') return at + 2;
+    if (!u->unicode || s[at] < 0xc0) return at + 1;
+    return at + (s[at] < 0xe0 ? 2 : s[at] < 0xf0 ? 3 : 4);
 }
 
 /* Where a search that yielded goes on, in its term {From, Moved, Found}. */
@@ -691,11 +696,11 @@ extern const bif_def_t bifs_re[];
 enum { DEF_CONTINUE = 0 };
 
 /* Runs with everything known; subject is a binary from a byte on, or (first call) anything.
- * keep: pattern as it can be given to a continuation. check: the subject's UTF-8 is not known to be
+ * check: the subject's UTF-8 is not known to be
  * good. *bad: badarg was raised before anything was done. */
-static term_t run_code(proc_t *p, term_t subject, re_code_t *c, term_t keep, term_t opts,
-                       const options_t *o, progress_t *g, bool check, bool *bad) {
-    subject_t u = {.code = c};
+static term_t run_code(proc_t *p, term_t subject, re_code_t *c, bool unicode, bool crlf,
+                       term_t opts, const options_t *o, progress_t *g, bool check, bool *bad) {
+    subject_t u = {.code = c, .unicode = unicode, .crlf = crlf};
     term_t result = TERM_NONE;
     bool yield = false;
     *bad = false;
@@ -730,7 +735,7 @@ static term_t run_code(proc_t *p, term_t subject, re_code_t *c, term_t keep, ter
     }
     result = o->global ? search_all(p, r, &u, o, g, &yield) : search_one(p, r, &u, o, g, &yield);
     if (yield) {
-        if (keep == TERM_NONE) keep = pattern_tuple(p, c, o->unicode);
+        term_t keep = pattern_tuple(p, c, unicode, crlf);
         term_t *hp = keep != TERM_NONE ? heap_alloc(p, 4) : NULL;
         if (!hp) {
             bif_oom(p);
@@ -768,7 +773,8 @@ static BIF(run_continue_4) {
     g.found = tuple_elem(a[3], 3);
     /* No check of UTF-8: Erlang code that calls this by hand gets what it asks for, so look. */
     options_settle(&o, o.compile_only);
-    term_t r = run_code(p, a[0], c, a[1], a[2], &o, &g, false, &bad);
+    term_t r = run_code(p, a[0], c, tuple_elem(a[1], 3) != make_small(0),
+                        tuple_elem(a[1], 4) != make_small(0), a[2], &o, &g, false, &bad);
     if (owned) re_code_release(owned);
     return r;
 }
@@ -794,8 +800,8 @@ static term_t trap_grun(proc_t *p, term_t subject, term_t pattern, term_t opts, 
 static term_t re_run(proc_t *p, term_t subject, term_t re, term_t opts, bool check) {
     options_t o;
     re_code_t *c, *owned = NULL;
-    term_t keep = TERM_NONE, original = TERM_NONE, result;
-    bool unicode, bad, compiled = is_tuple_of(re, 5);
+    term_t original = TERM_NONE, result;
+    bool unicode, crlf, bad, compiled = is_tuple_of(re, 5);
     if (!options_parse(opts, &o)) return bif_badarg_cause(p, A_badopt);
     bool listed = o.capture != TERM_NONE && o.type == A_list;
     if (compiled) {
@@ -808,7 +814,7 @@ static term_t re_run(proc_t *p, term_t subject, term_t re, term_t opts, bool che
         c = code_of_pattern(p, re, o.newline, o.bsr, &owned, &oom);
         if (!c) return oom ? bif_oom(p) : bif_badarg(p);
         unicode = tuple_elem(re, 3) != make_small(0);
-        if (!owned || (!o.newline && !o.bsr)) keep = re;
+        crlf = tuple_elem(re, 4) != make_small(0);
     } else {
         const char *text;
         size_t at;
@@ -825,15 +831,18 @@ static term_t re_run(proc_t *p, term_t subject, term_t re, term_t opts, bool che
         }
         c = owned;
         unicode = o.unicode;
+        crlf = c->crlf;
         original = re;
     }
     options_settle(&o, !compiled);
     progress_t g = {.from = o.offset, .found = TERM_NIL};
-    result = run_code(p, subject, c, keep, opts, &o, &g, check, &bad);
+    /* Parts of characters are no characters: the Erlang halves say so. */
+    bad = unicode && listed && c->bytewise;
+    result = bad ? TERM_NONE : run_code(p, subject, c, unicode, crlf, opts, &o, &g, check, &bad);
     if (result == TERM_NONE && bad) {
         /* The Erlang halves make the same error, with the places OTP's have. */
         if (o.global) {
-            term_t pattern = compiled ? re : pattern_tuple(p, c, unicode);
+            term_t pattern = compiled ? re : pattern_tuple(p, c, unicode, crlf);
             trap_grun(p, subject, pattern, opts, original);
         } else if (unicode && listed) {
             trap3(p, A_urun, subject, re, opts);

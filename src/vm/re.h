@@ -33,8 +33,10 @@ struct re_code {
     uint32_t names, name_size;
     const uint8_t *name_table; /* names entries: number (two bytes, big endian), name, NUL */
     bool utf, crlf;
-    bool pieces; /* a long subject may be searched piece by piece */
-    bool cached; /* in the cache (which holds a count) */
+    bool dupnames; /* the option, not (?J) */
+    bool bytewise; /* \C: captures may be parts of characters */
+    bool pieces;   /* a long subject may be searched piece by piece */
+    bool cached;   /* in the cache (which holds a count) */
     re_code_t *hash_next, *newer, *older;
     uint64_t hash;
     size_t key_size;

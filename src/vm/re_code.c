@@ -336,6 +336,8 @@ static re_code_t *code_new(vm_t *vm, struct re_state *st, const uint8_t *key, si
     pcre2_pattern_info(code, PCRE2_INFO_ALLOPTIONS, &all);
     c->utf = (all & PCRE2_UTF) != 0;
     c->crlf = nl == PCRE2_NEWLINE_CRLF || nl == PCRE2_NEWLINE_ANY || nl == PCRE2_NEWLINE_ANYCRLF;
+    c->dupnames = (options & PCRE2_DUPNAMES) != 0;
+    c->bytewise = contains(s, n, '\\', 'C');
     /* \G, verbs and firstline look at where the search began. */
     c->pieces = !(all & (PCRE2_ANCHORED | PCRE2_FIRSTLINE)) && !contains(s, n, '(', '*') &&
                 !contains(s, n, '\\', 'G') && !contains(s, n, '\\', 'K');

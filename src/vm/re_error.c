@@ -25,7 +25,7 @@ static const struct {
     {14, 0, "missing )"},
     {15, 0, "reference to non-existent subpattern"},
     {18, 0, "missing ) after comment"},
-    {19, 0, "regular expression is too complicated"},
+    {19, -1, "regular expression is too complicated"},
     {20, 0, "regular expression is too large"},
     {22, 0, "unmatched parentheses"},
     {23, 0, "internal error: code overflow"},
@@ -186,6 +186,10 @@ const char *re_error_text(int error, const uint8_t *s, size_t n, size_t *offset)
         if (at > 1 && s[at - 1] == '?') at -= 2;
         at = group_end(s, n, at);
         break;
+    case 67: /* digits up to the end */
+        if (at + 1 == n && s[at] != '}') at++;
+        break;
+    case 74: at = 0; break; /* (*UTF) */
     default: fixed = false;
     }
     for (size_t i = 0; i < sizeof error_texts / sizeof *error_texts; i++) {
