@@ -3,8 +3,8 @@
 
   bench/show.py [--ling build/release/bin/ling-run] [--only hello,idle,...] [--runs 20]
 
-CPU and peak resident memory are /usr/bin/time's of the whole command. Times inside a program are the
-best of several runs where the goal is a ratio. The exit status is 1 when a goal is missed. The modules
+CPU and peak resident memory are /usr/bin/time's of the whole command. Costs of single operations are
+CPU time; the best of several runs counts where the goal is a ratio. The exit status is 1 when a goal is missed. The modules
 are in bench/show; the wall times of `two` need a machine with two idle cores.
 """
 import argparse
@@ -107,14 +107,14 @@ def timers():
 
 
 def monitors():
-    small, f = run('show_monitors', '1000')[0], run('show_monitors', '100000')[0]
+    small, f = run('show_monitors', '10000')[0], run('show_monitors', '100000')[0]
     for key, text in (('on_one_set', '100,000 monitors on one process: spawn and set'),
                       ('on_one_down', '  its end is told, each'),
                       ('by_one_set', 'one process with 100,000 monitors: set'),
                       ('by_one_remove', '  take back, each'),
                       ('by_one_down', '  ends are told, each')):
         show(text, f[key + '_ns'], 'ns', 5000)
-        show('    with 1,000', small[key + '_ns'], 'ns')
+        show('    with 10,000', small[key + '_ns'], 'ns')
 
 
 def thread_times(*words):
