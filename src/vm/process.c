@@ -373,14 +373,18 @@ static void signals_free(vm_t *vm, sched_t *s, signal_t *list) {
 static void discard(proc_t *p) {
     vm_t *vm = p->vm;
     sched_t *s = vm->scheds ? vm->scheds[0] : NULL;
-    if (vm->timers)
+    signal_t *in = atomic_load_explicit(&p->sig_in, memory_order_relaxed);
+    if (vm->timers) {
         proc_timer_cancel(p);
-    else
-        signal_free(vm, s, p->timer); /* the wheel has gone first */
+    } else { /* the wheel has gone first; what fired before is in the queue */
+        const signal_t *fired = in;
+        while (fired && fired != p->timer) fired = fired->next;
+        if (!fired) signal_free(vm, s, p->timer);
+    }
     relations_free(vm, s, &p->links);
     relations_free(vm, s, &p->monitors);
     relations_free(vm, s, &p->monitored_by);
-    signals_free(vm, s, atomic_load_explicit(&p->sig_in, memory_order_relaxed));
+    signals_free(vm, s, in);
     msg_queue_free(vm, s, &p->mq);
     pdict_free(p);
     if (p->ext) {

@@ -8,6 +8,9 @@
  * A process belongs to the scheduler that has set PS_RUNNING; to the queue it is in while
  * PS_RUNNABLE; else to whoever sets PS_RUNNABLE first.
  *
+ * Dirty pools do not exist yet: a BIF marked BIF_DIRTY_* runs where it is called. They would take a
+ * process after bif_wait-like suspension (PS_RUNNING kept) and hand it back by push().
+ *
  * Memory that readers without locks may still see is freed by epochs: each scheduler publishes
  * the global epoch it has seen between two processes, visitors (vm_enter) for the length of their
  * visit. What was unlinked in epoch e is freed once nobody active is at e or before.
