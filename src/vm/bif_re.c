@@ -171,7 +171,7 @@ static term_t re_compile(proc_t *p, term_t source, term_t opts) {
     const char *text;
     size_t at;
     if (!options_parse(opts, &o) || o.run_only) return bif_badarg_cause(p, A_badopt);
-    if (o.unicode && !is_binary(source)) {
+    if (o.unicode && !is_bitstring(source)) {
         term_t args[] = {source, opts};
         return bif_trap(p, A_re, A_ucompile, 2, args);
     }
@@ -779,8 +779,6 @@ static BIF(run_continue_4) {
     return r;
 }
 
-static bool is_bytes(term_t t) { return is_binary(t); }
-
 static term_t trap3(proc_t *p, term_t function, term_t a, term_t b, term_t c) {
     term_t args[] = {a, b, c};
     return bif_trap(p, A_re, function, 3, args);
@@ -812,14 +810,17 @@ static term_t re_run(proc_t *p, term_t subject, term_t re, term_t opts, bool che
             return o.global ? trap_grun(p, subject, re, opts, TERM_NONE)
                             : trap3(p, A_urun, subject, re, opts);
         c = code_of_pattern(p, re, o.newline, o.bsr, &owned, &oom);
-        if (!c) return oom ? bif_oom(p) : bif_badarg(p);
+        if (oom) return bif_oom(p);
+        if (!c && o.global && tuple_elem(re, 1) == A_re_pattern && is_binary(tuple_elem(re, 5)))
+            return trap_grun(p, subject, re, opts, TERM_NONE);
+        if (!c) return bif_badarg(p);
         unicode = tuple_elem(re, 3) != make_small(0);
         crlf = tuple_elem(re, 4) != make_small(0);
     } else {
         const char *text;
         size_t at;
         if (!is_binary(re) && !is_list(re)) return bif_badarg(p);
-        if (o.unicode && !(is_bytes(subject) && is_bytes(re)))
+        if (o.unicode && !(is_bitstring(subject) && is_bitstring(re)))
             return trap3(p, A_urun, subject, re, opts);
         switch (code_of_source(p, re, &o, &owned, &text, &at)) {
         case SOURCE_OK: break;

@@ -308,6 +308,15 @@ done:
     return code;
 }
 
+/* PCRE2 10.42's native code forgets starting points for lazy repeats in atomic groups: (?>a+?)b
+ * does not find aab. */
+static bool jit_errs(const uint8_t *s, size_t n, uint32_t options) {
+    bool lazy = (options & PCRE2_UNGREEDY) || contains(s, n, '+', '?') ||
+                contains(s, n, '*', '?') || contains(s, n, '?', '?') || contains(s, n, '}', '?') ||
+                contains(s, n, '?', 'U');
+    return lazy && contains(s, n, '?', '>');
+}
+
 static re_code_t *code_new(vm_t *vm, struct re_state *st, const uint8_t *key, size_t size,
                            int *error, size_t *offset) {
     uint32_t options, nl, all;
@@ -324,6 +333,7 @@ static re_code_t *code_new(vm_t *vm, struct re_state *st, const uint8_t *key, si
         return NULL;
     }
     atomic_init(&c->refs, 1);
+    atomic_init(&c->jit, jit_errs(s, n, options) ? JIT_NEVER : JIT_NO);
     c->vm = vm;
     c->code = code;
     memcpy(c->key, key, size);
