@@ -298,7 +298,7 @@ static term_t info_item(proc_t *p, ets_t *t, term_t item, bool *known) {
     case A_memory:
         return make_small((int64_t)(sizeof *t / sizeof(term_t) + t->nbuckets + t->words));
     case A_owner: return atomic_load_explicit(&t->owner, memory_order_relaxed);
-    case A_heir: return t->heir;
+    case A_heir: return t->heir == A_none || proc_lookup(p->vm, t->heir) ? t->heir : (term_t)A_none;
     case A_name: return t->name;
     case A_size: return make_small((int64_t)t->count);
     case A_node: return A_nonode;

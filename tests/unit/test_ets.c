@@ -1,0 +1,228 @@
+/* test_ets.c: tables below the BIFs: objects with off-heap parts, growing and shrinking, dead
+ * objects of fixed tables, the tree's order and balance, deep and long match specifications. */
+#include "fixture.h"
+#include "vm/binary.h"
+#include "vm/compare.h"
+#include "vm/match_spec.h"
+
+static ets_t *table_new(proc_t *p, int type) {
+    ets_options_t o = {.name = A_ok,
+                       .type = (uint8_t)type,
+                       .keypos = 1,
+                       .write_concurrency = A_false,
+                       .heir = A_none,
+                       .heir_data = A_none};
+    term_t id = ets_create(p, &o);
+    assert_true(id != TERM_NONE);
+    ets_t *t = ets_enter(p, id, ETS_NEED_WRITE, true);
+    assert_non_null(t);
+    return t;
+}
+
+static void put(proc_t *p, ets_t *t, term_t key, term_t value) {
+    term_t elems[2] = {key, value};
+    ets_obj_t *o = ets_obj_new(p->vm, p->sched, elems, 2);
+    assert_non_null(o);
+    ets_put(p->vm, p->sched, t, o);
+}
+
+static size_t chain_count(ets_t *t) {
+    size_t n = 0;
+    for (size_t i = 0; i < t->nbuckets; i++)
+        for (ets_obj_t *o = *ets_bucket(t, i); o; o = o->left) n += !o->dead;
+    return n;
+}
+
+enum { MANY = 20000 };
+
+static void test_grow_and_shrink(void **state) {
+    (void)state;
+    vm_t *vm = fixture_vm();
+    proc_t *p = fixture_proc(vm);
+    ets_t *t = table_new(p, ETS_SET);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < MANY; i++) put(p, t, make_small((int64_t)i * (round ? 64 : 1)), A_ok);
+        assert_int_equal(t->count, MANY);
+        assert_int_equal(chain_count(t), MANY);
+        assert_true(t->nbuckets >= MANY - 1);
+        for (int i = 0; i < MANY; i++) {
+            term_t k = make_small((int64_t)i * (round ? 64 : 1));
+            assert_int_equal(ets_erase(vm, p->sched, t, k), 1);
+            assert_null(ets_find(vm, t, k));
+            if (i % 1000 == 0) assert_int_equal(chain_count(t), MANY - 1 - i);
+        }
+        assert_int_equal(t->count, 0);
+        assert_int_equal(t->words, 0);
+        assert_int_equal(t->nbuckets, 64);
+    }
+    ets_leave(vm, t, true);
+    fixture_free(vm);
+}
+
+static void test_dead_objects(void **state) {
+    (void)state;
+    vm_t *vm = fixture_vm();
+    proc_t *p = fixture_proc(vm);
+    ets_t *t = table_new(p, ETS_DUPLICATE_BAG);
+    for (int i = 0; i < 1000; i++) put(p, t, make_small(i / 4), make_small(i));
+    size_t buckets = t->nbuckets;
+    assert_true(ets_fix(p, t, true));
+    bool known;
+    ets_obj_t *o = ets_hash_next(vm, t, TERM_NONE, &known);
+    size_t seen = 0;
+    while (o) {
+        term_t key = ets_obj_key(t, o);
+        seen++;
+        bool old = small_value(key) < 5000;
+        assert_int_equal(ets_erase(vm, p->sched, t, key), old ? 4 : 1);
+        if (old) put(p, t, make_small(5000 + (int64_t)seen), A_ok);
+        o = ets_hash_next(vm, t, key, &known);
+        assert_true(known);
+    }
+    assert_true(seen >= 250);
+    assert_int_equal(t->nbuckets, buckets);
+    assert_int_equal(t->count, chain_count(t));
+    assert_true(ets_fix(p, t, false));
+    assert_int_equal(t->count, chain_count(t));
+    assert_int_equal(t->ndead, 0);
+    ets_leave(vm, t, true);
+    fixture_free(vm);
+}
+
+/* Height of a subtree; checks order and balance on the way. Trees of tests are low. */
+static int tree_check(vm_t *vm, const ets_t *t, const ets_obj_t *n) {
+    if (!n) return 0;
+    int a = tree_check(vm, t, n->left), b = tree_check(vm, t, n->right);
+    if (n->left) assert_true(term_cmp(vm, ets_obj_key(t, n->left), ets_obj_key(t, n)) < 0);
+    if (n->right) assert_true(term_cmp(vm, ets_obj_key(t, n->right), ets_obj_key(t, n)) > 0);
+    assert_true(a - b >= -1 && a - b <= 1);
+    assert_int_equal(n->level, (a > b ? a : b) + 1);
+    return n->level;
+}
+
+static void test_tree(void **state) {
+    (void)state;
+    vm_t *vm = fixture_vm();
+    proc_t *p = fixture_proc(vm);
+    ets_t *t = table_new(p, ETS_ORDERED_SET);
+    uint64_t r = 42;
+    static bool in[2000];
+    size_t count = 0;
+    memset(in, 0, sizeof in);
+    for (int i = 0; i < 20000; i++) {
+        r = r * 6364136223846793005u + 1442695040888963407u;
+        size_t k = (r >> 33) % 2000;
+        if ((r >> 60) < 9) {
+            count += !in[k];
+            in[k] = true;
+            put(p, t, make_small((int64_t)k), make_small(i));
+        } else {
+            assert_int_equal(ets_erase(vm, p->sched, t, make_small((int64_t)k)), in[k]);
+            count -= in[k];
+            in[k] = false;
+        }
+        if (i % 97 == 0) tree_check(vm, t, t->root);
+        assert_int_equal(t->count, count);
+    }
+    for (int back = 0; back < 2; back++)
+        for (int64_t from = -1; from <= 2000; from += 13) {
+            ets_walk_t w;
+            int64_t k = from;
+            ets_tree_seek(vm, t, &w, make_small(from), false, back);
+            for (int steps = 0; steps < 5; steps++) {
+                do k += back ? -1 : 1;
+                while (k >= 0 && k < 2000 && !in[k]);
+                ets_obj_t *o = ets_tree_at(&w);
+                if (k < 0 || k >= 2000) {
+                    assert_null(o);
+                    break;
+                }
+                assert_non_null(o);
+                assert_true(ets_obj_key(t, o) == make_small(k));
+                ets_tree_step(&w, back);
+            }
+        }
+    assert_int_equal(ets_clear(vm, p->sched, t), count);
+    assert_null(t->root);
+    ets_leave(vm, t, true);
+    fixture_free(vm);
+}
+
+static void test_off_heap(void **state) {
+    (void)state;
+    vm_t *vm = fixture_vm();
+    proc_t *p = fixture_proc(vm);
+    ets_t *t = table_new(p, ETS_SET);
+    uint8_t *data;
+    term_t big = binary_new(p, 1000, &data);
+    memset(data, 7, 1000);
+    shared_bin_t *bin = ((proc_bin_t *)boxed_ptr(big))->bin;
+    term_t part = bits_sub(p, big, 3, 900), *hp = heap_alloc(p, 3);
+    term_t pair = tuple2(&hp, big, part);
+    for (int i = 0; i < 10; i++) put(p, t, make_small(i), pair);
+    assert_int_equal(atomic_load(&bin->refs), 21);
+    term_t copy = ets_obj_copy(p, ets_find(vm, t, make_small(3)));
+    assert_int_equal(atomic_load(&bin->refs), 23);
+    assert_true(term_eq(vm, tuple_elem(copy, 2), pair));
+    for (int i = 0; i < 5; i++) put(p, t, make_small(i), A_ok);
+    assert_int_equal(atomic_load(&bin->refs), 13);
+    ets_clear(vm, p->sched, t);
+    assert_int_equal(atomic_load(&bin->refs), 3);
+    ets_leave(vm, t, true);
+    fixture_free(vm);
+}
+
+/* [{Head, [], [Body]}] run on obj. */
+static term_t match_once(proc_t *p, term_t head, term_t body, term_t obj) {
+    term_t *hp = heap_alloc(p, 8);
+    term_t b = cons(&hp, body, TERM_NIL), clause = tuple3(&hp, head, TERM_NIL, b);
+    term_t spec = cons(&hp, clause, TERM_NIL);
+    bool oom;
+    ms_t *ms = ms_compile(p, spec, MS_TABLE, NULL, &oom);
+    assert_false(oom);
+    if (!ms) return TERM_NONE;
+    ms_run_t r;
+    assert_true(ms_begin(&r, p, ms));
+    term_t v = ms_match(&r, obj, NULL);
+    assert_false(r.oom);
+    ms_end(&r);
+    ms_release(ms);
+    return v;
+}
+
+static void test_deep_specs(void **state) {
+    (void)state;
+    vm_t *vm = fixture_vm();
+    proc_t *p = fixture_proc(vm);
+    term_t var = atom_from_string(vm, "$1"), deep_var = var, deep = A_ok, wide = TERM_NIL,
+           wide_ok = TERM_NIL, deep_tuple = var, deep_call = var;
+    for (int i = 0; i < 100000; i++) {
+        term_t *hp = heap_alloc(p, 16), *end = hp + 16;
+        deep_var = cons(&hp, deep_var, TERM_NIL);
+        deep = cons(&hp, deep, TERM_NIL);
+        wide = cons(&hp, var, wide);
+        wide_ok = cons(&hp, A_ok, wide_ok);
+        deep_tuple = tuple2(&hp, deep_tuple, A_ok);
+        deep_call = tuple2(&hp, A_hd, deep_call);
+        heap_release(p, hp, end);
+    }
+    assert_true(match_once(p, deep_var, var, deep) == A_ok);
+    assert_true(term_eq(vm, match_once(p, var, deep_var, A_ok), deep));
+    assert_true(match_once(p, wide, var, wide_ok) == A_ok);
+    assert_true(term_eq(vm, match_once(p, var, wide, A_ok), wide_ok));
+    assert_true(match_once(p, deep_tuple, var, deep) == TERM_NONE);
+    assert_true(match_once(p, var, deep_call, deep) == A_ok);
+    assert_true(match_once(p, var, deep_tuple, A_ok) == TERM_NONE); /* is no call */
+    fixture_free(vm);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_grow_and_shrink),
+        cmocka_unit_test(test_dead_objects),
+        cmocka_unit_test(test_tree),
+        cmocka_unit_test(test_off_heap),
+        cmocka_unit_test(test_deep_specs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
