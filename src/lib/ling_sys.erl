@@ -51,15 +51,13 @@ code({load_file, M}) ->
     end;
 code({load_binary, M, _File, Bin}) -> load(M, Bin);
 code({get_object_code, M}) -> ling_host:object_code(M);
+code({load_abs, _, _}) -> {error, nofile};
 code({is_loaded, M}) ->
     case erlang:module_loaded(M) of
-        true ->
-            case ling_host:object_code(M) of
-                {M, _, File} -> {file, File};
-                error -> {file, []}
-            end;
+        true -> {file, file(M)};
         false -> false
     end;
+code(all_loaded) -> [{M, file(M)} || M <- erlang:loaded()];
 code({delete, M}) -> erlang:module_loaded(M) andalso erlang:delete_module(M) =:= true;
 code({purge, M}) -> erlang:check_old_code(M) andalso not ling_boot:soft_purge(M);
 code({soft_purge, M}) -> not erlang:check_old_code(M) orelse ling_boot:soft_purge(M);
@@ -79,6 +77,12 @@ code({dir, {priv_dir, App}}) ->
 code({is_sticky, _}) -> false;
 code(get_mode) -> interactive;
 code(_) -> {error, not_booted}.
+
+file(M) ->
+    case ling_host:object_code(M) of
+        {M, _, File} -> File;
+        error -> []
+    end.
 
 ensure_loaded(M) ->
     case erlang:module_loaded(M) of
