@@ -268,6 +268,7 @@ static COLD OP_CC int bif_collect(OP_ARGS) {
     do {                                                                                           \
         const uint64_t *back = (back_ip);                                                          \
         p->sched->arg[3] = (uint64_t)(uintptr_t)(entry);                                           \
+        p->sched->bif_ip = ip;                                                                     \
         p->cur_bif = (entry)->bif;                                                                 \
         p->cause = TERM_NONE;                                                                      \
         reds--;                                                                                    \
@@ -295,6 +296,7 @@ DEFINE_OP(call_bif_last) {
     const uint64_t *back = NULL;
     export_t *e = EXPORT(W1(0));
     p->sched->arg[3] = (uint64_t)(uintptr_t)e;
+    p->sched->bif_ip = ip;
     p->cur_bif = e->bif;
     p->cause = TERM_NONE;
     reds--;

@@ -441,6 +441,12 @@ static void after_gc(proc_t *p, size_t need) {
     p->grow_young = (size_t)(p->sp - p->htop) < need + heap_block_words(p) / 3;
 }
 
+/* The process's own limit. Over it, it is killed just as if there were no memory. */
+static bool within_limit(const proc_t *p) {
+    return p->max_heap == 0 || (p->max_heap_flags & MAX_HEAP_NO_KILL) ||
+           heap_total_words(p) <= p->max_heap;
+}
+
 /* What could survive into the young block, and what must be free in it then. */
 static size_t young_worst(const proc_t *p, size_t need) {
     return (size_t)(p->htop - p->high_water) + p->frag_words + (size_t)(p->hend - p->sp) + need +
@@ -463,7 +469,7 @@ bool gc_minor(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, u
         return false;
     p->gen_gcs++;
     after_gc(p, need);
-    return true;
+    return within_limit(p);
 }
 
 bool gc_major(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, unsigned nextra) {
@@ -491,7 +497,7 @@ bool gc_major(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, u
         size = heap_next_size(used * 2);
         if (gc_run(p, size, size, need, 0, x, live, extra, nextra, GC_MINOR)) after_gc(p, need);
     }
-    return true;
+    return within_limit(p);
 }
 
 bool gc_hibernate(proc_t *p, term_t *x, unsigned live) {
