@@ -421,8 +421,8 @@ static term_t value_term(proc_t *p, const subject_t *u, size_t from, size_t to) 
     bool set = from != PCRE2_UNSET;
     size_t n = set && to > from ? to - from : 0;
     if (u->capture.type == A_binary)
-        return n ? bits_part(p, u->bin, from * 8, n * 8) : new_binary(p, u->s, 0);
-    return chars_to_list(p, u->s + from, n, u->unicode);
+        return n ? bits_part(p, u->bin, from * 8, n * 8) : new_binary(p, NULL, 0);
+    return n ? chars_to_list(p, u->s + from, n, u->unicode) : TERM_NIL;
 }
 
 /* The group that a wanted value means in this match. */
@@ -443,7 +443,8 @@ static term_t match_term(proc_t *p, const subject_t *u, const size_t *ov, int rc
     size_t n = k->what == CAPTURE_LIST ? k->n : k->what == CAPTURE_FIRST ? 1 : (size_t)rc - skip;
     bool index = k->type == A_index;
     term_t list = TERM_NIL, *hp = NULL;
-    if (n && !(hp = heap_alloc(p, n * (index ? 5 : 2)))) return TERM_NONE;
+    if (n == 0) return list;
+    if (!(hp = heap_alloc(p, n * (index ? 5 : 2)))) return TERM_NONE;
     /* The cells first, so that they hold terms at all times. */
     term_t *cell = hp;
     for (size_t i = n; i > 0; i--) list = cons(&hp, TERM_NIL, list);
@@ -631,6 +632,7 @@ static term_t search_one(proc_t *p, re_run_t *r, subject_t *u, const options_t *
 /* ---- the subject ---- */
 
 static bool utf8_good(const uint8_t *s, size_t n) {
+    if (n == 0) return true;
     const uint8_t *end = s + n;
     while (s < end) {
         uint64_t w[2];
@@ -811,7 +813,9 @@ static term_t re_run(proc_t *p, term_t subject, term_t re, term_t opts, bool che
                             : trap3(p, A_urun, subject, re, opts);
         c = code_of_pattern(p, re, o.newline, o.bsr, &owned, &oom);
         if (oom) return bif_oom(p);
-        if (!c && o.global && tuple_elem(re, 1) == A_re_pattern && is_binary(tuple_elem(re, 5)))
+        if (!c && o.global && tuple_elem(re, 1) == A_re_pattern && is_small(tuple_elem(re, 2)) &&
+            is_small(tuple_elem(re, 3)) && is_small(tuple_elem(re, 4)) &&
+            is_binary(tuple_elem(re, 5)))
             return trap_grun(p, subject, re, opts, TERM_NONE);
         if (!c) return bif_badarg(p);
         unicode = tuple_elem(re, 3) != make_small(0);
