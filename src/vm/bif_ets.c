@@ -68,33 +68,34 @@ static BIF(ets_new_2) {
     return is_nil(l) ? ets_create(p, &o) : bif_badarg(p);
 }
 
-enum { DRAIN_STEP = 2000 };
-static BIF(drain_1);
+enum { DRAIN_STEP = 8000 };
+static BIF(drain_2);
 static BIF(scan_4);
-static const bif_def_t drain_def = {"erts_internal", "ets_drain", 1, drain_1, 0};
+static const bif_def_t drain_def = {"erts_internal", "ets_drain", 2, drain_2, 0};
 static const bif_def_t scan_def = {"erts_internal", "ets_scan", 4, scan_4, 0};
 
-/* Frees what a deleted table held; a[0]: its reference. */
-static BIF(drain_1) {
-    ets_t *t = (ets_t *)((magic_ref_t *)boxed_ptr(a[0]))->magic;
-    if (ets_drain(p->vm, p->sched, t, DRAIN_STEP * 4)) return A_true;
-    bif_bump(p, DRAIN_STEP * 2);
-    return bif_yield(p, &drain_def, 1, a);
+/* Frees what a table held that is gone, in portions. a[0]: its reference; a[1]: the result. */
+static BIF(drain_2) {
+    ets_t *t = ets_gone(a[0]);
+    if (!t) return bif_badarg(p);
+    if (ets_drain(p->vm, p->sched, t, DRAIN_STEP)) return a[1];
+    bif_bump(p, DRAIN_STEP / 4);
+    return bif_yield(p, &drain_def, 2, a);
+}
+/* corpse may be NULL. */
+static term_t drain_start(proc_t *p, ets_t *corpse, term_t result) {
+    if (!corpse) return result;
+    term_t args[2] = {ets_ref(p, corpse), result};
+    ets_release(corpse); /* where there is no memory for the reference, it goes at once */
+    return args[0] == TERM_NONE ? result : drain_2(p, args);
 }
 
 static BIF(ets_delete_1) {
     ets_t *t = ets_enter(p, a[0], ETS_NEED_WRITE, true);
     if (!t) return TERM_NONE;
-    term_t ref = ets_ref(p, t);
-    if (ref == TERM_NONE) {
-        ets_leave(p->vm, t, true);
-        return bif_oom(p);
-    }
-    bool small = t->count < DRAIN_STEP;
-    ets_kill(p->vm, t);
+    ets_t *corpse = ets_kill(p->vm, t);
     if (p->vm->threaded) ets_release(t);
-    bif_bump(p, small ? t->count / 4 : 0);
-    return drain_1(p, &ref);
+    return drain_start(p, corpse, A_true);
 }
 
 static BIF(ets_rename_2) {
@@ -562,10 +563,13 @@ static BIF(ets_take_2) {
 static BIF(ets_internal_delete_all_2) {
     ets_t *t = ets_enter(p, a[0], ETS_NEED_WRITE, true);
     if (!t) return TERM_NONE;
-    size_t n = ets_clear(p->vm, p->sched, t);
+    size_t n = t->count;
+    bool fixed = atomic_load_explicit(&t->fixed, memory_order_relaxed) != 0;
+    ets_t *corpse = fixed ? NULL : ets_steal(p->vm, t);
+    if (!corpse) ets_clear(p->vm, p->sched, t);
     ets_leave(p->vm, t, true);
-    bif_bump(p, n / 4);
-    return make_small((int64_t)n);
+    if (!corpse) bif_bump(p, n / 4);
+    return drain_start(p, corpse, make_small((int64_t)n));
 }
 
 /* ---- changing ---- */
@@ -1379,6 +1383,6 @@ const bif_def_t bifs_ets[] = {{"ets", "new", 2, ets_new_2, 0},
                               {"ets", "update_element", 3, ets_update_element_3, 0},
                               {"ets", "whereis", 1, ets_whereis_1, 0},
                               {"erlang", "match_spec_test", 3, erlang_match_spec_test_3, 0},
-                              {"erts_internal", "ets_drain", 1, drain_1, 0},
+                              {"erts_internal", "ets_drain", 2, drain_2, 0},
                               {"erts_internal", "ets_scan", 4, scan_4, 0},
                               {0}};

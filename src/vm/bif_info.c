@@ -6,6 +6,7 @@
 #include "vm/code.h"
 #include "vm/copy.h"
 #include "vm/engine.h"
+#include "vm/ets.h"
 #include "vm/link.h"
 #include "vm/map.h"
 #include "vm/proc_dict.h"
@@ -447,9 +448,9 @@ static bool memory_of(proc_t *p, term_t type, size_t *out) {
     case A_system: *out = total - procs; return true;
     case A_atom:
     case A_atom_used: *out = atoms; return true;
+    case A_ets: *out = ets_memory(p->vm); return true;
     case A_binary:
-    case A_code:
-    case A_ets: *out = 0; return true;
+    case A_code: *out = 0; return true;
     default: return false;
     }
 }
@@ -572,6 +573,8 @@ static term_t sys_logger(proc_t *p) {
     return logger ? logger : (term_t)A_logger;
 }
 
+static term_t sys_ets_count(proc_t *p) { return make_small((int64_t)ets_count(p->vm)); }
+
 /* fn, or a constant. */
 static const struct {
     uint32_t name;
@@ -621,7 +624,7 @@ static const struct {
     {A_wordsize, 8 << SMALL_SHIFT, NULL},
     {A_port_count, 0 << SMALL_SHIFT, NULL},
     {A_port_limit, 65536u << SMALL_SHIFT, NULL},
-    {A_ets_count, 0, NULL},
+    {A_ets_count, 0, sys_ets_count},
     {A_ets_limit, 8192u << SMALL_SHIFT, NULL},
     {A_emu_flavor, A_emu, NULL},
     {A_emu_type, A_opt, NULL},

@@ -119,6 +119,11 @@ static ets_t *table_of_magic(term_t id) {
     return m->destroy == table_destroy ? (ets_t *)m : NULL;
 }
 
+ets_t *ets_gone(term_t ref) {
+    ets_t *t = is_boxed_type(ref, T_MAGIC_REF) ? table_of_magic(ref) : NULL;
+    return t && t->deleted && t->name == 0 ? t : NULL; /* real ones have names */
+}
+
 /* By name or by a reference that came from outside. One count is taken when threaded. */
 static ets_t *registry_find(vm_t *vm, term_t id) {
     ets_t *t;
@@ -415,13 +420,17 @@ static void registry_remove(vm_t *vm, ets_t *t) {
     while (t->fixes) fix_free(vm, t->fixes);
 }
 
-void ets_kill(vm_t *vm, ets_t *t) {
+ets_t *ets_kill(vm_t *vm, ets_t *t) {
     t->deleted = true;
+    /* Objects may hold references of their own table: it would never end by itself. */
+    ets_t *corpse = ets_steal(vm, t);
+    if (!corpse) content_free(vm, sched_current(vm), t);
     ets_registry_lock(vm);
     registry_remove(vm, t);
     ets_registry_unlock(vm);
     ets_unlock(vm, t, true);
     ets_release(t); /* the registry's */
+    return corpse;
 }
 
 void ets_free(vm_t *vm) {
@@ -430,6 +439,7 @@ void ets_free(vm_t *vm) {
         ets_t *t = vm->ets->all;
         t->deleted = true;
         registry_remove(vm, t);
+        content_free(vm, NULL, t);
         ets_release(t);
     }
     mem_free(vm, vm->ets, sizeof *vm->ets);
@@ -512,7 +522,8 @@ void ets_owner_exit(proc_t *p) {
             ets_send_transfer(p, vm, t, t->heir, p->pid, t->gift ? t->gift->term : (term_t)A_none);
             ets_unlock(vm, t, true);
         } else {
-            ets_kill(vm, t);
+            ets_t *corpse = ets_kill(vm, t);
+            if (corpse) ets_release(corpse);
         }
         ets_release(t);
     }
@@ -1105,6 +1116,42 @@ bool ets_drain(vm_t *vm, sched_t *s, ets_t *t, size_t n) {
     }
     t->count = t->words = 0;
     return true;
+}
+
+ets_t *ets_steal(vm_t *vm, ets_t *t) {
+    ets_t *c = mem_calloc(vm, sizeof *c);
+    ets_obj_t **first = NULL;
+    if (!c) return NULL;
+    if (!ets_is_tree(t)) {
+        first = mem_calloc(vm, sizeof(ets_obj_t *) << ETS_FIRST_LOG);
+        if (!first) {
+            mem_free(vm, c, sizeof *c);
+            return NULL;
+        }
+    }
+    atomic_init(&c->magic.refs, 1);
+    c->magic.destroy = table_destroy;
+    c->magic.vm = vm;
+    c->magic.id = vm_next_ref(vm);
+    c->deleted = true;
+    c->type = t->type;
+    c->keypos = t->keypos;
+    c->heir = A_none;
+    c->root = t->root;
+    c->nbuckets = t->nbuckets;
+    c->base = t->base;
+    memcpy(c->seg, t->seg, sizeof c->seg);
+    c->dead_buckets = t->dead_buckets;
+    c->dead_room = t->dead_room;
+    t->root = NULL;
+    memset(t->seg, 0, sizeof t->seg);
+    t->seg[0] = first;
+    t->nbuckets = t->base = first ? (size_t)1 << ETS_FIRST_LOG : 0;
+    t->dead_buckets = NULL;
+    t->ndead = t->dead_room = 0;
+    t->dead_lost = false;
+    t->count = t->words = 0;
+    return c;
 }
 
 size_t ets_clear(vm_t *vm, sched_t *s, ets_t *t) {

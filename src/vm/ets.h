@@ -106,9 +106,13 @@ typedef struct {
 } ets_options_t;
 /* A new table owned by p, its id on p's heap. TERM_NONE: raised. */
 term_t ets_create(proc_t *p, const ets_options_t *o);
-/* Takes a table (locked exclusively, which ends here; one count is taken over) out of the registry
- * and marks it deleted. Its objects stay for ets_drain. */
-void ets_kill(vm_t *vm, ets_t *t);
+/* Takes a table (locked exclusively, which ends here) out of the registry and marks it deleted. Its
+ * objects are in the result, a table nobody else knows; NULL: they are freed already. */
+ets_t *ets_kill(vm_t *vm, ets_t *t);
+/* All objects of a table (locked exclusively) as a table nobody else knows. NULL: no memory. */
+ets_t *ets_steal(vm_t *vm, ets_t *t);
+/* The table behind such a table's reference; NULL: it is none. */
+ets_t *ets_gone(term_t ref);
 /* Frees about n objects of a table nobody else uses any more; true: none are left. */
 bool ets_drain(vm_t *vm, sched_t *s, ets_t *t, size_t n);
 /* Table locked exclusively. false: name taken. */
@@ -161,7 +165,7 @@ size_t ets_erase(vm_t *vm, sched_t *s, ets_t *t, term_t key);
 size_t ets_erase_object(vm_t *vm, sched_t *s, ets_t *t, term_t object);
 /* One object found by a traversal. */
 void ets_erase_one(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o);
-/* Number of objects there were. The table is empty afterwards; *rest are the objects to free. */
+/* Number of objects there were. The table is empty afterwards. */
 size_t ets_clear(vm_t *vm, sched_t *s, ets_t *t);
 
 /* ---- traversal ---- */

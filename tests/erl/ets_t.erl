@@ -20,6 +20,7 @@ main(_) ->
     names(),
     big(),
     big_terms(),
+    itself(),
     workers(),
     library(),
     io:format("done~n").
@@ -551,7 +552,13 @@ names() ->
     [ets:insert(X, {1, X}) || X <- Ts],
     true = [ets:lookup_element(X, 1, 2) || X <- Ts] =:= Ts,
     [ets:delete(X) || X <- Ts],
-    t("none", fun() -> length(ets:all()) - N end).
+    t("none", fun() -> length(ets:all()) - N end),
+    C = erlang:system_info(ets_count), B = erlang:memory(ets),
+    X = ets:new(x, []),
+    ets:insert(X, [{I, "text"} || I <- lists:seq(1, 10000)]),
+    t("counted", fun() -> {erlang:system_info(ets_count) - C, erlang:memory(ets) - B > 500000} end),
+    ets:delete(X),
+    t("counted", fun() -> {erlang:system_info(ets_count) - C, erlang:memory(ets) - B < 100000} end).
 
 %% ---- what takes more than one slice ----
 
@@ -609,6 +616,17 @@ big_terms() ->
     ets:delete(T),
     garbage_collect(),
     io:format("~p~n", [{byte_size(element(1, R)), erlang:phash2(R)}]).
+
+%% Tables that hold themselves and each other.
+itself() ->
+    T = ets:new(i, []), U = ets:new(i, [ordered_set]),
+    [ets:insert(X, {Y, X}) || X <- [T, U], Y <- [T, U]],
+    t("itself", fun() -> [ets:lookup_element(X, T, 2) =:= X || X <- [T, U]] end),
+    ets:delete(T),
+    {_, M} = spawn_monitor(fun() -> V = ets:new(i, []), ets:insert(V, {V, T, U}) end),
+    receive {'DOWN', M, _, _, _} -> ok end,
+    ets:delete_all_objects(U),
+    ets:insert(U, {U}).
 
 workers() ->
     T = ets:new(w, [public, {write_concurrency, true}, {read_concurrency, true}]),
