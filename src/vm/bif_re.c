@@ -504,6 +504,7 @@ static int search(proc_t *p, re_run_t *r, subject_t *u, size_t *from, uint32_t o
         }
     }
     int rc = re_run_match(r, u->code, u->s, u->n, *from, options, limits);
+    if (rc == PCRE2_ERROR_MATCHLIMIT) bif_bump(p, INT32_MAX); /* it took a while: others first */
     size_t to = rc > 0 ? pcre2_get_ovector_pointer(r->data)[1] : u->n;
     bif_bump(p, 1 + (to > *from ? to - *from : 0) / BYTES_PER_RED);
     return rc;
