@@ -7,126 +7,13 @@
  */
 #include "vm/re.h"
 
-/* ---- options ---- */
-
-typedef struct {
-    uint32_t compile, run; /* PCRE2's bits */
-    uint8_t newline, bsr;  /* PCRE2's values, 0: not given */
-    bool compile_only, run_only, global, report, unicode;
-    re_limits_t limits;
-    size_t offset;
-    term_t capture, type; /* capture: TERM_NONE where not given */
-    term_t listed;        /* the type last given with one, which counts for global */
-} options_t;
-
-static bool plain_option(term_t t, options_t *o) {
-    uint32_t c = 0;
-    switch (t) {
-    case A_unicode:
-        o->unicode = true;
-        c = PCRE2_UTF;
-        break;
-    case A_caseless: c = PCRE2_CASELESS; break;
-    case A_dollar_endonly: c = PCRE2_DOLLAR_ENDONLY; break;
-    case A_dotall: c = PCRE2_DOTALL; break;
-    case A_extended: c = PCRE2_EXTENDED; break;
-    case A_firstline: c = PCRE2_FIRSTLINE; break;
-    case A_multiline: c = PCRE2_MULTILINE; break;
-    case A_no_auto_capture: c = PCRE2_NO_AUTO_CAPTURE; break;
-    case A_dupnames: c = PCRE2_DUPNAMES; break;
-    case A_ungreedy: c = PCRE2_UNGREEDY; break;
-    case A_no_start_optimize: c = PCRE2_NO_START_OPTIMIZE; break;
-    case A_ucp: c = PCRE2_UCP; break;
-    case A_never_utf: c = PCRE2_NEVER_UTF; break;
-    case A_anchored: /* the next three: for compiling and running */
-        o->compile |= PCRE2_ANCHORED;
-        o->run |= PCRE2_ANCHORED;
-        return true;
-    case A_bsr_anycrlf: o->bsr = PCRE2_BSR_ANYCRLF; return true;
-    case A_bsr_unicode: o->bsr = PCRE2_BSR_UNICODE; return true;
-    default:
-        o->run_only = true;
-        switch (t) {
-        case A_global: o->global = true; return true;
-        case A_report_errors: o->report = true; return true;
-        case A_notbol: o->run |= PCRE2_NOTBOL; return true;
-        case A_noteol: o->run |= PCRE2_NOTEOL; return true;
-        case A_notempty: o->run |= PCRE2_NOTEMPTY; return true;
-        case A_notempty_atstart: o->run |= PCRE2_NOTEMPTY_ATSTART; return true;
-        default: return false;
-        }
-    }
-    o->compile |= c;
-    o->compile_only = true;
-    return true;
-}
-
-/* A number as OTP reads it here: not negative, 31 bits. */
-static bool option_number(term_t t, int64_t *out) {
-    *out = is_small(t) ? small_value(t) : -1;
-    return *out >= 0 && *out <= INT32_MAX;
-}
-
-static bool tuple_option(term_t t, options_t *o) {
-    if (is_tuple_of(t, 3)) {
-        if (tuple_elem(t, 1) != A_capture) return false;
-        o->run_only = true;
-        o->capture = tuple_elem(t, 2);
-        o->type = o->listed = tuple_elem(t, 3);
-        return true;
-    }
-    if (!is_tuple_of(t, 2)) return false;
-    term_t v = tuple_elem(t, 2);
-    int64_t n;
-    switch (tuple_elem(t, 1)) {
-    case A_newline:
-        switch (v) {
-        case A_cr: o->newline = PCRE2_NEWLINE_CR; return true;
-        case A_lf: o->newline = PCRE2_NEWLINE_LF; return true;
-        case A_crlf: o->newline = PCRE2_NEWLINE_CRLF; return true;
-        case A_any: o->newline = PCRE2_NEWLINE_ANY; return true;
-        case A_anycrlf: o->newline = PCRE2_NEWLINE_ANYCRLF; return true;
-        default: return false;
-        }
-    case A_offset:
-        if (!option_number(v, &n)) return false;
-        o->offset = (size_t)n;
-        break;
-    case A_match_limit:
-        if (!option_number(v, &o->limits.match)) return false;
-        break;
-    case A_match_limit_recursion:
-        if (!option_number(v, &o->limits.depth)) return false;
-        break;
-    case A_capture:
-        o->capture = v;
-        o->type = A_index;
-        break;
-    default: return false;
-    }
-    o->run_only = true;
-    return true;
-}
-
-static bool options_parse(term_t l, options_t *o) {
-    memset(o, 0, sizeof *o);
-    o->limits.match = o->limits.depth = -1;
-    o->capture = TERM_NONE;
-    o->type = o->listed = A_index;
-    for (; is_cons(l); l = cons_tail(l)) {
-        term_t t = cons_head(l);
-        if (!(is_atom(t) ? plain_option(t, o) : tuple_option(t, o))) return false;
-    }
-    return is_nil(l);
-}
-
 /* ---- compiling ---- */
 
 enum { KEY_ON_STACK = 512 };
 
 enum { SOURCE_OK, SOURCE_BAD, SOURCE_OOM, SOURCE_ERROR };
 /* Finds or makes the code for a pattern's text. SOURCE_ERROR: *text and *at say what is wrong. */
-static int code_of_source(proc_t *p, term_t source, const options_t *o, re_code_t **code,
+static int code_of_source(proc_t *p, term_t source, const re_options_t *o, re_code_t **code,
                           const char **text, size_t *at) {
     uint8_t local[KEY_ON_STACK], *key = local;
     size_t nbits;
@@ -166,11 +53,11 @@ static term_t pair_or_oom(proc_t *p, term_t tag, term_t value) {
 }
 
 static term_t re_compile(proc_t *p, term_t source, term_t opts) {
-    options_t o;
+    re_options_t o;
     re_code_t *c;
     const char *text;
     size_t at;
-    if (!options_parse(opts, &o) || o.run_only) return bif_badarg_cause(p, A_badopt);
+    if (!re_options_parse(opts, &o) || o.run_only) return bif_badarg_cause(p, A_badopt);
     if (o.unicode && !is_bitstring(source)) {
         term_t args[] = {source, opts};
         return bif_trap(p, A_re, A_ucompile, 2, args);
@@ -345,7 +232,7 @@ static void capture_done(proc_t *p, capture_t *k) {
     if (k->group && k->group != k->local) mem_free(p->vm, k->group, k->room * sizeof *k->group);
 }
 
-static int capture_parse(proc_t *p, const re_code_t *c, const options_t *o, capture_t *k) {
+static int capture_parse(proc_t *p, const re_code_t *c, const re_options_t *o, capture_t *k) {
     term_t s = o->capture;
     k->group = NULL;
     k->n = 0;
@@ -573,7 +460,7 @@ static bool found_push(proc_t *p, subject_t *u, re_run_t *r, int rc, progress_t 
 
 /* All matches, as the loop of re.erl finds them: after an empty one, a longer one at the same place
  * is tried. TERM_NONE without an exception: yield. */
-static term_t search_all(proc_t *p, re_run_t *r, subject_t *u, const options_t *o, progress_t *g,
+static term_t search_all(proc_t *p, re_run_t *r, subject_t *u, const re_options_t *o, progress_t *g,
                          bool *yield) {
     while (g->from <= u->n) {
         if (bif_out_of_reds(p)) {
@@ -618,7 +505,7 @@ static term_t search_all(proc_t *p, re_run_t *r, subject_t *u, const options_t *
     return pair_or_oom(p, A_match, l);
 }
 
-static term_t search_one(proc_t *p, re_run_t *r, subject_t *u, const options_t *o, progress_t *g,
+static term_t search_one(proc_t *p, re_run_t *r, subject_t *u, const re_options_t *o, progress_t *g,
                          bool *yield) {
     int rc = search(p, r, u, &g->from, o->run, o->limits);
     if (rc == FOUND_YIELD) {
@@ -702,7 +589,7 @@ enum { DEF_CONTINUE = 0 };
  * check: the subject's UTF-8 is not known to be
  * good. *bad: badarg was raised before anything was done. */
 static term_t run_code(proc_t *p, term_t subject, re_code_t *c, bool unicode, bool crlf,
-                       term_t opts, const options_t *o, progress_t *g, bool check, bool *bad) {
+                       term_t opts, const re_options_t *o, progress_t *g, bool check, bool *bad) {
     subject_t u = {.code = c, .unicode = unicode, .crlf = crlf};
     term_t result = TERM_NONE;
     bool yield = false;
@@ -756,16 +643,16 @@ done:
 
 /* What is known of the pattern by now: a compiled one may be anchored, so that running it need not
  * be told. */
-static void options_settle(options_t *o, bool compiled_here) {
+static void options_settle(re_options_t *o, bool compiled_here) {
     if (compiled_here) o->run &= ~PCRE2_ANCHORED;
 }
 
 static BIF(run_continue_4) {
-    options_t o;
+    re_options_t o;
     re_code_t *owned = NULL;
     bool oom = false, bad;
     progress_t g = {.yielded = true};
-    if (!options_parse(a[2], &o) || !is_tuple_of(a[3], 3) || !is_small(tuple_elem(a[3], 1)) ||
+    if (!re_options_parse(a[2], &o) || !is_tuple_of(a[3], 3) || !is_small(tuple_elem(a[3], 1)) ||
         small_value(tuple_elem(a[3], 1)) < 0 || !is_binary(a[0]))
         return bif_badarg(p);
     /* The pattern has been compiled with these already. */
@@ -799,11 +686,11 @@ static term_t trap_grun(proc_t *p, term_t subject, term_t pattern, term_t opts, 
 }
 
 static term_t re_run(proc_t *p, term_t subject, term_t re, term_t opts, bool check) {
-    options_t o;
+    re_options_t o;
     re_code_t *c, *owned = NULL;
     term_t original = TERM_NONE, result;
     bool unicode, crlf, bad, compiled = is_tuple_of(re, 5);
-    if (!options_parse(opts, &o)) return bif_badarg_cause(p, A_badopt);
+    if (!re_options_parse(opts, &o)) return bif_badarg_cause(p, A_badopt);
     bool listed = o.capture != TERM_NONE && o.type == A_list;
     if (compiled) {
         bool oom;

@@ -77,6 +77,18 @@ typedef struct {
 int re_run_match(re_run_t *r, re_code_t *c, const uint8_t *s, size_t n, size_t start,
                  uint32_t options, re_limits_t limits);
 
+/* Options of module re. */
+typedef struct {
+    uint32_t compile, run; /* PCRE2's bits */
+    uint8_t newline, bsr;  /* PCRE2's values, 0: not given */
+    bool compile_only, run_only, global, report, unicode;
+    re_limits_t limits;
+    size_t offset;
+    term_t capture, type; /* capture: TERM_NONE where not given */
+    term_t listed;        /* the type last given with one, which counts for global */
+} re_options_t;
+bool re_options_parse(term_t list, re_options_t *o); /* false: no such options */
+
 bool re_init(vm_t *vm);
 void re_free(vm_t *vm);
 
