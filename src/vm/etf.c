@@ -90,7 +90,7 @@ static bool utf8_is_valid(const uint8_t *s, size_t n, size_t *chars) {
 }
 
 static bool check_atom(reader_t *r, text_span_t *a) {
-    size_t chars;
+    size_t chars = 0;
     if (!read_atom(r, a)) return false;
     if (!a->utf8) return a->n <= ATOM_MAX_CHARS;
     return utf8_is_valid(a->s, a->n, &chars) && chars <= ATOM_MAX_CHARS;

@@ -7,10 +7,22 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* A VM for a number of inputs: making one takes longer than reading most of them. */
+static vm_t *vm;
+static proc_t *p;
+static unsigned uses;
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    vm_t *vm = fixture_vm();
-    proc_t *p = fixture_proc(vm);
-    vm->memory_limit = 256u << 20;
+    if (vm && (++uses % 64 == 0 ||
+               atomic_load_explicit(&vm->memory_used, memory_order_relaxed) > 64u << 20)) {
+        fixture_free(vm);
+        vm = NULL;
+    }
+    if (!vm) {
+        vm = fixture_vm();
+        p = fixture_proc(vm);
+        vm->memory_limit = 256u << 20;
+    }
     size_t used = 0;
     for (unsigned flags = 0; flags <= ETF_SAFE; flags++) {
         term_t t = etf_decode_to(p, data, size, flags, &used);
@@ -22,6 +34,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (u == TERM_NONE || again != len || !term_eq(vm, t, u)) abort();
         mem_free(vm, out, cap);
     }
-    fixture_free(vm);
     return 0;
 }
