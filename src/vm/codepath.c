@@ -189,6 +189,10 @@ static void list_otp(vm_t *vm, struct code_path *p) {
     list_free(vm, l.list);
 }
 
+void code_path_prepare(vm_t *vm) {
+    if (vm->path) list_otp(vm, vm->path);
+}
+
 static bool is_missing(struct code_path *p, term_t module) {
     uint32_t i = atom_index(module);
     return p->missing && i < MISSING_ATOMS &&

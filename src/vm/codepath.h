@@ -25,6 +25,8 @@ bool code_path_add(vm_t *vm, const char *directory, bool front);
 /* The directory that has lib/ in it; NULL or "": none. Its folders are listed at the first need. */
 bool code_path_set_root(vm_t *vm, const char *root);
 const char *code_path_root(vm_t *vm); /* NULL: none */
+/* Lists OTP's folders now. */
+void code_path_prepare(vm_t *vm);
 void code_path_free(vm_t *vm);
 /* Calls fn for each directory in order until it returns false (lists OTP's folders if needed). */
 void code_path_each(vm_t *vm, bool (*fn)(void *user, const char *directory), void *user);

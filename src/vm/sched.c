@@ -17,6 +17,7 @@
  */
 #include "vm/sched.h"
 #include "timer/etimer.h"
+#include "vm/codepath.h"
 #include "vm/heap.h"
 #include "vm/io.h"
 #include "vm/process.h"
@@ -448,6 +449,7 @@ static void sched_main(void *arg) {
 int sched_start(vm_t *vm) {
     const host_ops_t *ops = vm->host->ops;
     if (vm->nthreads == 0 || vm->threaded) return 0;
+    code_path_prepare(vm); /* once, not by each thread that misses a module first */
     if (!ops->thread_start || !ops->parker_new) return -1;
     for (unsigned i = 0; i < vm->nscheds; i++) {
         struct sched_priv *q = vm->scheds[i]->priv;

@@ -397,6 +397,7 @@ static int sim_stream_read(host_t *h, host_stream_t *st, host_read_fn fn, void *
 }
 
 static bool text_add(sim_text_t *t, const void *data, size_t len) {
+    if (len == 0) return true;
     if (t->len + len + 1 > t->cap) {
         size_t cap = (t->len + len + 1) * 2;
         char *p = realloc(t->data, cap);
