@@ -224,18 +224,16 @@ static term_t fix_info(proc_t *p, ets_t *t, bool monotonic) {
 
 static term_t stats_info(proc_t *p, ets_t *t) {
     if (ets_is_tree(t)) return A_false;
-    size_t least = SIZE_MAX, most = 0, sum = 0, used = 0;
+    size_t least = SIZE_MAX, most = 0, sum = 0;
     double squares = 0;
     for (size_t i = 0; i < t->nbuckets; i++) {
         size_t n = 0;
         for (ets_obj_t *o = *ets_bucket(t, i); o; o = o->left) n++;
         if (n < least) least = n;
         if (n > most) most = n;
-        if (n) used++;
         sum += n;
         squares += (double)n * (double)n;
     }
-    (void)used;
     double n = (double)t->nbuckets, avg = (double)sum / n, var = squares / n - avg * avg;
     term_t *hp = heap_alloc(p, 9 + 3 * FLOAT_WORDS);
     if (!hp) return TERM_NONE;

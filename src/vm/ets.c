@@ -832,6 +832,21 @@ ets_obj_t *ets_hash_next(vm_t *vm, const ets_t *t, term_t key, bool *known) {
 
 /* ---- trees ---- */
 
+/* term_cmp, with a short way for what keys mostly are: small integers, and tuples that differ in
+ * one or an atom. */
+static inline int key_cmp(vm_t *vm, term_t a, term_t b) {
+    if (LIKELY(are_small(a, b))) return (int64_t)a < (int64_t)b ? -1 : a != b;
+    if (is_tuple(a) && is_boxed(b) && boxed_header(a) == boxed_header(b)) {
+        const term_t *x = boxed_ptr(a), *y = boxed_ptr(b);
+        size_t n = header_size(*x), i = 1;
+        while (i <= n && x[i] == y[i]) i++;
+        if (i > n) return 0;
+        if (are_small(x[i], y[i])) return (int64_t)x[i] < (int64_t)y[i] ? -1 : 1;
+        if (is_atom(x[i]) && is_atom(y[i])) return atom_compare(vm, x[i], y[i]);
+    }
+    return a == b ? 0 : term_cmp_slow(vm, a, b);
+}
+
 static inline int level_of(const ets_obj_t *n) { return n ? n->level : 0; }
 static inline void level_set(ets_obj_t *n) {
     int a = level_of(n->left), b = level_of(n->right);
@@ -877,7 +892,7 @@ static ets_obj_t **tree_link(vm_t *vm, ets_t *t, term_t key, links_t *l) {
     ets_obj_t **link = &t->root;
     l->depth = 0;
     while (*link) {
-        int c = term_cmp(vm, key, ets_obj_key(t, *link));
+        int c = key_cmp(vm, key, ets_obj_key(t, *link));
         if (c == 0) break;
         l->link[l->depth++] = link;
         link = c < 0 ? &(*link)->left : &(*link)->right;
@@ -951,7 +966,7 @@ void ets_tree_seek(vm_t *vm, const ets_t *t, ets_walk_t *w, term_t key, bool equ
     ets_obj_t *n = t->root;
     w->depth = 0;
     while (n) {
-        int c = key == TERM_NONE ? (back ? 1 : -1) : term_cmp(vm, key, ets_obj_key(t, n));
+        int c = key == TERM_NONE ? (back ? 1 : -1) : key_cmp(vm, key, ets_obj_key(t, n));
         w->path[w->depth++] = n;
         if (c == 0 && equal) return;
         if (back ? c > 0 : c < 0) {
@@ -983,7 +998,7 @@ ets_obj_t *ets_find(vm_t *vm, const ets_t *t, term_t key) {
     if (ets_is_tree(t)) {
         ets_obj_t *n = t->root;
         while (n) {
-            int c = term_cmp(vm, key, ets_obj_key(t, n));
+            int c = key_cmp(vm, key, ets_obj_key(t, n));
             if (c == 0) break;
             n = c < 0 ? n->left : n->right;
         }

@@ -1,6 +1,6 @@
 /* match_spec.c: compiles match specifications and runs them (see match_spec.h).
  *
- * Program: per clause  FAIL_TO end, then the head, the guards, the body, RETURN. The head works on
+ * Program: per clause  CLAUSE, then the head, the guards, the body, RETURN. The head works on
  * a current term; where it goes down into a tuple, cell or map it pushes what it needs to come
  * back. Guards and body are a stack machine. Words that must end up on the process's heap (parts of
  * the object, constants) are copied when they are pushed for a constructor or as the result; as
@@ -42,7 +42,7 @@ enum {
     OP_VAR_COPY,
     OP_OBJECT,
     OP_OBJECT_COPY,
-    OP_ALL,  /* first entry of the variable list, count */
+    OP_ALL,  /* count, registers: '$$' */
     OP_COPY, /* top may be part of the object */
     OP_CALL, /* bif, arity */
     OP_SELF,
@@ -60,7 +60,6 @@ struct ms {
     magic_t magic;
     uint64_t *code;
     size_t code_room;
-    size_t ncode;
     size_t nvars;
     size_t depth;   /* words the stack needs */
     term_t *consts; /* one block */
@@ -602,7 +601,6 @@ static ms_t *ms_make(comp_t *c) {
     ms->magic.id = vm_next_ref(vm);
     ms->code = c->code.at;
     ms->code_room = c->code.room;
-    ms->ncode = c->code.n;
     ms->nvars = c->vars.n;
     ms->depth = c->max_depth + 1;
     c->code.at = NULL;
@@ -971,6 +969,7 @@ term_t ms_match(ms_run_t *r, term_t obj, const ets_obj_t *o) {
             t = ((const bif_def_t *)(uintptr_t)ip[1])->fn(p, sp - n);
             if (UNLIKELY(t == TERM_NONE)) {
                 p->cause = TERM_NONE;
+                p->fvalue = TERM_NIL; /* it may refer to the object */
                 if (p->fclass == EXC_OOM) {
                     r->oom = true;
                     return TERM_NONE;
