@@ -589,7 +589,7 @@ big() ->
     T = ets:new(big, [public]),
     ets:insert(T, [{I, x} || I <- lists:seq(1, 50000)]),
     Ps = [spawn(fun() -> loop(T) end) || _ <- lists:seq(1, 3)],
-    receive after 30 -> ok end,
+    [erlang:yield() || _ <- lists:seq(1, 50)],
     [exit(P, kill) || P <- Ps],
     wait(fun() -> not lists:any(fun is_process_alive/1, Ps) end),
     wait(fun() -> not ets:info(T, fixed) end),
