@@ -2,14 +2,13 @@
 """Compares ling-run with stock erl, side by side.
 
   bench/run.py [--ling build/release/bin/ling-run] [--modules DIR] [--only fib,ring] [--runs 5]
-               [--size N] [--emu] [--json FILE]
+               [--size N] [--json FILE]
 
 Each module in DIR (default: bench/src) exports start/0, does a fixed amount of work (-DSIZE=N at
 compile time changes it) and prints "RESULT <module> <size> <integer>". The VMs take turns, so a slow
 phase of the machine meets both. What is compared is CPU time (user + system) of the whole command
 less that of an empty module on the same VM; the printed ratio is erl / ling-run, above 1 means
 ling-run is faster. A RESULT that differs is reported as WRONG and makes the exit status 1.
---emu adds a third column: stock erl with BEAM's interpreter.
 """
 import argparse
 import json
@@ -60,7 +59,6 @@ def main():
     ap.add_argument('--runs', type=int, default=5)
     ap.add_argument('--size', type=int, default=0)
     ap.add_argument('--timeout', type=float, default=120)
-    ap.add_argument('--emu', action='store_true')
     ap.add_argument('--json', default='')
     a = ap.parse_args()
     names = sorted(f[:-4] for f in os.listdir(a.modules) if f.endswith('.erl'))
@@ -74,8 +72,6 @@ def main():
         compile_modules([os.path.join(a.modules, n + '.erl') for n in names], ebin, a.size)
         erl = ['-noshell', '-pa', ebin, '-run', '{}', 'start', '-run', 'erlang', 'halt']
         vms = {'erl': ['erl'] + erl, 'ling-run': [a.ling, '-pa', ebin, '{}']}
-        if a.emu:
-            vms['erl-emu'] = ['erl', '-emu_flavor', 'emu'] + erl
         print('%-16s' % 'benchmark' + ''.join('%22s' % v for v in vms))
         base = {}
         for name in ['bm_null'] + names:
