@@ -10,6 +10,15 @@ static inline match_ctx_t *ctx_of(term_t t) { return (match_ctx_t *)boxed_ptr(t)
 static inline uint64_t left_of(const match_ctx_t *c) { return c->end - c->offset; }
 #define BITS(n) ((uint64_t)(n) << SMALL_SHIFT)
 
+/* The next eight bits, which are there. */
+static inline unsigned next_byte(const match_ctx_t *c) {
+    uint64_t off = c->offset >> SMALL_SHIFT;
+    const uint8_t *b = c->base + (off >> 3);
+    unsigned shift = off & 7, v = b[0];
+    if (UNLIKELY(shift != 0)) v = ((v << 8 | b[1]) >> (8 - shift)) & 0xff;
+    return v;
+}
+
 /* Number of bits from a size operand times unit. false: negative, no integer or absurd. */
 static inline bool bit_count(term_t size, uint64_t unit, uint64_t *bits) {
     if (!is_small(size) || (int64_t)size < 0) return false;
@@ -81,10 +90,7 @@ DEFINE_OP(bs_start_match_xx) {
 DEFINE_OP(bs_get_integer8) {
     match_ctx_t *c = ctx_of(X(0));
     if (UNLIKELY(left_of(c) < BITS(8))) GO(CODE(W1(0)));
-    uint64_t off = c->offset >> SMALL_SHIFT;
-    const uint8_t *b = c->base + (off >> 3);
-    unsigned shift = off & 7, v = b[0];
-    if (UNLIKELY(shift != 0)) v = ((v << 8 | b[1]) >> (8 - shift)) & 0xff;
+    unsigned v = next_byte(c);
     c->offset += BITS(8);
     X(1) = make_small((int64_t)v);
     NEXT(bs_get_integer8);
@@ -116,30 +122,22 @@ DEFINE_OP(bs_get_integer_fixed) {
     X(1) = make_small((int64_t)v);
     NEXT(bs_get_integer_fixed);
 }
-DEFINE_OP(bs_get_integer) {
-    match_ctx_t *c = ctx_of(SOURCE(W1(1)));
-    uint64_t bits;
-    if (!bit_count(SOURCE(W1(2)), H(0), &bits) || left_of(c) < BITS(bits)) GO(CODE(W1(0)));
-    SAVE();
-    p->fclass = EXC_ERROR;
-    term_t r = bs_get_integer(p, c, bits, H(1));
-    MATCHED_OR_GO(r, W1(0));
-    RESTORE();
-    DEST(W1(3)) = r;
-    NEXT(bs_get_integer);
-}
-DEFINE_OP(bs_get_float) {
-    match_ctx_t *c = ctx_of(SOURCE(W1(1)));
-    uint64_t bits;
-    if (!bit_count(SOURCE(W1(2)), H(0), &bits) || left_of(c) < BITS(bits)) GO(CODE(W1(0)));
-    SAVE();
-    p->fclass = EXC_ERROR;
-    term_t r = bs_get_float(p, c, bits, H(1));
-    MATCHED_OR_GO(r, W1(0));
-    RESTORE();
-    DEST(W1(3)) = r;
-    NEXT(bs_get_float);
-}
+/* Numbers of any size: bs.c makes them. */
+#define GET_NUMBER(name)                                                                           \
+    DEFINE_OP(name) {                                                                              \
+        match_ctx_t *c = ctx_of(SOURCE(W1(1)));                                                    \
+        uint64_t bits;                                                                             \
+        if (!bit_count(SOURCE(W1(2)), H(0), &bits) || left_of(c) < BITS(bits)) GO(CODE(W1(0)));    \
+        SAVE();                                                                                    \
+        p->fclass = EXC_ERROR;                                                                     \
+        term_t r = name(p, c, bits, H(1));                                                         \
+        MATCHED_OR_GO(r, W1(0));                                                                   \
+        RESTORE();                                                                                 \
+        DEST(W1(3)) = r;                                                                           \
+        NEXT(name);                                                                                \
+    }
+GET_NUMBER(bs_get_integer)
+GET_NUMBER(bs_get_float)
 
 /* A part of a context's binary as a sub-binary; the context's base may lie before the data of its
  * binary (alignment), so offsets are counted from there. */
@@ -227,10 +225,7 @@ DEFINE_OP(bs_match_string) {
 DEFINE_OP(bs_match_string8) {
     match_ctx_t *c = ctx_of(X(0));
     if (UNLIKELY(left_of(c) < BITS(8))) GO(CODE(W1(0)));
-    uint64_t off = c->offset >> SMALL_SHIFT;
-    const uint8_t *b = c->base + (off >> 3);
-    unsigned shift = off & 7, v = b[0];
-    if (UNLIKELY(shift != 0)) v = ((v << 8 | b[1]) >> (8 - shift)) & 0xff;
+    unsigned v = next_byte(c);
     if (v != H(1)) GO(CODE(W1(0)));
     c->offset += BITS(8);
     NEXT(bs_match_string8);

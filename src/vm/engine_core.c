@@ -617,10 +617,6 @@ DEFINE_OP(move_xx2) {
     X(3) = X(2);
     NEXT(move_xx2);
 }
-DEFINE_OP(move_SD) {
-    DEST(W0(1)) = SOURCE(W0(0));
-    NEXT(move_SD);
-}
 DEFINE_OP(swap_xx) {
     term_t t = X(0);
     X(0) = X(1);
@@ -836,7 +832,6 @@ DEFINE_OP(is_function2) {
     if (yes) NEXT(is_function2);
     GO(CODE(W0(2)));
 }
-DEFINE_OP(test_const_false) { GO(CODE(W0(0))); }
 
 /* ---- comparisons ---- arg[0], arg[1]: the terms, arg[2]: the operand word with the fail address,
  * arg[3]: where to go on when the test holds */

@@ -459,5 +459,3 @@ DEFINE_OP(update_record) {
 }
 /* A module's on_load function is called by whoever loads it; in place it does nothing. */
 DEFINE_OP(on_load) { NEXT(on_load); }
-DEFINE_OP(nif_start) { NEXT(nif_start); }
-DEFINE_OP(bif_continue) { NEXT(bif_continue); }
