@@ -4,10 +4,10 @@
  * (clocks, entropy, device bytes, threads) enters here, so a VM on the simulated host repeats
  * itself exactly from its seed. No layer above includes libuv, Xen or operating system headers.
  *
- * Thread rule: clocks, local_offset, os_pid, entropy, pages_*, wake, unpark, thread_*, file_*,
- * dir_list, env_* and log may be called from any thread, and so may stream_write and stream_flush
- * on standard output and error. Everything else only from the thread that polls (the one inside
- * ling_run, or the loop's thread).
+ * Thread rule: clocks, local_offset, os_pid, entropy, pages_*, wake, unpark, thread_*, files,
+ * file_*, dir_list, env_* and log may be called from any thread, and so may stream_write and
+ * stream_flush on standard output and error. Everything else only from the thread that polls (the
+ * one inside ling_run, or the loop's thread).
  */
 #ifndef LING_HOST_H
 #define LING_HOST_H
@@ -66,8 +66,10 @@ typedef struct host_ops {
     void (*yield)(host_t *h);
     unsigned (*cpu_count)(host_t *h);
 
-    /* ---- files: whole files by name, blocking ----
-     * 0 or a negative errno value. load's memory is given back with file_free. */
+    /* ---- files ---- host_file.h; NULL: none */
+    const struct host_file_ops *files;
+    /* Whole files by name, blocking. 0 or a negative errno value. load's memory is given back with
+     * file_free. */
     int (*file_load)(host_t *h, const char *path, uint8_t **data, size_t *len);
     void (*file_free)(host_t *h, uint8_t *data, size_t len);
     /* Calls fn for each name in a directory, without "." and ".."; stops when fn returns false. */

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "vm/binary.h"
+#include "vm/errno_name.h"
 #include "vm/io.h"
 #include "vm/print.h"
 #include "vm/process.h"
@@ -72,16 +73,7 @@ static int io_write(vm_t *vm, int which, const void *data, size_t n) {
 /* ---- input ---- */
 
 static term_t errno_atom(vm_t *vm, int error) {
-    static const struct {
-        int number;
-        const char *name;
-    } names[] = {{EIO, "eio"},       {EPIPE, "epipe"},   {EBADF, "ebadf"},   {EAGAIN, "eagain"},
-                 {ENOSPC, "enospc"}, {ENOMEM, "enomem"}, {EACCES, "eacces"}, {EPERM, "eperm"},
-                 {EINVAL, "einval"}, {EFBIG, "efbig"},   {EINTR, "eintr"},   {ENXIO, "enxio"}};
-    const char *name = "eio";
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (names[i].number == error) name = names[i].name;
-    term_t a = atom_from_string(vm, name);
+    term_t a = atom_from_string(vm, errno_name(error));
     return a == TERM_NONE ? A_error : a;
 }
 

@@ -1,16 +1,15 @@
-/* host_uv.c: the host on libuv: clocks, pages, threads, files, and the loop.
+/* host_uv.c: the host on libuv: clocks, pages, threads, and the loop.
  *
  * The loop and its handles are made when something first waits or reads, so that a VM that only
  * computes pays nothing for them. Sleeping is exact: deadlines go to a timerfd (libuv's own timers
  * count milliseconds) that the loop polls. Each handle is memory of its own that goes with the
  * handle's close callback, so the host can be destroyed while a foreign loop still holds handles.
  *
- * Relies on libuv, Linux and the C library; streams are in host_uv_stream.c. Callers: through the
- * table of host.h, and host_uv.h.
+ * Relies on libuv, Linux and the C library; streams are in host_uv_stream.c, files in
+ * host_uv_file.c. Callers: through the table of host.h, and host_uv.h.
  */
 #include "host/uv/host_uv_priv.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,7 +17,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -469,67 +467,7 @@ static unsigned uvh_cpu_count(host_t *h) {
     return n > 0 ? (unsigned)n : 1;
 }
 
-/* ---- files ---- */
-
-static int uvh_file_load(host_t *h, const char *path, uint8_t **data, size_t *len) {
-    (void)h;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return -errno;
-    int r = 0;
-    uint8_t *buf = NULL;
-    size_t used = 0, cap = 0;
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        r = -errno;
-    else if (S_ISDIR(st.st_mode))
-        r = -EISDIR;
-    else
-        cap = st.st_size > 0 ? (size_t)st.st_size + 1 : 4096; /* one more to see the end */
-    while (r == 0) {
-        if (!buf || used == cap) {
-            size_t size = buf ? cap * 2 : cap;
-            uint8_t *bigger = realloc(buf, size);
-            if (!bigger) {
-                r = -ENOMEM;
-                break;
-            }
-            buf = bigger;
-            cap = size;
-        }
-        ssize_t n = read(fd, buf + used, cap - used);
-        if (n == 0) break;
-        if (n > 0)
-            used += (size_t)n;
-        else if (errno != EINTR)
-            r = -errno;
-    }
-    close(fd);
-    if (r) {
-        free(buf);
-        return r;
-    }
-    *data = buf;
-    *len = used;
-    return 0;
-}
-
-static void uvh_file_free(host_t *h, uint8_t *data, size_t len) {
-    (void)h, (void)len;
-    free(data);
-}
-
-static int uvh_dir_list(host_t *h, const char *path, bool (*fn)(void *user, const char *name),
-                        void *user) {
-    (void)h;
-    DIR *d = opendir(path);
-    if (!d) return -errno;
-    struct dirent *e;
-    while ((e = readdir(d)))
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && !fn(user, e->d_name))
-            break;
-    closedir(d);
-    return 0;
-}
+/* ---- environment, log ---- */
 
 static const char *uvh_env_get(host_t *h, const char *name) {
     (void)h;
@@ -588,6 +526,7 @@ static const host_ops_t uv_ops = {
     .unpark = uvh_unpark,
     .yield = uvh_yield,
     .cpu_count = uvh_cpu_count,
+    .files = &uvh_files,
     .file_load = uvh_file_load,
     .file_free = uvh_file_free,
     .dir_list = uvh_dir_list,

@@ -45,6 +45,11 @@ int uvh_stream_write(host_t *h, host_stream_t *s, const uint8_t *data, size_t le
                      host_written_fn fn, void *user);
 void uvh_stream_flush(host_t *h, host_stream_t *s);
 void uvh_stream_close(host_t *h, host_stream_t *s);
+
+extern const struct host_file_ops uvh_files;
+int uvh_file_load(host_t *h, const char *path, uint8_t **data, size_t *len);
+void uvh_file_free(host_t *h, uint8_t *data, size_t len);
+int uvh_dir_list(host_t *h, const char *path, bool (*fn)(void *user, const char *name), void *user);
 /* Blocking write of everything. 0 or a negative errno value. */
 int uvh_write_all(int fd, const uint8_t *data, size_t len);
 
