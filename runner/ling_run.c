@@ -26,6 +26,7 @@ static const char usage_text[] =
     "  -e CALL          evaluate a call with literal arguments and print its value; repeatable\n"
     "  --check          report what the module may reach and this VM does not have\n"
     "  --schedulers N   run Erlang code on N threads (0: on the main thread, the default)\n"
+    "  --dirty-cpu N, --dirty-io N  threads for long and for blocking native code, at most\n"
     "  --max-processes N  how many processes there may be at once (default 262144)\n"
     "  --host uv|sim    real system (uv) or simulated host with virtual time (sim)\n"
     "  --seed N         seed of the simulated host\n"
@@ -67,6 +68,8 @@ static int parse_options(options_t *o, int argc, char **argv) {
         CHECK,
         SCHEDULERS,
         PROCESSES,
+        DIRTY_CPU,
+        DIRTY_IO,
         HOST,
         SEED,
         MEMORY,
@@ -80,6 +83,8 @@ static int parse_options(options_t *o, int argc, char **argv) {
         {"pz", required_argument, NULL, PZ},
         {"check", no_argument, NULL, CHECK},
         {"schedulers", required_argument, NULL, SCHEDULERS},
+        {"dirty-cpu", required_argument, NULL, DIRTY_CPU},
+        {"dirty-io", required_argument, NULL, DIRTY_IO},
         {"max-processes", required_argument, NULL, PROCESSES},
         {"host", required_argument, NULL, HOST},
         {"seed", required_argument, NULL, SEED},
@@ -112,6 +117,14 @@ static int parse_options(options_t *o, int argc, char **argv) {
             unsigned long n = strtoul(optarg, &end, 10);
             if (*end || end == optarg || n > 1024) return usage("bad --schedulers", optarg);
             o->vm.schedulers = (unsigned)n;
+            break;
+        }
+        case DIRTY_CPU:
+        case DIRTY_IO: {
+            unsigned long n = strtoul(optarg, &end, 10);
+            if (*end || end == optarg || n < 1 || n > 1024)
+                return usage(c == DIRTY_CPU ? "bad --dirty-cpu" : "bad --dirty-io", optarg);
+            *(c == DIRTY_CPU ? &o->vm.dirty_cpu : &o->vm.dirty_io) = (unsigned)n;
             break;
         }
         case PROCESSES: {

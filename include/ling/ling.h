@@ -122,6 +122,11 @@ typedef struct ling_options {
 
     int no_console; /* do not start `user`, `standard_error`, `init` and `code_server`, the small
                      * stand-ins for OTP's (then nobody answers io:format) */
+
+    /* With schedulers: how many threads there may be for functions that take long, and for such
+     * that may block (ling_register_dirty). 0: as many as schedulers, and 10. Started when needed.
+     */
+    unsigned dirty_cpu, dirty_io;
 } ling_options_t;
 
 #ifdef __cplusplus
@@ -332,6 +337,17 @@ typedef void (*ling_destroy_fn)(void *user);
  * LING_ENOMEM, LING_EINVAL. */
 LING_API int ling_register(ling_vm_t *vm, const char *module, const char *function, unsigned arity,
                            ling_function_t fn, void *user, ling_destroy_fn destroy);
+
+enum { LING_DIRTY_CPU = 1, LING_DIRTY_IO };
+/* The same for a function that takes long (LING_DIRTY_CPU: more than a millisecond or so) or may
+ * block (LING_DIRTY_IO: files, sockets, locks). With schedulers it runs on a thread of a pool for
+ * such work while others run; several calls may run at once, so it must be thread-safe. With 0
+ * schedulers it runs in place and holds up everything. The calling process handles signals when it
+ * is done; ling_destroy waits for it. Errors: as ling_register, LING_EINVAL also for a bad kind.
+ * What OTP calls a dirty NIF. */
+LING_API int ling_register_dirty(ling_vm_t *vm, int kind, const char *module, const char *function,
+                                 unsigned arity, ling_function_t fn, void *user,
+                                 ling_destroy_fn destroy);
 
 enum { LING_ERROR, LING_EXIT, LING_THROW };
 /* In a host function: `return ling_raise(env, LING_ERROR, reason)`. */

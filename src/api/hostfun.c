@@ -128,7 +128,7 @@ void hostfun_free(vm_t *vm) {
     vm->hostfuns = NULL;
 }
 
-static int add(vm_t *vm, const char *module, const char *function, unsigned arity,
+static int add(vm_t *vm, const char *module, const char *function, unsigned arity, uint32_t flags,
                ling_function_t fn, ling_async_function_t async_fn, void *user,
                ling_destroy_fn destroy) {
     if (!module || !function || arity > MAX_ARITY || (!fn && !async_fn))
@@ -139,7 +139,7 @@ static int add(vm_t *vm, const char *module, const char *function, unsigned arit
     if (!h) return api_fail(vm, LING_ENOMEM, NULL);
     memcpy(h->names, module, nm);
     memcpy(h->names + nm, function, nf);
-    h->def = (bif_def_t){h->names, h->names + nm, arity, fn ? call_sync : call_async, 0};
+    h->def = (bif_def_t){h->names, h->names + nm, arity, fn ? call_sync : call_async, flags};
     h->id = atomic_fetch_add_explicit(&vm->api->next_id, 1, memory_order_relaxed) + 1;
     h->fn = fn;
     h->async_fn = async_fn;
@@ -157,11 +157,17 @@ static int add(vm_t *vm, const char *module, const char *function, unsigned arit
 
 int ling_register(ling_vm_t *vm, const char *module, const char *function, unsigned arity,
                   ling_function_t fn, void *user, ling_destroy_fn destroy) {
-    return add(vm, module, function, arity, fn, NULL, user, destroy);
+    return add(vm, module, function, arity, 0, fn, NULL, user, destroy);
+}
+int ling_register_dirty(ling_vm_t *vm, int kind, const char *module, const char *function,
+                        unsigned arity, ling_function_t fn, void *user, ling_destroy_fn destroy) {
+    if (kind != LING_DIRTY_CPU && kind != LING_DIRTY_IO) return api_fail(vm, LING_EINVAL, NULL);
+    uint32_t flag = kind == LING_DIRTY_CPU ? BIF_DIRTY_CPU : BIF_DIRTY_IO;
+    return add(vm, module, function, arity, flag, fn, NULL, user, destroy);
 }
 int ling_register_async(ling_vm_t *vm, const char *module, const char *function, unsigned arity,
                         ling_async_function_t fn, void *user, ling_destroy_fn destroy) {
-    return add(vm, module, function, arity, NULL, fn, user, destroy);
+    return add(vm, module, function, arity, 0, NULL, fn, user, destroy);
 }
 
 /* ---- replies ---- {Alias, ok, Value} or {Alias, Class, Reason} to the alias */

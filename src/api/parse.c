@@ -318,7 +318,9 @@ static bool read_fun(parser_t *r) {
     if (!read_number(r, false)) return false;
     term_t a = r->values[--r->nvalues];
     if (!is_small(a) || small_value(a) > MAX_ARITY) return fail(r, "bad arity");
+    vm_visit_t v = vm_enter(r->env->vm);
     export_t *e = export_get(r->env->vm, m, f, (uint32_t)small_value(a));
+    vm_leave(r->env->vm, v);
     term_t *hp = e ? heap_alloc(r->env->p, 2) : NULL;
     if (!hp) return no_memory(r);
     hp[0] = make_header(T_EXPORT_FUN, 1);

@@ -158,7 +158,7 @@ int ling_create(ling_vm_t **out, const ling_options_t *options) {
         memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
     }
     if (o.host == LING_HOST_SIM && o.schedulers) return LING_EINVAL;
-    if (o.schedulers > 1024) return LING_EINVAL;
+    if (o.schedulers > 1024 || o.dirty_cpu > 1024 || o.dirty_io > 1024) return LING_EINVAL;
     host_t *host;
     int rc = make_host(&o, &host);
     if (rc != LING_OK) return rc;
@@ -167,6 +167,8 @@ int ling_create(ling_vm_t **out, const ling_options_t *options) {
         .alloc_user = o.alloc_user,
         .host = host,
         .schedulers = o.schedulers,
+        .dirty_cpu = o.dirty_cpu,
+        .dirty_io = o.dirty_io,
         .memory_limit = o.memory_limit,
         .max_processes = o.max_processes,
         .min_heap_size = o.min_heap_words,

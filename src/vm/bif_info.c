@@ -508,6 +508,8 @@ static term_t sys_process_limit(proc_t *p) { return make_small(proc_limit(p->vm)
 static term_t sys_atom_count(proc_t *p) { return make_small((int64_t)atom_count(p->vm)); }
 static term_t sys_atom_limit(proc_t *p) { return make_small((int64_t)atom_limit(p->vm)); }
 static term_t sys_schedulers(proc_t *p) { return make_small(p->vm->nscheds); }
+static term_t sys_dirty_cpu(proc_t *p) { return make_small(dirty_count(p->vm, DIRTY_CPU)); }
+static term_t sys_dirty_io(proc_t *p) { return make_small(dirty_count(p->vm, DIRTY_IO)); }
 static term_t sys_scheduler_id(proc_t *p) { return make_small(p->sched->id); }
 static term_t sys_schedulers_state(proc_t *p) {
     term_t *hp = heap_alloc(p, 4), n = make_small(p->vm->nscheds);
@@ -600,9 +602,9 @@ static const struct {
     {A_scheduler_id, 0, sys_scheduler_id},
     {A_scheduler_bindings, 0, sys_bindings},
     {A_scheduler_bind_type, A_unbound, NULL},
-    {A_dirty_cpu_schedulers, 0, sys_schedulers},
-    {A_dirty_cpu_schedulers_online, 0, sys_schedulers},
-    {A_dirty_io_schedulers, 1 << SMALL_SHIFT, NULL},
+    {A_dirty_cpu_schedulers, 0, sys_dirty_cpu},
+    {A_dirty_cpu_schedulers_online, 0, sys_dirty_cpu},
+    {A_dirty_io_schedulers, 0, sys_dirty_io},
     {A_logical_processors, 0, sys_cpus},
     {A_logical_processors_online, 0, sys_cpus},
     {A_logical_processors_available, 0, sys_cpus},
@@ -705,9 +707,11 @@ static BIF(bif_system_flag) {
         if (v == A_block || v == A_block_normal) return A_blocked;
         return v == A_unblock || v == A_unblock_normal ? (term_t)A_enabled : bif_badarg(p);
     case A_schedulers_online:
-    case A_dirty_cpu_schedulers_online:
         if (!count || n < 1 || n > p->vm->nscheds) return bif_badarg(p);
         return make_small(p->vm->nscheds);
+    case A_dirty_cpu_schedulers_online:
+        if (!count || n < 1 || n > p->vm->nscheds) return bif_badarg(p);
+        return make_small(dirty_count(p->vm, DIRTY_CPU));
     case A_trace_control_word: return count ? make_small(0) : bif_badarg(p);
     case A_outstanding_system_requests_limit: return count && n ? make_small(4) : bif_badarg(p);
     case A_time_offset: return v == A_finalize ? (term_t)A_final : bif_badarg(p);
@@ -735,8 +739,8 @@ static term_t queue_lengths(proc_t *p, bool all) {
     sched_stats_t st;
     sched_stats(p->vm, &st);
     /* One list entry a scheduler; the queues are shared by stealing, so the sum stands first. */
-    term_t l = all ? push(p, make_small(0), TERM_NIL) : TERM_NIL;
-    l = push(p, make_small(0), l);
+    term_t l = all ? push(p, make_small(st.dirty_runnable[1]), TERM_NIL) : TERM_NIL;
+    l = push(p, make_small(st.dirty_runnable[0]), l);
     for (unsigned i = 1; i < p->vm->nscheds; i++) l = push(p, make_small(0), l);
     return push(p, make_small(st.runnable), l);
 }

@@ -59,6 +59,9 @@ static BIF(hibernate_3) {
 
 static BIF(garbage_collect_1) {
     bool major = a[0] != A_minor;
+    if ((major ? heap_used_words(p) > GC_LONG_WORDS : gc_is_long(p)) &&
+        bif_go_dirty(p, BIF_DIRTY_CPU))
+        return TERM_NONE;
     bool ok = major ? gc_major(p, 0, a, 1, NULL, 0) : gc_minor(p, 0, a, 1, NULL, 0);
     return ok ? A_true : bif_oom(p);
 }

@@ -2,8 +2,22 @@
  * tuples, type tests and comparisons. See engine.h for the form they are written in.
  */
 #include "vm/engine.h"
+#include "vm/proc_ext.h"
 
 /* ---- entering and leaving ---- */
+
+/* The process came to this dirty scheduler for a long collection. Where that fails the instruction
+ * tries again itself and says so. */
+COLD static void collect_first(sched_t *s, proc_t *p, unsigned live) {
+    p->flags &= ~(uint32_t)PF_DIRTY_GC;
+    if (p->flags & PF_SAVED_FLOATS) {
+        p->flags &= ~(uint32_t)PF_SAVED_FLOATS;
+        memcpy(s->fr, p->ext->floats, sizeof p->ext->floats);
+    }
+    if (!s->dirty) return; /* suspended in between */
+    (void)gc_minor(p, STACK_RESERVE, s->x, live, NULL, 0);
+    p->reds = 0;
+}
 
 int engine_run(sched_t *s, proc_t *p) {
     term_t *x = s->x;
@@ -19,6 +33,7 @@ int engine_run(sched_t *s, proc_t *p) {
         for (unsigned i = 0; i < n; i++) x[i] = p->sp[i];
         p->sp += n;
         p->flags &= ~(uint32_t)PF_SAVED_ARGS;
+        if (UNLIKELY(p->flags & PF_DIRTY_GC)) collect_first(s, p, n);
     }
 #ifdef ENGINE_TRAMPOLINE
     while (((op_fn)(uintptr_t)*p->ip)(p, p->ip, x, p->htop, p->sp, p->reds)) {
@@ -64,11 +79,31 @@ COLD OP_CC int engine_preempt_export(OP_ARGS) {
     SLOW(preempt);
 }
 
+/* The collection would keep others waiting: it is done on a dirty scheduler, and the process goes
+ * on at ip with arg[1] live registers. false: it has to be done here. */
+COLD static bool dirty_collect(proc_t *p, const uint64_t *ip, term_t *x) {
+    sched_t *s = p->sched;
+    unsigned live = (unsigned)s->arg[1];
+    if (s->dirty || (size_t)(p->sp - p->htop) < live ||
+        atomic_load_explicit(&p->vm->many_floats, memory_order_relaxed))
+        return false;
+    proc_ext_t *ext = proc_ext_get(p);
+    if (!ext || !bif_go_dirty(p, BIF_DIRTY_CPU)) return false;
+    memcpy(ext->floats, s->fr, sizeof ext->floats);
+    for (unsigned i = 0; i < live; i++) *(p->sp - live + i) = x[i];
+    p->sp -= live;
+    p->arity = (uint16_t)live;
+    p->ip = ip;
+    p->flags |= PF_SAVED_ARGS | PF_SAVED_FLOATS | PF_DIRTY_GC;
+    return true;
+}
+
 /* Makes room and repeats the instruction. */
 COLD OP_CC int engine_collect(OP_ARGS) {
     uint64_t need = p->sched->arg[0];
     unsigned live = (unsigned)p->sched->arg[1];
     SAVE();
+    if (UNLIKELY(gc_is_long(p)) && dirty_collect(p, ip, x)) STOP(RUN_DIRTY);
     if (!gc_minor(p, need + STACK_RESERVE, x, live, NULL, 0)) {
         p->fclass = EXC_OOM;
         RAISE();
@@ -226,7 +261,9 @@ static COLD OP_CC int bif_no_result(OP_ARGS) {
         p->sched->arg[1] = p->arity;
         ip = p->ip;
         SLOW(preempt);
-    case EXC_WAIT: { /* sleep, then run the same BIF with the same arguments */
+    case EXC_WAIT:
+    case EXC_DIRTY: { /* sleep or go elsewhere, then run the same BIF with the same arguments */
+        int why = p->fclass == EXC_WAIT ? RUN_WAIT : RUN_DIRTY;
         export_t *e = (export_t *)(uintptr_t)p->sched->arg[3];
         unsigned live = e->arity;
         if (back) PUSH_RETURN(back);
@@ -244,7 +281,7 @@ static COLD OP_CC int bif_no_result(OP_ARGS) {
         p->flags |= PF_SAVED_ARGS;
         p->ip = atomic_load_explicit(&e->code, memory_order_acquire);
         SAVE();
-        STOP(RUN_WAIT);
+        STOP(why);
     }
     default: RAISE();
     }
@@ -253,7 +290,13 @@ static COLD OP_CC int bif_no_result(OP_ARGS) {
 /* After a BIF that left much behind: collect, x0 is the only live register, go on at arg[2]. */
 static COLD OP_CC int bif_collect(OP_ARGS) {
     const uint64_t *back = CODE(p->sched->arg[2]);
-    (void)hp, (void)sp, (void)reds;
+    (void)hp, (void)reds;
+    if (UNLIKELY(gc_is_long(p))) {
+        p->sched->arg[1] = 1;
+        if (!back) p->sp = sp + 1;
+        if (dirty_collect(p, back ? back : CODE(*sp - CALL_MARK), x)) STOP(RUN_DIRTY);
+        p->sp = sp;
+    }
     if (!gc_minor(p, STACK_RESERVE, x, 1, NULL, 0)) {
         p->fclass = EXC_OOM;
         RAISE();
@@ -324,6 +367,8 @@ DEFINE_OP(bif_entry) {
     export_t *e = EXPORT(W0(0));
     CALL_BIF(e, e->bif->fn, NULL);
 }
+
+DEFINE_OP(bif_entry_dirty) { CALL_BIF(EXPORT(W0(0)), dirty_gate, NULL); }
 
 /* ---- apply and funs ---- */
 
@@ -1040,7 +1085,8 @@ int op_by_handler(uint64_t word) {
 static uint64_t handler(int op) { return (uint64_t)(uintptr_t)op_table[op].fn; }
 
 void engine_make_bif_stub(export_t *e) {
-    e->stub[0] = handler(OP_bif_entry);
+    bool dirty = e->bif->flags & (BIF_DIRTY_CPU | BIF_DIRTY_IO);
+    e->stub[0] = handler(dirty ? OP_bif_entry_dirty : OP_bif_entry);
     e->stub[1] = (uint64_t)(uintptr_t)e;
     atomic_store_explicit(&e->code, e->stub, memory_order_release);
 }

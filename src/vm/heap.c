@@ -453,14 +453,24 @@ static size_t young_worst(const proc_t *p, size_t need) {
            STACK_RESERVE;
 }
 
-bool gc_minor(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, unsigned nextra) {
+static bool is_major_due(const proc_t *p) {
     size_t mature = (size_t)(p->high_water - p->heap);
     size_t old_used = (size_t)(p->old_top - p->old_heap);
-    if ((p->flags & PF_NEED_MAJOR) || p->gen_gcs >= p->fullsweep_after ||
-        p->old_vheap > p->old_vheap_limit ||
-        (p->old_heap &&
-         (old_used + mature > p->old_limit || mature > (size_t)(p->old_end - p->old_top))))
-        return gc_major(p, need, x, live, extra, nextra);
+    return (p->flags & PF_NEED_MAJOR) || p->gen_gcs >= p->fullsweep_after ||
+           p->old_vheap > p->old_vheap_limit ||
+           (p->old_heap &&
+            (old_used + mature > p->old_limit || mature > (size_t)(p->old_end - p->old_top)));
+}
+
+bool gc_is_long(const proc_t *p) {
+    size_t young = (size_t)(p->htop - p->heap) + p->frag_words;
+    size_t old = (size_t)(p->old_top - p->old_heap);
+    return young > GC_LONG_WORDS || (young + old > GC_LONG_WORDS && is_major_due(p));
+}
+
+bool gc_minor(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, unsigned nextra) {
+    size_t mature = (size_t)(p->high_water - p->heap);
+    if (is_major_due(p)) return gc_major(p, need, x, live, extra, nextra);
     size_t old_words = 0;
     if (!p->old_heap && mature) p->old_limit = old_words = heap_next_size(mature * 2);
     size_t size = young_size(p);

@@ -53,6 +53,10 @@ static inline bool gc_wanted(const proc_t *p) {
     return p->frag_words > p->frag_limit || p->vheap > GC_VHEAP_LIMIT;
 }
 
+/* Would the next collection take long (about a millisecond)? By what it may have to copy. */
+#define GC_LONG_WORDS (256u << 10)
+bool gc_is_long(const proc_t *p);
+
 /* First heap of a new process and release of everything at its end. */
 bool heap_init(proc_t *p, size_t words);
 void heap_free(proc_t *p);

@@ -11,6 +11,7 @@
 #include "vm/engine_bits.h"
 #include "vm/etf.h"
 #include "vm/print.h"
+#include "vm/proc_ext.h"
 
 enum {
 #define OP(number, name, arity, release, operands) BO_##name = (number),
@@ -210,12 +211,18 @@ static export_t *import_entry(loader_t *l, uint64_t index) {
     return e;
 }
 
+/* What the code calls for a BIF. */
+static beam_arg_t bif_pointer(const bif_def_t *bif) {
+    bool dirty = bif->flags & (BIF_DIRTY_CPU | BIF_DIRTY_IO);
+    return arg_ptr((const void *)(uintptr_t)(dirty ? dirty_gate : bif->fn));
+}
+
 static void emit_call_ext(loader_t *l, const beam_arg_t *a, unsigned opcode) {
     export_t *e = import_entry(l, a[1].value);
     if (!e) return;
     beam_arg_t entry = arg_ptr(e);
     if (e->bif) {
-        beam_arg_t fn = arg_ptr((const void *)(uintptr_t)e->bif->fn);
+        beam_arg_t fn = bif_pointer(e->bif);
         if (opcode == BO_call_ext)
             EMIT(call_bif, entry, fn);
         else if (opcode == BO_call_ext_only)
@@ -858,9 +865,17 @@ COLD static void no_translation(loader_t *l, unsigned opcode) {
     text_free(&t);
 }
 
+/* A process that changes its scheduler between two calls takes only so many along. */
+static void note_floats(loader_t *l, const beam_arg_t *a, unsigned n) {
+    for (unsigned i = 0; i < n; i++)
+        if (a[i].kind == ARG_FR && a[i].value >= SAVED_FLOATS)
+            atomic_store_explicit(&l->vm->many_floats, true, memory_order_relaxed);
+}
+
 static void emit_one(loader_t *l, const gen_op_t *o) {
     const beam_arg_t *a = args_of(l, o);
     const uint64_t word = sizeof(term_t);
+    if (o->opcode >= BO_fmove && o->opcode <= BO_fnegate) note_floats(l, a, o->nargs);
     switch (o->opcode) {
     case BO_label: {
         uint64_t n = a[0].value;
@@ -870,8 +885,7 @@ static void emit_one(loader_t *l, const gen_op_t *o) {
             (size_t)(uintptr_t)((code_function_t *)l->functions.data)[l->functions.len - 1].start +
                     FUNC_INFO_WORDS ==
                 l->code.len) {
-            beam_arg_t fn = arg_ptr((const void *)(uintptr_t)l->body_export->bif->fn);
-            EMIT(call_bif_only, arg_ptr(l->body_export), fn);
+            EMIT(call_bif_only, arg_ptr(l->body_export), bif_pointer(l->body_export->bif));
             l->body_export = NULL;
         }
         break;

@@ -116,13 +116,15 @@ enum {
     PF_DIST_FLUSH = 512,
     PF_BIF_WAIT = 1024, /* re-executing a BIF that waited */
     PF_OOM = 2048,      /* killed for lack of memory */
-    PF_TASKS = 4096     /* system tasks wait in ext until the process does not run */
+    PF_TASKS = 4096,    /* system tasks wait in ext until the process does not run */
+    PF_DIRTY_GC = 8192, /* goes on with a collection, on a dirty scheduler */
+    PF_SAVED_FLOATS = 16384 /* float registers are in ext */
 };
 
 enum { PRIO_MAX, PRIO_HIGH, PRIO_NORMAL, PRIO_LOW, PRIO_LEVELS };
 
 /* Exception classes as BIFs and the engine set them in p->fclass. */
-enum { EXC_ERROR, EXC_EXIT, EXC_THROW, EXC_TRAP, EXC_YIELD, EXC_WAIT, EXC_OOM };
+enum { EXC_ERROR, EXC_EXIT, EXC_THROW, EXC_TRAP, EXC_YIELD, EXC_WAIT, EXC_DIRTY, EXC_OOM };
 
 struct proc {
     /* -- hot: heap and stack -- */

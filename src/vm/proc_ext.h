@@ -4,6 +4,8 @@
 
 #include "vm/bif.h"
 
+#define SAVED_FLOATS 16 /* compilers use a few; with more a process does not collect dirtily */
+
 typedef struct proc_ext {
     uint64_t wait_ref;    /* reference id of the SIG_REPLY a BIF waits for; 0: none */
     signal_t *wait_reply; /* it has come */
@@ -14,6 +16,7 @@ typedef struct proc_ext {
     uint32_t save_calls;
     uint32_t monitor_nodes;
     uint32_t scheduler;
+    double floats[SAVED_FLOATS]; /* float registers, PF_SAVED_FLOATS */
 } proc_ext_t;
 
 #define MIN_BIN_VHEAP 46422 /* OTP's default, only shown */

@@ -8,8 +8,8 @@
  * A process belongs to the scheduler that has set PS_RUNNING; to the queue it is in while
  * PS_RUNNABLE; else to whoever sets PS_RUNNABLE first.
  *
- * Dirty pools do not exist yet: a BIF marked BIF_DIRTY_* runs where it is called. They would take a
- * process after bif_wait-like suspension (PS_RUNNING kept) and hand it back by push().
+ * Long native work goes to the dirty pools of dirty.c, whose threads are schedulers, too: they run
+ * a process until the work is done and hand it back.
  *
  * Memory that readers without locks may still see is freed by epochs: each scheduler publishes
  * the global epoch it has seen between two processes, visitors (vm_enter) for the length of their
@@ -20,7 +20,7 @@
 #include "vm/codepath.h"
 #include "vm/heap.h"
 #include "vm/io.h"
-#include "vm/process.h"
+#include "vm/sched_internal.h"
 
 #define LOW_TURN     8    /* low priority runs once for so many turns of normal */
 #define ROUND_REDS   8000 /* N = 0: between two looks at the timers */
@@ -28,65 +28,19 @@
 #define POLL_ROUNDS  16   /* N = 0: between two looks at the devices */
 #define ONCE_ROUNDS  64   /* N = 0: VM_RUN_ONCE returns after so many */
 #define SPIN_LOOKS   100  /* an idle scheduler looks so often before it sleeps */
-#define VISITORS     64
-#define RECLAIM_AT   64 /* deferred blocks a scheduler collects before it looks */
-
-typedef struct deferred {
-    struct deferred *next;
-    void *ptr;
-    void (*fn)(vm_t *vm, void *ptr);
-    uint64_t epoch;
-    bool inside; /* the note lies in the memory it is about */
-} deferred_t;
-
-typedef struct {
-    deferred_t *first, **last;
-    uint32_t count;
-} deferred_list_t;
-
-typedef struct {
-    proc_t *first, *last;
-    uint32_t len;
-} queue_t;
-
-/* What all schedulers of a VM share. */
-typedef struct {
-    _Atomic(uint64_t) epoch;
-    _Atomic(uint64_t) visit[VISITORS]; /* epoch of a visitor, 0: free */
-    _Atomic(uint32_t) nparked;
-    _Atomic(bool) stopping;
-    spin_t lock;             /* of foreign */
-    deferred_list_t foreign; /* deferred by threads that are no scheduler */
-    sys_state_t sys;
-} shared_t;
-
-struct sched_priv {
-    shared_t *shared;
-    spin_t lock; /* of queues */
-    queue_t queue[PRIO_LEVELS];
-    uint32_t turns;          /* of normal since low ran */
-    _Atomic(uint32_t) total; /* processes in the queues */
-    _Atomic(uint32_t) parked;
-    _Atomic(uint64_t) epoch; /* 0: asleep, holds no pointers */
-    deferred_list_t deferred;
-    host_thread_t *thread;
-    host_parker_t *parker;
-    /* Written by the owner only. */
-    _Atomic(uint64_t) reductions, switches;
-    _Atomic(bool) running;
-};
+#define RECLAIM_AT   64   /* deferred blocks a scheduler collects before it looks */
 
 /* The calling thread's scheduler: the one piece of per-thread state the library has. Several VMs
  * may have run on a thread, so whoever reads it compares the VM. */
 static _Thread_local sched_t *this_sched __attribute__((tls_model("initial-exec")));
+
+void sched_set_current(sched_t *s) { this_sched = s; }
 
 sched_t *sched_current(vm_t *vm) {
     if (!vm->threaded) return vm->scheds[0];
     sched_t *s = this_sched;
     return s && s->vm == vm ? s : NULL;
 }
-
-static inline shared_t *shared(vm_t *vm) { return vm->scheds[0]->priv->shared; }
 
 /* A counter with one writer. */
 static inline void count(_Atomic(uint64_t) *c, uint64_t n) {
@@ -110,7 +64,7 @@ static void deferred_put(deferred_list_t *l, deferred_t *d) {
 }
 
 static uint64_t oldest_epoch(vm_t *vm) {
-    shared_t *sh = shared(vm);
+    sched_shared_t *sh = sched_shared(vm);
     uint64_t oldest = UINT64_MAX;
     for (unsigned i = 0; i < vm->nscheds; i++) {
         uint64_t e = atomic_load_explicit(&vm->scheds[i]->priv->epoch, memory_order_seq_cst);
@@ -120,7 +74,7 @@ static uint64_t oldest_epoch(vm_t *vm) {
         uint64_t e = atomic_load_explicit(&sh->visit[i], memory_order_seq_cst);
         if (e && e < oldest) oldest = e;
     }
-    return oldest;
+    return dirty_oldest_epoch(sh, oldest);
 }
 
 static void deferred_run(vm_t *vm, deferred_list_t *l, uint64_t before) {
@@ -136,9 +90,9 @@ static void deferred_run(vm_t *vm, deferred_list_t *l, uint64_t before) {
 
 static void defer(vm_t *vm, deferred_t *d) {
     sched_t *s = sched_current(vm);
-    shared_t *sh = shared(vm);
+    sched_shared_t *sh = sched_shared(vm);
     d->epoch = atomic_fetch_add_explicit(&sh->epoch, 1, memory_order_seq_cst);
-    if (s) {
+    if (s && !s->dirty) { /* a dirty one may sleep for long */
         deferred_put(&s->priv->deferred, d);
         return;
     }
@@ -168,7 +122,7 @@ void sched_defer_proc(proc_t *p, void (*fn)(vm_t *vm, void *ptr)) {
 
 static void reclaim(sched_t *s) {
     vm_t *vm = s->vm;
-    shared_t *sh = s->priv->shared;
+    sched_shared_t *sh = s->priv->shared;
     deferred_list_t *mine = &s->priv->deferred;
     spin_lock(vm, &sh->lock);
     if (sh->foreign.first) { /* nobody else would ever look after these */
@@ -189,9 +143,9 @@ static inline void quiescent(sched_t *s) {
     if (UNLIKELY(s->priv->deferred.count >= RECLAIM_AT)) reclaim(s);
 }
 
-/* From asleep to active. Whoever frees looks at the announcements after it has raised the epoch;
+/* Whoever frees looks at the announcements after it has raised the epoch;
  * an announcement it missed therefore reads the raised one here and is repeated. */
-static void announce(shared_t *sh, _Atomic(uint64_t) *mine) {
+void sched_announce(sched_shared_t *sh, _Atomic(uint64_t) *mine) {
     uint64_t e = atomic_load_explicit(&sh->epoch, memory_order_seq_cst), now;
     for (;; e = now) {
         atomic_store_explicit(mine, e, memory_order_seq_cst);
@@ -202,14 +156,15 @@ static void announce(shared_t *sh, _Atomic(uint64_t) *mine) {
 
 vm_visit_t vm_enter(vm_t *vm) {
     vm_visit_t none = {-1};
-    if (!vm->threaded || sched_current(vm)) return none;
-    shared_t *sh = shared(vm);
+    sched_t *s = sched_current(vm);
+    if (!vm->threaded || (s && !s->detached)) return none;
+    sched_shared_t *sh = sched_shared(vm);
     for (;;) {
         for (int i = 0; i < VISITORS; i++) {
             uint64_t unused = 0;
             if (atomic_compare_exchange_strong_explicit(
                     &sh->visit[i], &unused, 1, memory_order_seq_cst, memory_order_relaxed)) {
-                announce(sh, &sh->visit[i]);
+                sched_announce(sh, &sh->visit[i]);
                 return (vm_visit_t){i};
             }
         }
@@ -218,12 +173,13 @@ vm_visit_t vm_enter(vm_t *vm) {
 }
 
 void vm_leave(vm_t *vm, vm_visit_t v) {
-    if (v.slot >= 0) atomic_store_explicit(&shared(vm)->visit[v.slot], 0, memory_order_release);
+    if (v.slot >= 0)
+        atomic_store_explicit(&sched_shared(vm)->visit[v.slot], 0, memory_order_release);
 }
 
 /* ---- run queues ---- */
 
-static inline void total_add(vm_t *vm, struct sched_priv *q, uint32_t n) {
+static inline void total_add(vm_t *vm, run_queue_t *q, uint32_t n) {
     uint32_t total = atomic_load_explicit(&q->total, memory_order_relaxed) + n;
     if (vm->threaded)
         atomic_store_explicit(&q->total, total, memory_order_seq_cst); /* under the lock */
@@ -231,51 +187,54 @@ static inline void total_add(vm_t *vm, struct sched_priv *q, uint32_t n) {
         atomic_store_explicit(&q->total, total, memory_order_relaxed);
 }
 
-static void push(vm_t *vm, sched_t *s, proc_t *p) {
-    struct sched_priv *q = s->priv;
+void rq_push(vm_t *vm, run_queue_t *q, proc_t *p) {
     p->rq_next = NULL;
     spin_lock(vm, &q->lock);
-    queue_t *l = &q->queue[p->prio];
-    if (l->first)
-        l->last->rq_next = p;
+    unsigned i = p->prio;
+    if (q->queue[i].first)
+        q->queue[i].last->rq_next = p;
     else
-        l->first = p;
-    l->last = p;
-    l->len++;
+        q->queue[i].first = p;
+    q->queue[i].last = p;
+    q->queue[i].len++;
     total_add(vm, q, 1);
     spin_unlock(vm, &q->lock);
 }
 
-static inline proc_t *take_first(queue_t *l) {
-    proc_t *p = l->first;
-    l->first = p->rq_next;
-    l->len--;
-    return p;
-}
-
-static proc_t *pop(vm_t *vm, struct sched_priv *q) {
+proc_t *rq_pop(vm_t *vm, run_queue_t *q) {
     if (atomic_load_explicit(&q->total, memory_order_relaxed) == 0) return NULL;
-    proc_t *p = NULL;
     spin_lock(vm, &q->lock);
-    queue_t *l = q->queue;
-    if (UNLIKELY(l[PRIO_MAX].first != NULL)) {
-        p = take_first(&l[PRIO_MAX]);
-    } else if (UNLIKELY(l[PRIO_HIGH].first != NULL)) {
-        p = take_first(&l[PRIO_HIGH]);
-    } else if (l[PRIO_NORMAL].first && (LIKELY(!l[PRIO_LOW].first) || ++q->turns < LOW_TURN)) {
-        p = take_first(&l[PRIO_NORMAL]);
-    } else if (l[PRIO_LOW].first) {
-        p = take_first(&l[PRIO_LOW]);
+    int level = -1;
+    if (UNLIKELY(q->queue[PRIO_MAX].first != NULL)) {
+        level = PRIO_MAX;
+    } else if (UNLIKELY(q->queue[PRIO_HIGH].first != NULL)) {
+        level = PRIO_HIGH;
+    } else if (q->queue[PRIO_NORMAL].first &&
+               (LIKELY(!q->queue[PRIO_LOW].first) || ++q->turns < LOW_TURN)) {
+        level = PRIO_NORMAL;
+    } else if (q->queue[PRIO_LOW].first) {
+        level = PRIO_LOW;
         q->turns = 0;
     }
-    if (p) total_add(vm, q, (uint32_t)-1);
+    proc_t *p = NULL;
+    if (level >= 0) {
+        p = q->queue[level].first;
+        q->queue[level].first = p->rq_next;
+        q->queue[level].len--;
+        total_add(vm, q, (uint32_t)-1);
+    }
     spin_unlock(vm, &q->lock);
     return p;
 }
 
+/* Whose queue a process goes to that s makes runnable: a dirty scheduler has none. */
+static inline sched_t *home(vm_t *vm, sched_t *s) {
+    return LIKELY(!s->dirty) ? s : vm->scheds[s->id % vm->nscheds];
+}
+
 /* Wakes s, or another scheduler that sleeps. */
 static void wake(vm_t *vm, sched_t *s) {
-    shared_t *sh = shared(vm);
+    sched_shared_t *sh = sched_shared(vm);
     if (atomic_load_explicit(&sh->nparked, memory_order_seq_cst) == 0) return;
     for (unsigned i = 0; i < vm->nscheds; i++) {
         sched_t *t = vm->scheds[(s->id - 1 + i) % vm->nscheds];
@@ -295,9 +254,10 @@ COLD static void make_runnable_threaded(vm_t *vm, proc_t *p) {
         if (st & (PS_RUNNABLE | PS_RUNNING | PS_EXITING | PS_FREE)) return;
     } while (!atomic_compare_exchange_weak_explicit(&p->state, &st, st | PS_RUNNABLE,
                                                     memory_order_seq_cst, memory_order_seq_cst));
-    sched_t *mine = sched_current(vm), *s = mine ? mine : p->sched;
-    push(vm, s, p);
-    if (!mine || atomic_load_explicit(&s->priv->total, memory_order_relaxed) > 1) wake(vm, s);
+    sched_t *mine = sched_current(vm), *s = home(vm, mine ? mine : p->sched);
+    rq_push(vm, &s->priv->rq, p);
+    if (mine != s || atomic_load_explicit(&s->priv->rq.total, memory_order_relaxed) > 1)
+        wake(vm, s);
 }
 
 void sched_make_runnable(vm_t *vm, proc_t *p) {
@@ -308,7 +268,7 @@ void sched_make_runnable(vm_t *vm, proc_t *p) {
     uint32_t st = atomic_load_explicit(&p->state, memory_order_relaxed);
     if (st & (PS_RUNNABLE | PS_RUNNING | PS_EXITING)) return;
     atomic_store_explicit(&p->state, st | PS_RUNNABLE, memory_order_relaxed);
-    push(vm, vm->scheds[0], p);
+    rq_push(vm, &vm->scheds[0]->priv->rq, p);
 }
 
 /* ---- running ---- */
@@ -339,8 +299,7 @@ COLD static bool prepare(vm_t *vm, proc_t *p) {
     return false;
 }
 
-/* Runs p for a slice; returns the reductions it took. */
-static uint32_t run(sched_t *s, proc_t *p) {
+uint32_t sched_run(sched_t *s, proc_t *p) {
     vm_t *vm = s->vm;
     uint32_t st = atomic_load_explicit(&p->state, memory_order_relaxed);
     atomic_store_explicit(&p->state, (st & ~(uint32_t)PS_RUNNABLE) | PS_RUNNING,
@@ -354,6 +313,7 @@ static uint32_t run(sched_t *s, proc_t *p) {
     int result = engine_run(s, p);
     int32_t left = p->reds;
     uint32_t used = left < SLICE_REDS ? (uint32_t)(SLICE_REDS - left) : 0;
+    if (UNLIKELY(s->dirty)) used = 1; /* what native work costs is not counted */
     p->total_reds += used;
     count(&s->priv->reductions, used);
     if (result == RUN_EXIT || UNLIKELY(p->flags & PF_EXIT_PENDING)) {
@@ -368,9 +328,15 @@ static uint32_t run(sched_t *s, proc_t *p) {
     }
     st = (st & ~(uint32_t)PS_RUNNING) | PS_RUNNABLE;
     atomic_store_explicit(&p->state, st, memory_order_seq_cst);
-    push(vm, s, p);
-    if (vm->threaded && atomic_load_explicit(&s->priv->total, memory_order_relaxed) > 1)
-        wake(vm, s);
+    if (UNLIKELY(result == RUN_DIRTY)) {
+        dirty_push(vm, p, s->dirty_wanted);
+        return used;
+    }
+    sched_t *to = home(vm, s);
+    rq_push(vm, &to->priv->rq, p);
+    if (vm->threaded &&
+        (to != s || atomic_load_explicit(&s->priv->rq.total, memory_order_relaxed) > 1))
+        wake(vm, to);
     return used;
 }
 
@@ -379,7 +345,7 @@ static uint32_t run(sched_t *s, proc_t *p) {
 static proc_t *steal(sched_t *s) {
     vm_t *vm = s->vm;
     for (unsigned i = 1; i < vm->nscheds; i++) {
-        proc_t *p = pop(vm, vm->scheds[(s->id - 1 + i) % vm->nscheds]->priv);
+        proc_t *p = rq_pop(vm, &vm->scheds[(s->id - 1 + i) % vm->nscheds]->priv->rq);
         if (p) return p;
     }
     return NULL;
@@ -388,7 +354,7 @@ static proc_t *steal(sched_t *s) {
 static bool is_work(vm_t *vm) {
     if (atomic_load_explicit(&vm->halting, memory_order_seq_cst)) return false;
     for (unsigned i = 0; i < vm->nscheds; i++)
-        if (atomic_load_explicit(&vm->scheds[i]->priv->total, memory_order_seq_cst)) return true;
+        if (atomic_load_explicit(&vm->scheds[i]->priv->rq.total, memory_order_seq_cst)) return true;
     return false;
 }
 
@@ -402,7 +368,7 @@ static void unpark_self(sched_t *s) {
 /* Nothing to do: look a little longer, then sleep until somebody has work. */
 static void idle(sched_t *s) {
     vm_t *vm = s->vm;
-    shared_t *sh = s->priv->shared;
+    sched_shared_t *sh = s->priv->shared;
     for (int i = 0; i < SPIN_LOOKS; i++)
         if (is_work(vm)) return;
     if (s->priv->deferred.count) {
@@ -417,7 +383,7 @@ static void idle(sched_t *s) {
         if (n == vm->nscheds) vm->host->ops->wake(vm->host);
         heap_spare_free(s);
         vm->host->ops->park(vm->host, s->priv->parker, HOST_FOREVER);
-        announce(sh, &s->priv->epoch);
+        sched_announce(sh, &s->priv->epoch);
     }
     unpark_self(s);
 }
@@ -426,12 +392,12 @@ static void sched_main(void *arg) {
     sched_t *s = arg;
     vm_t *vm = s->vm;
     this_sched = s;
-    announce(s->priv->shared, &s->priv->epoch);
+    sched_announce(s->priv->shared, &s->priv->epoch);
     while (!atomic_load_explicit(&s->priv->shared->stopping, memory_order_acquire)) {
         quiescent(s);
         proc_t *p = NULL;
         if (LIKELY(!atomic_load_explicit(&vm->halting, memory_order_relaxed))) {
-            p = pop(vm, s->priv);
+            p = rq_pop(vm, &s->priv->rq);
             if (!p) p = steal(s);
         }
         if (!p) {
@@ -439,7 +405,7 @@ static void sched_main(void *arg) {
             continue;
         }
         atomic_store_explicit(&s->priv->running, true, memory_order_relaxed);
-        run(s, p);
+        sched_run(s, p);
         atomic_store_explicit(&s->priv->running, false, memory_order_relaxed);
     }
     atomic_store_explicit(&s->priv->epoch, 0, memory_order_seq_cst);
@@ -457,7 +423,7 @@ int sched_start(vm_t *vm) {
         if (!q->parker) return -1;
     }
     vm->threaded = true;
-    atomic_store_explicit(&shared(vm)->stopping, false, memory_order_seq_cst);
+    atomic_store_explicit(&sched_shared(vm)->stopping, false, memory_order_seq_cst);
     for (unsigned i = 0; i < vm->nscheds; i++) {
         struct sched_priv *q = vm->scheds[i]->priv;
         if (ops->thread_start(vm->host, &q->thread, sched_main, vm->scheds[i]) != 0) {
@@ -472,7 +438,7 @@ int sched_start(vm_t *vm) {
 void sched_stop(vm_t *vm) {
     const host_ops_t *ops = vm->host->ops;
     if (!vm->threaded) return;
-    atomic_store_explicit(&shared(vm)->stopping, true, memory_order_seq_cst);
+    atomic_store_explicit(&sched_shared(vm)->stopping, true, memory_order_seq_cst);
     for (unsigned i = 0; i < vm->nscheds; i++) {
         struct sched_priv *q = vm->scheds[i]->priv;
         if (!q->thread) continue;
@@ -484,34 +450,42 @@ void sched_stop(vm_t *vm) {
         ops->thread_join(vm->host, q->thread);
         q->thread = NULL;
     }
+    dirty_stop(vm);
     vm->threaded = false;
     for (unsigned i = 0; i < vm->nscheds; i++)
         deferred_run(vm, &vm->scheds[i]->priv->deferred, UINT64_MAX);
-    deferred_run(vm, &shared(vm)->foreign, UINT64_MAX);
+    deferred_run(vm, &sched_shared(vm)->foreign, UINT64_MAX);
 }
 
 /* ---- life ---- */
 
-static sched_t *sched_new(vm_t *vm, unsigned id, shared_t *sh) {
+sched_t *sched_new(vm_t *vm, unsigned id, struct sched_priv *priv) {
     sched_t *s = mem_calloc(vm, sizeof *s);
-    struct sched_priv *q = s ? mem_calloc(vm, sizeof *q) : NULL;
-    if (!q) {
-        mem_free(vm, s, sizeof *s);
-        return NULL;
-    }
+    if (!s) return NULL;
     s->vm = vm;
     s->id = id;
-    s->priv = q;
+    s->priv = priv;
     s->error_args = s->error_options = TERM_NONE;
-    q->shared = sh;
-    atomic_flag_clear(&q->lock.held);
-    deferred_init(&q->deferred);
     return s;
+}
+
+static bool make_sched(vm_t *vm, unsigned i, sched_shared_t *sh) {
+    struct sched_priv *q = mem_calloc(vm, sizeof *q);
+    sched_t *s = q ? sched_new(vm, i + 1, q) : NULL;
+    if (!s) {
+        mem_free(vm, q, sizeof *q);
+        return false;
+    }
+    q->shared = sh;
+    atomic_flag_clear(&q->rq.lock.held);
+    deferred_init(&q->deferred);
+    vm->scheds[i] = s;
+    return true;
 }
 
 bool sched_init(vm_t *vm) {
     unsigned n = vm->options.schedulers ? vm->options.schedulers : 1;
-    shared_t *sh = mem_calloc(vm, sizeof *sh);
+    sched_shared_t *sh = mem_calloc(vm, sizeof *sh);
     vm->scheds = sh ? mem_calloc(vm, n * sizeof *vm->scheds) : NULL;
     if (!vm->scheds) {
         mem_free(vm, sh, sizeof *sh);
@@ -523,8 +497,7 @@ bool sched_init(vm_t *vm) {
     vm->nscheds = n;
     vm->nthreads = vm->options.schedulers;
     for (unsigned i = 0; i < n; i++) {
-        vm->scheds[i] = sched_new(vm, i + 1, sh);
-        if (vm->scheds[i]) continue;
+        if (make_sched(vm, i, sh)) continue;
         if (i == 0) {
             mem_free(vm, sh, sizeof *sh);
             mem_free(vm, vm->scheds, n * sizeof *vm->scheds);
@@ -534,13 +507,15 @@ bool sched_init(vm_t *vm) {
         }
         return false;
     }
-    return true;
+    if (dirty_init(vm, sh)) return true;
+    sched_free(vm);
+    return false;
 }
 
 void sched_free(vm_t *vm) {
     if (!vm->scheds) return;
     sched_stop(vm);
-    shared_t *sh = shared(vm);
+    sched_shared_t *sh = sched_shared(vm);
     for (unsigned i = 0; i < vm->nscheds; i++) {
         sched_t *s = vm->scheds[i];
         if (!s) continue;
@@ -549,6 +524,7 @@ void sched_free(vm_t *vm) {
         pool_drain(vm, s);
         mem_free(vm, s, sizeof *s);
     }
+    dirty_free(vm, sh);
     mem_free(vm, sh, sizeof *sh);
     mem_free(vm, vm->scheds, vm->nscheds * sizeof *vm->scheds);
     vm->scheds = NULL;
@@ -591,15 +567,15 @@ static uint64_t expire(vm_t *vm) {
 static bool run_round(vm_t *vm, sched_t *s) {
     int32_t budget = ROUND_REDS;
     while (budget > 0 && !is_halting(vm)) {
-        proc_t *p = pop(vm, s->priv);
+        proc_t *p = rq_pop(vm, &s->priv->rq);
         if (!p) break;
-        budget -= (int32_t)run(s, p) + ROUND_SWITCH;
+        budget -= (int32_t)sched_run(s, p) + ROUND_SWITCH;
     }
     return budget != ROUND_REDS;
 }
 
 static inline bool has_runnable(sched_t *s) {
-    return atomic_load_explicit(&s->priv->total, memory_order_relaxed) != 0;
+    return atomic_load_explicit(&s->priv->rq.total, memory_order_relaxed) != 0;
 }
 
 /* Something is left to do, now or later. */
@@ -635,12 +611,13 @@ static int run_here(vm_t *vm, int mode) {
 }
 
 /* All schedulers sleep and nothing is queued. */
-static bool all_idle(vm_t *vm) {
-    shared_t *sh = shared(vm);
+bool sched_all_idle(vm_t *vm) {
+    sched_shared_t *sh = sched_shared(vm);
     for (int i = 0; i < 2; i++) {
+        if (atomic_load_explicit(&sh->dirty_procs, memory_order_seq_cst)) return false;
         if (atomic_load_explicit(&sh->nparked, memory_order_seq_cst) != vm->nscheds) return false;
         for (unsigned k = 0; k < vm->nscheds; k++)
-            if (atomic_load_explicit(&vm->scheds[k]->priv->total, memory_order_seq_cst))
+            if (atomic_load_explicit(&vm->scheds[k]->priv->rq.total, memory_order_seq_cst))
                 return false;
     }
     return true;
@@ -650,13 +627,14 @@ static int run_polling(vm_t *vm, int mode) {
     for (bool first = true;; first = false) {
         if (is_halting(vm)) return 2;
         uint64_t closest = expire(vm);
-        bool idle_now = all_idle(vm);
+        bool idle_now = sched_all_idle(vm);
         bool over = idle_now && closest == HOST_FOREVER && !devices_left(vm);
         if (mode == VM_RUN_NOWAIT || over) {
             poll(vm, 0);
             if (is_halting(vm)) return 2;
             expire(vm);
-            over = all_idle(vm) && etimer_closest_timeout(vm) == HOST_FOREVER && !devices_left(vm);
+            over = sched_all_idle(vm) && etimer_closest_timeout(vm) == HOST_FOREVER &&
+                   !devices_left(vm);
             if (over) return 0;
             if (mode == VM_RUN_NOWAIT) return 1;
             continue;
@@ -677,7 +655,7 @@ uint64_t vm_next_deadline(vm_t *vm) {
     return etimer_closest_timeout(vm);
 }
 
-sys_state_t *sched_sys_state(vm_t *vm) { return &shared(vm)->sys; }
+sys_state_t *sched_sys_state(vm_t *vm) { return &sched_shared(vm)->sys; }
 
 void sched_stats(vm_t *vm, sched_stats_t *out) {
     memset(out, 0, sizeof *out);
@@ -688,13 +666,14 @@ void sched_stats(vm_t *vm, sched_stats_t *out) {
         out->switches += atomic_load_explicit(&q->switches, memory_order_relaxed);
         out->gcs += s->gc_count;
         out->gc_words += s->gc_words;
-        spin_lock(vm, &q->lock);
+        spin_lock(vm, &q->rq.lock);
         for (int k = 0; k < PRIO_LEVELS; k++) {
-            out->queue[k] += q->queue[k].len;
-            out->runnable += q->queue[k].len;
+            out->queue[k] += q->rq.queue[k].len;
+            out->runnable += q->rq.queue[k].len;
         }
-        spin_unlock(vm, &q->lock);
+        spin_unlock(vm, &q->rq.lock);
         out->running += atomic_load_explicit(&q->running, memory_order_relaxed) ||
                         (!vm->threaded && s->current);
     }
+    dirty_stats(vm, out);
 }

@@ -19,7 +19,10 @@ struct sched {
     vm_t *vm;
     proc_t *current;
     unsigned id;               /* 1.. */
-    struct sched_priv *priv;   /* run queues, parker, pools, quiescence: sched.c */
+    struct sched_priv *priv;   /* run queues, parker, quiescence: sched_internal.h */
+    uint8_t dirty;             /* DIRTY_CPU, DIRTY_IO: a thread of such a pool */
+    uint8_t dirty_wanted;      /* the process that stopped with RUN_DIRTY wants this pool */
+    bool detached;             /* in native I/O: holds no pointers into shared tables */
     bool stress;               /* engine.h: GC_STRESS */
     bool hibernating;          /* the running process sleeps before it goes on where it traps to */
     int run_result;            /* RUN_*: why the engine stopped */
@@ -44,10 +47,20 @@ struct sched {
 };
 
 /* What engine_run says about a process it stops running. */
-enum { RUN_YIELD, RUN_WAIT, RUN_EXIT };
+enum { RUN_YIELD, RUN_WAIT, RUN_EXIT, RUN_DIRTY };
 
-/* Runs p on s until its slice is over (RUN_YIELD), it waits for signals (RUN_WAIT), or it is over
- * (RUN_EXIT: proc_exit has been called or is due with p->fvalue as reason). engine.c */
+/* Pools of threads for native work that takes long (CPU) or may block (IO); dirty.c. There are none
+ * with 0 schedulers: such work is done in place. */
+enum { DIRTY_NONE, DIRTY_CPU, DIRTY_IO };
+#define DIRTY_IO_DEFAULT 10
+unsigned dirty_count(vm_t *vm, unsigned kind); /* threads the pool may have */
+/* What stands in the code for a BIF marked dirty: calls it on a thread of its pool, or here when
+ * this is one or there are none. */
+term_t dirty_gate(proc_t *p, term_t *a);
+
+/* Runs p on s until its slice is over (RUN_YIELD), it waits for signals (RUN_WAIT), it wants a
+ * dirty pool (RUN_DIRTY), or it is over (RUN_EXIT: proc_exit has been called or is due with
+ * p->fvalue as reason). engine.c */
 int engine_run(sched_t *s, proc_t *p);
 bool engine_init(vm_t *vm); /* BIF stubs, instruction table */
 
@@ -88,9 +101,10 @@ void sched_halt(vm_t *vm, int status);
 /* Sums over all schedulers, for statistics(). */
 typedef struct {
     uint64_t reductions, switches, gcs, gc_words;
-    unsigned runnable; /* processes in run queues */
-    unsigned queue[4]; /* by priority */
-    unsigned running;  /* schedulers that run a process */
+    unsigned runnable;                            /* processes in run queues */
+    unsigned queue[4];                            /* by priority */
+    unsigned running;                             /* schedulers that run a process */
+    unsigned dirty_runnable[2], dirty_running[2]; /* the same for the CPU and the I/O pool */
 } sched_stats_t;
 void sched_stats(vm_t *vm, sched_stats_t *out);
 

@@ -33,6 +33,8 @@ typedef struct vm_options {
     host_t *host;
     unsigned schedulers;    /* 0: run inside the caller of vm_run */
     size_t memory_limit;    /* bytes; 0: none */
+    unsigned dirty_cpu;     /* threads for long native work at most; 0: as many as schedulers */
+    unsigned dirty_io;      /* threads for native work that may block at most; 0: default */
     uint32_t max_processes; /* 0: default */
     uint32_t min_heap_size; /* words; 0: default */
     bool deterministic;     /* no salt, whatever the host's entropy says: for tests */
@@ -66,6 +68,7 @@ struct ling_vm {
     _Atomic(int64_t) next_unique_mono;
     _Atomic(int64_t) last_now_us; /* what erlang:now/0 said last */
     _Atomic(bool) halting;
+    _Atomic(bool) many_floats; /* code uses more float registers than ext keeps: loader */
     int halt_status;
     bool quiet;             /* crashes of processes are not logged */
     bool use_error_handler; /* unknown functions go to error_handler, not straight to undef */

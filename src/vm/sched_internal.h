@@ -1,0 +1,93 @@
+/* sched_internal.h: what sched.c and dirty.c share: run queues, quiescence, and the parts of a
+ * scheduler nobody else sees.
+ */
+#ifndef LING_VM_SCHED_INTERNAL_H
+#define LING_VM_SCHED_INTERNAL_H
+
+#include "vm/process.h"
+
+typedef struct deferred {
+    struct deferred *next;
+    void *ptr;
+    void (*fn)(vm_t *vm, void *ptr);
+    uint64_t epoch;
+    bool inside; /* the note lies in the memory it is about */
+} deferred_t;
+
+typedef struct {
+    deferred_t *first, **last;
+    uint32_t count;
+} deferred_list_t;
+
+/* Processes that wait to run, by priority. */
+typedef struct {
+    spin_t lock;
+    struct {
+        proc_t *first, *last;
+        uint32_t len;
+    } queue[PRIO_LEVELS];
+    uint32_t turns;          /* of normal since low ran */
+    _Atomic(uint32_t) total; /* processes in it; changed under the lock */
+} run_queue_t;
+
+/* A scheduler's own part; dirty ones have it before they have a thread. */
+struct sched_priv {
+    struct sched_shared *shared;
+    run_queue_t rq;
+    _Atomic(uint32_t) parked;
+    _Atomic(uint64_t) epoch; /* 0: asleep, holds no pointers */
+    deferred_list_t deferred;
+    host_thread_t *thread;
+    host_parker_t *parker;
+    /* Written by the owner only. */
+    _Atomic(uint64_t) reductions, switches;
+    _Atomic(bool) running;
+};
+
+/* Threads for long native work of one kind, started when there is work for them. */
+typedef struct {
+    run_queue_t rq;
+    unsigned kind; /* DIRTY_CPU, DIRTY_IO */
+    unsigned max;
+    struct dirty_worker *workers; /* max of them */
+    _Atomic(bool) alive;          /* at least one thread is there */
+} dirty_pool_t;
+
+#define VISITORS 64
+
+/* What all schedulers of a VM share. */
+typedef struct sched_shared {
+    _Atomic(uint64_t) epoch;
+    _Atomic(uint64_t) visit[VISITORS]; /* epoch of a visitor, 0: free */
+    _Atomic(uint32_t) nparked;
+    _Atomic(bool) stopping;
+    spin_t lock;             /* of foreign */
+    deferred_list_t foreign; /* deferred by threads that are no scheduler */
+    sys_state_t sys;
+    dirty_pool_t dirty[2];         /* by kind - 1 */
+    _Atomic(uint32_t) dirty_procs; /* processes with a pool */
+} sched_shared_t;
+
+/* ---- sched.c ---- */
+static inline sched_shared_t *sched_shared(vm_t *vm) { return vm->scheds[0]->priv->shared; }
+sched_t *sched_new(vm_t *vm, unsigned id, struct sched_priv *priv);
+void sched_set_current(sched_t *s); /* of the calling thread */
+void rq_push(vm_t *vm, run_queue_t *q, proc_t *p);
+proc_t *rq_pop(vm_t *vm, run_queue_t *q);
+/* Runs p for a slice; returns the reductions it took. */
+uint32_t sched_run(sched_t *s, proc_t *p);
+/* From asleep to active: publishes the epoch pointers are held from. */
+void sched_announce(sched_shared_t *sh, _Atomic(uint64_t) *mine);
+bool sched_all_idle(vm_t *vm);
+
+/* ---- dirty.c ---- */
+bool dirty_init(vm_t *vm, sched_shared_t *sh);
+void dirty_stop(vm_t *vm); /* joins the threads */
+void dirty_free(vm_t *vm, sched_shared_t *sh);
+/* p, which has just stopped with RUN_DIRTY, goes to the pool of that kind. */
+void dirty_push(vm_t *vm, proc_t *p, unsigned kind);
+/* The oldest epoch a dirty thread may hold pointers from, or oldest. */
+uint64_t dirty_oldest_epoch(sched_shared_t *sh, uint64_t oldest);
+void dirty_stats(vm_t *vm, sched_stats_t *out);
+
+#endif
