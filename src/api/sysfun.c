@@ -11,12 +11,13 @@ static term_t text_or_oom(proc_t *p, const char *s) {
     return t == TERM_NONE ? bif_oom(p) : t;
 }
 
-/* load(Module) -> {module, Module} | {error, nofile | badfile} */
+/* load(Module) -> {module, Module} | {on_load, Module} | {error, nofile | badfile} */
 static BIF(sys_load) {
     load_error_t err;
     err.text[0] = 0;
     if (!is_atom(a[0])) return bif_badarg(p);
     bool loaded = load_module_from_path(p->vm, a[0], &err) != NULL;
+    bool current = module_find(p->vm, a[0]) != NULL;
     term_t why = A_nofile;
     code_file_t file;
     if (!loaded && code_path_find(p->vm, a[0], &file, NULL, 0)) {
@@ -25,7 +26,8 @@ static BIF(sys_load) {
     }
     term_t *hp = heap_alloc(p, 3);
     if (!hp) return bif_oom(p);
-    return loaded ? tuple2(&hp, A_module, a[0]) : tuple2(&hp, A_error, why);
+    if (!loaded) return tuple2(&hp, A_error, why);
+    return tuple2(&hp, current ? A_module : A_on_load, a[0]);
 }
 
 /* object_code(Module) -> {Module, Binary, Filename} | error */
@@ -83,8 +85,22 @@ static BIF(sys_root) {
     return root ? text_or_oom(p, root) : A_none;
 }
 
+/* log(Text): a line for the log, a warning */
+static BIF(sys_log) {
+    char line[1000];
+    size_t n;
+    int rc = ling_get_text(p->vm, a[0], line, sizeof line, &n);
+    if (rc == LING_ETYPE) return bif_badarg(p);
+    if (rc == LING_OK) p->vm->host->ops->log(p->vm->host, HOST_LOG_WARNING, line, n);
+    return A_true;
+}
+
 const bif_def_t bifs_sys[] = {
-    {"ling_host", "load", 1, sys_load, 0}, {"ling_host", "object_code", 1, sys_object_code, 0},
-    {"ling_host", "path", 0, sys_path, 0}, {"ling_host", "add_path", 2, sys_add_path, 0},
-    {"ling_host", "root", 0, sys_root, 0}, {0},
+    {"ling_host", "load", 1, sys_load, 0},
+    {"ling_host", "object_code", 1, sys_object_code, 0},
+    {"ling_host", "path", 0, sys_path, 0},
+    {"ling_host", "add_path", 2, sys_add_path, 0},
+    {"ling_host", "root", 0, sys_root, 0},
+    {"ling_host", "log", 1, sys_log, 0},
+    {0},
 };

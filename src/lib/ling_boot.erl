@@ -1,7 +1,7 @@
 %% ling_boot: the Erlang side of the C API and of ling-run. ling_host's functions are C (src/api).
 -module(ling_boot).
 -export([call/4, run/4, mailbox/1, async/2, main/4, print/1]).
--export([on_load/1, on_load1/1, soft_purge/1]).
+-export([on_load/1, soft_purge/1]).
 
 %% ling_call: M:F(A...) in a process of its own; the host learns the outcome under Id even when
 %% the process is killed. `stop` comes when the host no longer waits.
@@ -40,18 +40,12 @@ async(Id, Args) ->
         {Ref, Class, Reason} -> erlang:raise(Class, Reason, [])
     end.
 
-%% Runs the on_load function of a module that waits for it, in a process of its own.
+%% For the C API: a module with an on_load function has been put up.
 on_load(Module) ->
-    {_, Mon} = spawn_opt(?MODULE, on_load1, [Module], [monitor]),
-    receive
-        {'DOWN', Mon, process, _, {on_load, ok}} ->
-            erlang:finish_after_on_load(Module, true);
-        {'DOWN', Mon, process, _, Reason} ->
-            erlang:finish_after_on_load(Module, false),
-            exit({on_load_failure, Module, Reason})
+    case ling_on_load:load(Module) of
+        ok -> true;
+        {error, Reason} -> exit({on_load_failure, Module, Reason})
     end.
-
-on_load1(Module) -> exit({on_load, erlang:call_on_load_function(Module)}).
 
 %% Frees the old version of a module unless a process uses it.
 soft_purge(Module) ->

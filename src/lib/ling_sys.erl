@@ -34,14 +34,25 @@ about(_) -> error.
 code_server() ->
     receive
         {code_call, From, Request} ->
-            Reply =
-                try code(Request)
-                catch _:Reason -> {error, Reason}
-                end,
-            From ! {code_server, Reply};
+            case is_load(Request) of
+                true -> spawn(fun() -> answer(From, Request) end); % an on_load function may ask us
+                false -> answer(From, Request)
+            end;
         _ -> ok
     end,
     code_server().
+
+is_load({ensure_loaded, _}) -> true;
+is_load({load_file, _}) -> true;
+is_load({load_binary, _, _, _}) -> true;
+is_load(_) -> false.
+
+answer(From, Request) ->
+    Reply =
+        try code(Request)
+        catch _:Reason -> {error, Reason}
+        end,
+    From ! {code_server, Reply}.
 
 code({ensure_loaded, M}) -> ensure_loaded(M);
 code({load_file, M}) ->
@@ -87,12 +98,25 @@ file(M) ->
 ensure_loaded(M) ->
     case erlang:module_loaded(M) of
         true -> {module, M};
-        false -> ling_host:load(M)
+        false ->
+            case ling_host:load(M) of
+                {on_load, M} -> on_load(M);
+                Result -> Result
+            end
+    end.
+
+on_load(M) ->
+    case ling_on_load:load(M) of
+        ok -> {module, M};
+        {error, _} -> {error, on_load_failure}
     end.
 
 load(M, Bin) ->
     _ = erlang:check_old_code(M) andalso ling_boot:soft_purge(M),
-    erlang:load_module(M, Bin).
+    case erlang:load_module(M, Bin) of
+        {error, on_load} -> on_load(M);
+        Result -> Result
+    end.
 
 root() ->
     case ling_host:root() of

@@ -171,8 +171,9 @@ typedef struct load_error {
 } load_error_t;
 /* Makes a module of a beam file's bytes (not published). NULL with *err filled. Any scheduler. */
 module_t *load_beam(vm_t *vm, const uint8_t *bytes, size_t size, load_error_t *err); /* load.c */
-/* The current version of a module, found on the code path and made current if there is none. An
- * on_load function is not run: that is the caller's job. NULL with *err filled. */
+/* The current version of a module, found on the code path and made current if there is none. One
+ * with an on_load function is only put up (module_set_on_load); running it is the caller's job.
+ * NULL with *err filled. */
 module_t *load_module_from_path(vm_t *vm, term_t name, load_error_t *err); /* codepath.c */
 
 /* For embedders: load_beam and module_publish, after a soft purge of an old version in the way. An

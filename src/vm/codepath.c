@@ -320,7 +320,9 @@ module_t *load_module_from_path(vm_t *vm, term_t name, load_error_t *err) {
     /* Two schedulers may load the same module at once: the second result goes away. */
     spin_lock(vm, &vm->path->load_lock);
     module_t *current = module_find(vm, name);
-    bool published = !current && module_publish(vm, m) == 0;
+    if (!current) current = module_find_on_load(vm, name);
+    bool published =
+        !current && (m->on_load ? module_set_on_load(vm, m) : module_publish(vm, m)) == 0;
     spin_unlock(vm, &vm->path->load_lock);
     if (published) return m;
     module_free(vm, m);

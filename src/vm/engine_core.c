@@ -492,6 +492,14 @@ COLD static void load_missing(vm_t *vm, term_t module) {
     load_module_from_path(vm, module, &err);
 }
 
+/* Who takes over a call to a function that is not there; NULL: nobody. */
+COLD static export_t *undefined_handler(vm_t *vm, term_t module) {
+    export_t *h = export_find(vm, A_error_handler, A_undefined_function, 3);
+    if (vm->use_error_handler && h && export_is_defined(h) && module != A_error_handler) return h;
+    if (!module_find_on_load(vm, module)) return NULL;
+    return export_get(vm, A_ling_on_load, A_call, 3);
+}
+
 /* A function that is not there: load its module, or raise undef. */
 DEFINE_OP(undefined_entry) {
     export_t *e = EXPORT(W0(0));
@@ -501,12 +509,12 @@ DEFINE_OP(undefined_entry) {
     const uint64_t *to = atomic_load_explicit(&e->code, memory_order_acquire);
     if (to != e->stub) GO(to);
     if (!module_find(vm, e->module)) {
-        load_missing(vm, e->module);
+        if (!module_find_on_load(vm, e->module)) load_missing(vm, e->module);
         to = atomic_load_explicit(&e->code, memory_order_acquire);
         if (to != e->stub) GO(to);
     }
-    export_t *h = export_find(vm, A_error_handler, A_undefined_function, 3);
-    if (vm->use_error_handler && h && export_is_defined(h) && e->module != A_error_handler) {
+    export_t *h = undefined_handler(vm, e->module);
+    if (h) {
         unsigned n = e->arity;
         term_t *c = heap_alloc(p, 2 * n + 1);
         if (!c) {

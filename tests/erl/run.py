@@ -90,10 +90,20 @@ def one(args, source):
         "\n".join(err1.decode(errors="replace").splitlines()[:20])), took
 
 
+def compile_helpers(build):
+    """Modules the tests call: *_aux.erl. They are loaded by the VM under test."""
+    stale = [str(s) for s in sorted(here.glob("*_aux.erl"))
+             if not (build / (s.stem + ".beam")).exists()
+             or (build / (s.stem + ".beam")).stat().st_mtime < s.stat().st_mtime]
+    if stale:
+        subprocess.run(["erlc", "+debug_info", "-o", str(build), *stale], check=True)
+
+
 def main():
     args = parse()
     args.ling_run = os.path.abspath(args.ling_run)
     os.makedirs(args.build, exist_ok=True)
+    compile_helpers(pathlib.Path(args.build))
     sources = sorted(here.glob("*_t.erl"))
     if args.only:
         sources = [s for s in sources if s.stem in args.only or s.stem[:-2] in args.only]
