@@ -349,6 +349,12 @@ LING_API int ling_register_dirty(ling_vm_t *vm, int kind, const char *module, co
                                  unsigned arity, ling_function_t fn, void *user,
                                  ling_destroy_fn destroy);
 
+/* Makes a NIF library that is linked into the program known: entry is its ErlNifEntry (what the
+ * function ERL_NIF_INIT makes returns, compiled with STATIC_ERLANG_NIF). erlang:load_nif/2 of the
+ * module it names uses it, whatever path it is given. The entry must outlive the VM. Errors:
+ * LING_ENOMEM, LING_EINVAL (another version of the NIF API). */
+LING_API int ling_register_nif(ling_vm_t *vm, const void *entry);
+
 enum { LING_ERROR, LING_EXIT, LING_THROW };
 /* In a host function: `return ling_raise(env, LING_ERROR, reason)`. */
 LING_API int ling_raise(ling_env_t *env, int exception_class, ling_term_t reason);

@@ -3,19 +3,7 @@
 #include "vm/copy.h"
 
 static bool env_init_heap(ling_env_t *env) {
-    proc_t *p = env->p;
-    memset(p, 0, sizeof *p);
-    p->vm = env->vm;
-    p->block_size = (uint32_t)(sizeof(proc_t) + ENV_WORDS * sizeof(term_t));
-    p->pid = TERM_NIL;
-    p->prio = PRIO_NORMAL;
-    p->reds = SLICE_REDS;
-    p->ftrace = p->fvalue = p->name = p->group_leader = p->parent = TERM_NIL;
-    p->init_m = p->init_f = A_undefined;
-    p->cause = TERM_NONE;
-    atomic_init(&p->state, PS_RUNNING);
-    msg_queue_init(&p->mq);
-    return heap_init(p, ENV_WORDS);
+    return proc_init_detached(env->vm, env->p, sizeof(proc_t) + ENV_WORDS * sizeof(term_t));
 }
 
 ling_env_t *ling_env_new(ling_vm_t *vm) {

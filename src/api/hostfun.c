@@ -3,6 +3,7 @@
  * engine leaves a pointer to the definition in p->cur_bif.
  */
 #include "api/api.h"
+#include "nif/nif_api.h"
 #include "vm/copy.h"
 
 enum { RAISED = -1000 }; /* what ling_raise returns */
@@ -168,6 +169,14 @@ int ling_register_dirty(ling_vm_t *vm, int kind, const char *module, const char 
 int ling_register_async(ling_vm_t *vm, const char *module, const char *function, unsigned arity,
                         ling_async_function_t fn, void *user, ling_destroy_fn destroy) {
     return add(vm, module, function, arity, 0, NULL, fn, user, destroy);
+}
+
+int ling_register_nif(ling_vm_t *vm, const void *entry) {
+    switch (nif_register_entry(vm, entry)) {
+    case 0: return LING_OK;
+    case -1: return api_fail(vm, LING_ENOMEM, NULL);
+    default: return api_fail(vm, LING_EINVAL, "no ErlNifEntry of this version of the NIF API");
+    }
 }
 
 /* ---- replies ---- {Alias, ok, Value} or {Alias, Class, Reason} to the alias */

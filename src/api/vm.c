@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "api/api.h"
+#include "nif/nif_api.h"
 #include "host/sim/host_sim.h"
 #include "host/uv/host_uv.h"
 #include "vm/codepath.h"
@@ -147,7 +148,7 @@ static bool api_init(vm_t *vm, const ling_options_t *o) {
     api->log = o->log;
     api->log_user = o->log_user;
     wrap_host(vm, o);
-    return hostfun_init(vm);
+    return hostfun_init(vm) && nif_init(vm) == 0;
 }
 
 int ling_create(ling_vm_t **out, const ling_options_t *options) {
@@ -194,6 +195,7 @@ void ling_destroy(ling_vm_t *vm) {
     host_t *host = vm->host;
     bool own_host = !api || api->own_host;
     if (vm->nthreads) sched_stop(vm);
+    nif_closing(vm);
     if (api) {
         for (mailbox_t *box = api->mailboxes, *next; box; box = next) {
             next = box->next;

@@ -5,7 +5,7 @@
  * itself exactly from its seed. No layer above includes libuv, Xen or operating system headers.
  *
  * Thread rule: clocks, local_offset, os_pid, entropy, pages_*, wake, unpark, thread_*, files,
- * file_*, dir_list, env_* and log may be called from any thread, and so may stream_write and
+ * file_*, dir_list, env_*, lib_* and log may be called from any thread, and so may stream_write and
  * stream_flush on standard output and error. Everything else only from the thread that polls (the
  * one inside ling_run, or the loop's thread).
  */
@@ -92,6 +92,12 @@ typedef struct host_ops {
     /* Blocks until all that was written is out. */
     void (*stream_flush)(host_t *h, host_stream_t *s);
     void (*stream_close)(host_t *h, host_stream_t *s);
+
+    /* ---- shared libraries (NULL as a group where there are none) ----
+     * NULL with a text in err when it fails. Any thread. */
+    void *(*lib_open)(host_t *h, const char *path, char *err, size_t err_size);
+    void *(*lib_symbol)(host_t *h, void *lib, const char *name, char *err, size_t err_size);
+    void (*lib_close)(host_t *h, void *lib);
 
     void (*log)(host_t *h, int level, const char *text, size_t len);
 

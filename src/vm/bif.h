@@ -16,7 +16,8 @@ typedef term_t (*bif_fn)(proc_t *p, term_t *a);
 enum {
     BIF_GUARD = 1,     /* allowed in guards: fails by raising, has no side effect */
     BIF_DIRTY_CPU = 2, /* long: run on a dirty scheduler where there is one */
-    BIF_DIRTY_IO = 4   /* may block; looks at shared tables only between vm_enter and vm_leave */
+    BIF_DIRTY_IO = 4,  /* may block; looks at shared tables only between vm_enter and vm_leave */
+    BIF_NIF = 8        /* a native function of a module, called through nif_entry */
 };
 
 typedef struct bif_def {
@@ -55,6 +56,8 @@ COLD term_t bif_yield(proc_t *p, const bif_def_t *def, unsigned n, const term_t 
  * on a thread for such work (kind: BIF_DIRTY_CPU or BIF_DIRTY_IO); false: this is one, or there are
  * none: do it here, to the end. For BIFs that are long only sometimes; others are marked. */
 bool bif_go_dirty(proc_t *p, unsigned kind);
+/* The process goes on in e's code; how: EXC_TRAP or EXC_YIELD. */
+COLD term_t bif_continue(proc_t *p, struct export *e, int how, unsigned n, const term_t *args);
 /* The process sleeps until a signal arrives; then the BIF is called again with the same
  * arguments. */
 COLD term_t bif_wait(proc_t *p);

@@ -447,64 +447,6 @@ static BIF(bif_beamfile_module_md5) {
     return b == TERM_NONE ? bif_oom(p) : b;
 }
 
-/* ---- native libraries ---- */
-
-enum { PATH_MAX_BYTES = 1024 };
-
-/* Bytes of a path given as a list of characters or a binary; -1: neither, or too long. */
-static int path_bytes(proc_t *p, term_t t, char *out) {
-    size_t n = 0;
-    if (is_binary(t)) {
-        const uint8_t *bytes;
-        uint8_t *tmp;
-        size_t tmp_size;
-        if (!bytes_of(p->vm, t, &bytes, &n, &tmp, &tmp_size)) return -1;
-        bool fits = n <= PATH_MAX_BYTES;
-        if (fits) memcpy(out, bytes, n);
-        mem_free(p->vm, tmp, tmp_size);
-        return fits ? (int)n : -1;
-    }
-    for (; is_cons(t); t = cons_tail(t)) {
-        if (!is_small(cons_head(t)) || n == PATH_MAX_BYTES) return -1;
-        int64_t c = small_value(cons_head(t));
-        if (c < 0 || c > 255) return -1;
-        out[n++] = (char)c;
-    }
-    return is_nil(t) ? (int)n : -1;
-}
-
-/* Does the module of that name have BIFs: are the functions of its library part of this VM? */
-static bool has_native_functions(const char *name, size_t n) {
-    for (const bif_def_t *const *table = bif_tables; *table != NULL; table++)
-        for (const bif_def_t *b = *table; b->module != NULL; b++)
-            if (strncmp(b->module, name, n) == 0 && b->module[n] == 0) return true;
-    return false;
-}
-
-/* erlang:load_nif(Path, Info): the libraries OTP links into its machine are part of this one;
- * others cannot be loaded yet and are said to be missing. */
-static BIF(bif_load_nif) {
-    static const char before[] = "Failed to load NIF library: '";
-    static const char after[] = ".so: cannot open shared object file: No such file or directory'";
-    char path[PATH_MAX_BYTES];
-    int n = path_bytes(p, a[0], path);
-    if (n < 0) return bif_badarg(p);
-    int base = n;
-    while (base > 0 && path[base - 1] != '/') base--;
-    if (has_native_functions(path + base, (size_t)(n - base))) return A_ok;
-    char text[sizeof before + sizeof after + PATH_MAX_BYTES];
-    size_t used = sizeof before - 1;
-    memcpy(text, before, used);
-    memcpy(text + used, path, (size_t)n);
-    used += (size_t)n;
-    memcpy(text + used, after, sizeof after);
-    used += sizeof after - 1;
-    term_t reason = bytes_to_list(p, (const uint8_t *)text, used, TERM_NIL);
-    if (reason == TERM_NONE) return bif_oom(p);
-    term_t failed = pair(p, A_load_failed, reason);
-    return failed == TERM_NONE ? TERM_NONE : pair(p, A_error, failed);
-}
-
 const bif_def_t bifs_code[] = {
     {"erlang", "has_prepared_code_on_load", 1, bif_has_prepared_code_on_load, 0},
     {"erlang", "finish_loading", 1, bif_finish_loading, 0},
@@ -518,7 +460,6 @@ const bif_def_t bifs_code[] = {
     {"erlang", "pre_loaded", 0, bif_pre_loaded, 0},
     {"erlang", "get_module_info", 1, bif_get_module_info_1, 0},
     {"erlang", "get_module_info", 2, bif_get_module_info_2, 0},
-    {"erlang", "load_nif", 2, bif_load_nif, 0},
     {"erts_internal", "prepare_loading", 2, bif_prepare_loading, 0},
     {"erts_internal", "beamfile_chunk", 2, bif_beamfile_chunk, 0},
     {"erts_internal", "beamfile_module_md5", 1, bif_beamfile_module_md5, 0},

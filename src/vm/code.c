@@ -8,6 +8,7 @@
 #include "vm/bif_tables.h"
 #include "vm/copy.h"
 #include "vm/hash.h"
+#include "vm/nif.h"
 #include "vm/sched.h"
 
 enum { SLAB_BYTES = 8192, LITERAL_UNIT = 2 /* words: room for a free_literals_t */ };
@@ -483,6 +484,7 @@ void module_free(vm_t *vm, module_t *m) {
 void module_retire(vm_t *vm, module_t *m, bool keep) {
     struct code_table *t = vm->code;
     kept_literals_t *k = NULL;
+    if (m->nif != NULL && !keep) vm->nif_ops->module_gone(vm, m);
     if (!keep && m->literal_off_heap != NULL) {
         k = mem_alloc(vm, sizeof *k);
         if (k == NULL) keep = true;
@@ -630,6 +632,7 @@ bool code_init(vm_t *vm) {
 
 static void version_free(vm_t *vm, module_t *m) {
     if (m == NULL) return;
+    if (m->nif != NULL) vm->nif_ops->module_gone(vm, m);
     if (m->literal_off_heap != NULL) off_heap_release(vm, m->literal_off_heap);
     module_release(vm, m);
 }

@@ -67,7 +67,6 @@ static BIF(garbage_collect_1) {
 }
 
 static BIF(nif_error_1) {
-    p->cur_bif = NULL;
     return bif_error(p, a[0]);
 }
 

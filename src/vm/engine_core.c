@@ -3,6 +3,7 @@
  */
 #include "vm/engine.h"
 #include "vm/proc_ext.h"
+#include "vm/nif.h"
 
 /* ---- entering and leaving ---- */
 
@@ -69,7 +70,7 @@ static OP_CC int preempt(OP_ARGS) {
 }
 
 COLD OP_CC int engine_preempt(OP_ARGS) {
-    p->sched->arg[1] = ip[-1]; /* arity, last word of func_info */
+    p->sched->arg[1] = FUNC_ARITY(ip[-1]); /* last word of func_info */
     SLOW(preempt);
 }
 
@@ -369,6 +370,13 @@ DEFINE_OP(bif_entry) {
 }
 
 DEFINE_OP(bif_entry_dirty) { CALL_BIF(EXPORT(W0(0)), dirty_gate, NULL); }
+
+/* At the entry of a function that a native one has taken over. */
+DEFINE_OP(nif_entry) {
+    export_t *e = FUNC_NIF(__atomic_load_n(&ip[-1], __ATOMIC_ACQUIRE));
+    bool dirty = e->bif->flags & (BIF_DIRTY_CPU | BIF_DIRTY_IO);
+    CALL_BIF(e, dirty ? dirty_gate : e->bif->fn, NULL);
+}
 
 /* ---- apply and funs ---- */
 
@@ -1107,6 +1115,25 @@ void engine_make_fun_stub(fun_entry_t *f) {
     f->stub[0] = handler(OP_fun_gone);
     f->stub[1] = (uint64_t)(uintptr_t)f;
     atomic_store_explicit(&f->code, f->stub, memory_order_release);
+}
+
+/* Word by word, in this order: who sees the handler finds the export. */
+void engine_take_over(uint64_t *code, export_t *e) {
+    uint64_t arity = FUNC_ARITY(code[-1]);
+    __atomic_store_n(&code[-1], (uint64_t)(uintptr_t)e << 8 | arity, __ATOMIC_RELEASE);
+    __atomic_store_n(&code[0], handler(OP_nif_entry), __ATOMIC_RELEASE);
+    atomic_store_explicit(&e->code, code, memory_order_release);
+}
+void engine_make_nif_stub(export_t *e, uint64_t *stub) {
+    stub[0] = handler(OP_func_info);
+    stub[1] = e->module;
+    stub[2] = e->function;
+    stub[3] = e->arity;
+    engine_take_over(stub + FUNC_INFO_WORDS, e);
+}
+term_t engine_nif_module(const uint64_t *ip) {
+    if (!ip || *ip != handler(OP_nif_entry)) return TERM_NONE;
+    return FUNC_NIF(ip[-1])->module;
 }
 
 static const uint64_t *exit_code(vm_t *vm) { return vm->exit_code; }

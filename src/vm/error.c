@@ -6,6 +6,7 @@
  */
 #include "vm/compare.h"
 #include "vm/engine.h"
+#include "vm/nif.h"
 #include "vm/map.h"
 #include "vm/print.h"
 
@@ -38,7 +39,7 @@ term_t bif_error2(proc_t *p, term_t reason, term_t value) {
 
 /* ---- going on elsewhere ---- */
 
-static term_t continue_in(proc_t *p, export_t *e, int how, unsigned n, const term_t *args) {
+term_t bif_continue(proc_t *p, export_t *e, int how, unsigned n, const term_t *args) {
     if (!e) return bif_oom(p);
     term_t *x = p->sched->x;
     memmove(x, args, n * sizeof(term_t));
@@ -48,12 +49,12 @@ static term_t continue_in(proc_t *p, export_t *e, int how, unsigned n, const ter
     return TERM_NONE;
 }
 term_t bif_trap(proc_t *p, term_t m, term_t f, unsigned n, const term_t *args) {
-    return continue_in(p, export_get(p->vm, m, f, n), EXC_TRAP, n, args);
+    return bif_continue(p, export_get(p->vm, m, f, n), EXC_TRAP, n, args);
 }
 term_t bif_yield(proc_t *p, const bif_def_t *def, unsigned n, const term_t *args) {
     term_t m = atom_from_string(p->vm, def->module), f = atom_from_string(p->vm, def->function);
     if (m == TERM_NONE || f == TERM_NONE) return bif_oom(p);
-    return continue_in(p, export_get(p->vm, m, f, n), EXC_YIELD, n, args);
+    return bif_continue(p, export_get(p->vm, m, f, n), EXC_YIELD, n, args);
 }
 term_t bif_wait(proc_t *p) {
     p->fclass = EXC_WAIT;
@@ -104,7 +105,7 @@ void error_function_clause(proc_t *p, const uint64_t *func_info, term_t *x) {
     p->fclass = EXC_ERROR;
     p->fvalue = A_function_clause;
     p->cur_bif = NULL;
-    term_t args = list_of(p, x, (unsigned)func_info[3]);
+    term_t args = list_of(p, x, (unsigned)FUNC_ARITY(func_info[3]));
     make_raw(p, NULL, func_info[1], func_info[2], args, make_small((int64_t)(uintptr_t)func_info));
 }
 
@@ -252,7 +253,11 @@ const uint64_t *error_unwind(proc_t *p, const uint64_t *ip, term_t *x) {
         const bif_def_t *b = p->cur_bif;
         int op = b ? op_by_handler(*ip) : -1;
         if (b && is_increment(op, ip)) b = NULL;
-        if (b && p->fclass == EXC_ERROR) {
+        if (b && b->flags & BIF_NIF) {
+            term_t f = atom_from_string(p->vm, b->function);
+            term_t m = atom_from_string(p->vm, b->module);
+            make_raw(p, NULL, m, f, list_of(p, x, b->arity), TERM_NIL);
+        } else if (b && p->fclass == EXC_ERROR) {
             term_t list = list_of(p, args ? args : x, b->arity);
             term_t info = p->cause == TERM_NONE ? A_true : p->cause;
             term_t m = atom_from_string(p->vm, b->module), f = atom_from_string(p->vm, b->function);

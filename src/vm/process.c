@@ -185,6 +185,21 @@ static proc_t *block_new(vm_t *vm, sched_t *s, term_t pid) {
     return p;
 }
 
+bool proc_init_detached(vm_t *vm, proc_t *p, size_t block_bytes) {
+    memset(p, 0, sizeof *p);
+    p->vm = vm;
+    p->block_size = (uint32_t)block_bytes;
+    p->pid = TERM_NIL;
+    p->prio = PRIO_NORMAL;
+    p->reds = SLICE_REDS;
+    p->ftrace = p->fvalue = p->name = p->group_leader = p->parent = TERM_NIL;
+    p->init_m = p->init_f = A_undefined;
+    p->cause = TERM_NONE;
+    atomic_init(&p->state, PS_RUNNING);
+    msg_queue_init(&p->mq);
+    return heap_init(p, (block_bytes - sizeof *p) / sizeof(term_t));
+}
+
 static void set_options(proc_t *p, proc_t *parent, const spawn_opts_t *o) {
     vm_t *vm = p->vm;
     uint32_t usual = vm->options.min_heap_size ? vm->options.min_heap_size : DEFAULT_MIN_HEAP;

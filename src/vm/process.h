@@ -52,6 +52,9 @@ term_t proc_spawn(vm_t *vm, proc_t *parent, term_t m, term_t f, term_t args, con
 /* Starts a closure or external fun with no arguments. */
 term_t proc_spawn_fun(vm_t *vm, proc_t *parent, term_t fun, const spawn_opts_t *o, uint64_t *mon,
                       term_t *err);
+/* Makes p, a block of that many bytes, a process that is in no table and never runs: a heap for
+ * terms outside of processes. No collection. Release with heap_free. */
+bool proc_init_detached(vm_t *vm, proc_t *p, size_t block_bytes);
 /* The end: unregisters, breaks links and monitors with signals, drops tables and timers, frees.
  * Runs on the scheduler that ran p. */
 void proc_exit(proc_t *p, term_t reason);

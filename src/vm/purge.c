@@ -7,6 +7,7 @@
  * process's stack.
  */
 #include "vm/code_table.h"
+#include "vm/nif.h"
 #include "vm/process.h"
 
 /* ---- the protocol ---- */
@@ -106,9 +107,14 @@ static bool stack_uses(const proc_t *p, const module_t *m) {
     return false;
 }
 
+/* Native code that waits for its turn is in no function of the module. */
+static bool native_next(const proc_t *p, const module_t *m) {
+    return m->nif != NULL && engine_nif_module(p->ip) == m->name;
+}
+
 /* A fun does not hold its module back, as in OTP: calling it when the code is gone is an error. */
 bool proc_uses_module(proc_t *p, const module_t *m) {
-    return in_code(m, (uint64_t)(uintptr_t)p->ip) || stack_uses(p, m);
+    return in_code(m, (uint64_t)(uintptr_t)p->ip) || native_next(p, m) || stack_uses(p, m);
 }
 
 bool proc_uses_old_code(proc_t *p, term_t module, bool in_bif) {

@@ -7,6 +7,7 @@
 #include "vm/engine.h"
 #include "vm/ets.h"
 #include "vm/io.h"
+#include "vm/nif.h"
 #include "vm/process.h"
 #include "vm/re.h"
 #include "vm/shared.h"
@@ -30,6 +31,7 @@ static const part_t parts[] = {
     {atom_init, atom_free},
     {sched_init, sched_free},
     {engine_init, NULL},
+    {nif_init_part, nif_free_part},
     {code_init, code_free},
     {code_path_init, code_path_free},
     {procs_init, proc_table_free},

@@ -59,6 +59,8 @@ struct ling_vm {
     struct io_state *io;           /* console of the bare mode */
     struct host_funs *hostfuns;    /* C functions registered by the embedder */
     struct api_state *api;
+    const struct nif_ops *nif_ops; /* nif.h */
+    struct nif_state *nif;         /* src/nif */
 
     sched_t **scheds; /* nscheds of them; with 0 scheduler threads there is one, run by vm_run */
     unsigned nscheds;

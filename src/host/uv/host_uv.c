@@ -10,6 +10,7 @@
  */
 #include "host/uv/host_uv_priv.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,6 +23,30 @@
 #include <unistd.h>
 
 extern char **environ;
+
+/* ---- shared libraries ---- */
+
+static void *lib_result(void *result, char *err, size_t err_size) {
+    const char *why = result ? NULL : dlerror();
+    if (!result) snprintf(err, err_size, "%s", why ? why : "unknown error");
+    return result;
+}
+
+static void *uvh_lib_open(host_t *h, const char *path, char *err, size_t err_size) {
+    (void)h;
+    return lib_result(dlopen(path, RTLD_NOW | RTLD_LOCAL), err, err_size);
+}
+
+static void *uvh_lib_symbol(host_t *h, void *lib, const char *name, char *err, size_t err_size) {
+    (void)h;
+    dlerror();
+    return lib_result(dlsym(lib, name), err, err_size);
+}
+
+static void uvh_lib_close(host_t *h, void *lib) {
+    (void)h;
+    dlclose(lib);
+}
 
 /* ---- clocks, entropy ---- */
 
@@ -541,6 +566,9 @@ static const host_ops_t uv_ops = {
     .local_offset = uvh_local_offset,
     .cpu_ns = uvh_cpu_ns,
     .os_pid = uvh_os_pid,
+    .lib_open = uvh_lib_open,
+    .lib_symbol = uvh_lib_symbol,
+    .lib_close = uvh_lib_close,
     .destroy = uvh_destroy,
 };
 
