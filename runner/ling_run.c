@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <ling/ling.h>
+#include "runner.h"
 
 enum { EXIT_CRASH = 1, EXIT_USAGE = 2 };
 
@@ -336,6 +337,9 @@ static void *wait_for_signals(void *arg) {
 }
 
 int main(int argc, char **argv) {
+    const char *name = argc ? strrchr(argv[0], '/') : NULL;
+    name = name ? name + 1 : argc ? argv[0] : "";
+    if (strcmp(name, "ling-erl") == 0) return ling_erl_main(argc, argv);
     options_t o = {.vm = LING_OPTIONS_INIT};
     int status = parse_options(&o, argc, argv);
     if (status >= 0) return status;

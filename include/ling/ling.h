@@ -152,6 +152,15 @@ LING_API void ling_destroy(ling_vm_t *vm);
  */
 LING_API int ling_find_otp(char *buf, size_t size);
 
+/* Starts the OTP installation of this VM, unmodified: loads its preloaded modules and makes process
+ * 0, which boots as `erl` would with these arguments ("-noshell", "-eval", "..." and so on: what
+ * comes after the emulator's own flags; -root, -bindir, -progname and -home are added where they
+ * are missing). The rest happens in ling_run, until it returns LING_EHALTED. It must come before
+ * anything that starts a process, and the VM has no stand-ins for OTP's servers then (no_console).
+ * The strings are copied. Errors: LING_ENOENT (no installation), LING_EBADFILE, LING_EINVAL
+ * (processes run already), LING_ENOMEM. Behaviour: init(3) and erl(1) of OTP. */
+LING_API int ling_boot(ling_vm_t *vm, const char *const *argv, size_t argc);
+
 /* ---- code ---- */
 
 /* Adds a directory with .beam files, to be searched before all others (front),

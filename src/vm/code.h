@@ -175,6 +175,7 @@ module_t *load_beam(vm_t *vm, const uint8_t *bytes, size_t size, load_error_t *e
  * with an on_load function is only put up (module_set_on_load); running it is the caller's job.
  * NULL with *err filled. */
 module_t *load_module_from_path(vm_t *vm, term_t name, load_error_t *err); /* codepath.c */
+bool code_is_builtin(vm_t *vm, term_t name); /* one of src/lib; codepath.c */
 
 /* For embedders: load_beam and module_publish, after a soft purge of an old version in the way. An
  * on_load function is not run. 0, or -1 with *err filled. */

@@ -251,15 +251,23 @@ static bool find_in(vm_t *vm, dir_t *d, const char *file, size_t file_len, code_
     return false;
 }
 
+static const lib_module_t *find_builtin(vm_t *vm, term_t module) {
+    for (const lib_module_t *m = lib_modules; m->name; m++)
+        if (strcmp(m->name, atom_name(vm, module)) == 0) return m;
+    return NULL;
+}
+
+bool code_is_builtin(vm_t *vm, term_t name) { return find_builtin(vm, name) != NULL; }
+
 bool code_path_find(vm_t *vm, term_t module, code_file_t *out, char *path, size_t path_size) {
     const atom_text_t *text = atom_text(vm, module);
     const char *name = (const char *)text->name;
-    for (const lib_module_t *m = lib_modules; m->name; m++)
-        if (strcmp(m->name, name) == 0) {
-            *out = (code_file_t){m->data, m->size, true};
-            if (path && path_size) path[0] = 0;
-            return true;
-        }
+    const lib_module_t *builtin = find_builtin(vm, module);
+    if (builtin) {
+        *out = (code_file_t){builtin->data, builtin->size, true};
+        if (path && path_size) path[0] = 0;
+        return true;
+    }
     struct code_path *p = vm->path;
     /* A name with a slash would leave the directory; with NUL it would be another name. */
     if (!p || memchr(name, '/', text->bytes) || memchr(name, 0, text->bytes)) return false;

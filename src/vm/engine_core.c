@@ -494,9 +494,11 @@ DEFINE_OP(func_info) {
     RAISE();
 }
 
-/* A module that cannot be loaded is an undefined function to the caller, as in OTP. */
+/* A module that cannot be loaded is an undefined function to the caller, as in OTP. Where OTP runs,
+ * its code server loads all but what is part of the library. */
 COLD static void load_missing(vm_t *vm, term_t module) {
     load_error_t err = {{0}};
+    if (vm->use_error_handler && !code_is_builtin(vm, module)) return;
     load_module_from_path(vm, module, &err);
 }
 

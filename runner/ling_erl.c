@@ -1,0 +1,129 @@
+/* ling_erl.c: `erl` on libling: boots the OTP installation of this machine, unmodified. Stands on
+ * the public API; the command line is read in erl_flags.c.
+ */
+#include <glob.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+#include <ling/ling.h>
+#include "erl_flags.h"
+#include "runner.h"
+
+/* ROOT/erts-VERSION/bin, the last where there are several; "" where there is none. */
+static void find_bindir(const char *root, char *bindir, size_t size) {
+    char pattern[PATH_MAX];
+    glob_t found;
+    bindir[0] = 0;
+    snprintf(pattern, sizeof pattern, "%s/erts-*/bin", root);
+    if (glob(pattern, 0, NULL, &found) == 0)
+        snprintf(bindir, size, "%s", found.gl_pathv[found.gl_pathc - 1]);
+    globfree(&found);
+}
+
+/* What erl's start script leaves in the environment, for programs OTP starts (heart, inet_gethost,
+ * slave nodes). */
+static void set_environment(const char *root, const char *bindir, const char *progname) {
+    setenv("ROOTDIR", root, 1);
+    setenv("BINDIR", bindir, 1);
+    setenv("EMU", "beam", 1);
+    setenv("PROGNAME", progname, 1);
+}
+
+static void show(const erl_flags_t *f, const char *program) {
+    switch (f->show) {
+    case SHOW_NAME_EXIT: printf("%s\n", program); return;
+    case SHOW_COMMAND_EXIT:
+        printf("\"%s\" ", program);
+        for (size_t i = 0; i < f->emu.n; i++) printf("\"%s\" ", f->emu.at[i]);
+        for (size_t i = 0; i < f->init.n; i++) printf("\"%s\" ", f->init.at[i]);
+        printf("\n");
+        return;
+    default: break;
+    }
+    for (size_t i = 0; i < f->emu.n; i++) printf("%s\n", f->emu.at[i]);
+    for (size_t i = 0; i < f->init.n; i++) printf("%s\n", f->init.at[i]);
+}
+
+/* As a daemon: without a terminal, in a session of its own. 0 in the child. */
+static int detach(void) {
+    pid_t pid = fork();
+    if (pid != 0) return pid < 0 ? 1 : -1;
+    setsid();
+    FILE *const streams[] = {stdin, stdout, stderr};
+    for (size_t i = 0; i < 3; i++)
+        if (!freopen("/dev/null", i ? "w" : "r", streams[i])) return 1;
+    return 0;
+}
+
+static long cpu_count(void) {
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > 1024 ? 1024 : n;
+}
+
+static int run(const erl_flags_t *f, const char *root) {
+    ling_options_t o = LING_OPTIONS_INIT;
+    ling_vm_t *vm;
+    o.otp_root = root;
+    o.schedulers = f->schedulers ? f->schedulers : (unsigned)cpu_count();
+    o.max_processes = f->max_processes;
+    o.min_heap_words = f->min_heap_words;
+    int rc = ling_create(&vm, &o);
+    if (rc != LING_OK) {
+        fprintf(stderr, "ling-erl: cannot create a VM: %s\n", ling_strerror(rc));
+        return 1;
+    }
+    int status = 1;
+    /* init's arguments begin behind the `--` that ends the emulator's. */
+    rc = ling_boot(vm, (const char *const *)f->init.at + 1, f->init.n - 1);
+    if (rc == LING_OK) {
+        ling_ref(vm); /* only halt ends it, however little there is to do */
+        while ((rc = ling_run(vm, LING_RUN_DEFAULT)) == LING_EINTR) {
+        }
+    }
+    if (rc == LING_EHALTED)
+        status = ling_halt_status(vm) & 255;
+    else
+        fprintf(stderr, "ling-erl: %s\n", *ling_errmsg(vm) ? ling_errmsg(vm) : ling_strerror(rc));
+    ling_flush(vm);
+    ling_destroy(vm);
+    return status;
+}
+
+int ling_erl_main(int argc, char **argv) {
+    char root[PATH_MAX] = "", bindir[PATH_MAX];
+    const char *slash = strrchr(argv[0], '/'), *progname = slash ? slash + 1 : argv[0];
+    erl_flags_t f;
+    ling_find_otp(root, sizeof root);
+    find_bindir(root, bindir, sizeof bindir);
+    int status = erl_flags_parse(&f, argc, argv, root, bindir, progname);
+    if (status < 0 && f.show != SHOW_NOTHING) show(&f, progname);
+    if (status < 0 && f.show > SHOW_ARGS) status = 0;
+    if (status < 0 && (f.show_version || f.emu_version)) {
+        const char *erts = strstr(bindir, "/erts-");
+        fprintf(stderr, "Erlang (SMP,ASYNC_THREADS) (LING) emulator version %.*s\n",
+                erts ? (int)strcspn(erts + 6, "/") : 0, erts ? erts + 6 : "");
+        status = 0;
+    }
+    if (status < 0 && !*root) {
+        fputs("ling-erl: no OTP installation was found (ERL_ROOTDIR, or `erl` on PATH)\n", stderr);
+        status = 1;
+    }
+    if (status < 0 && f.detached) {
+        status = detach();
+        if (status < 0)
+            status = 0; /* the parent */
+        else if (status == 0)
+            status = -1;
+    }
+    if (status < 0) {
+        set_environment(root, bindir, progname);
+        signal(SIGPIPE, SIG_IGN);
+        status = run(&f, root);
+    }
+    erl_flags_free(&f);
+    return status;
+}
