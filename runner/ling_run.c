@@ -308,13 +308,12 @@ static void print_stats(ling_vm_t *vm) {
     if (s.trace) fprintf(stderr, "trace %016llx\n", (unsigned long long)s.trace);
 }
 
-/* SIGINT and SIGTERM are waited for by a thread of their own, since the VM cannot be called from a
+/* SIGINT is waited for by a thread of their own, since the VM cannot be called from a
  * signal handler. The first asks the VM to stop; the second, or a VM that does not, ends it. */
 static sigset_t wanted_signals(void) {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
     return set;
 }
 typedef struct {
@@ -341,6 +340,7 @@ int main(int argc, char **argv) {
     name = name ? name + 1 : argc ? argv[0] : "";
     if (strcmp(name, "ling-erl") == 0) return ling_erl_main(argc, argv);
     options_t o = {.vm = LING_OPTIONS_INIT};
+    o.vm.os_signals = 1;
     int status = parse_options(&o, argc, argv);
     if (status >= 0) return status;
     signal(SIGPIPE, SIG_IGN);

@@ -127,6 +127,10 @@ typedef struct ling_options {
      * that may block (ling_register_dirty). 0: as many as schedulers, and 10. Started when needed.
      */
     unsigned dirty_cpu, dirty_io;
+
+    int os_signals; /* the VM may take signals of the operating system: SIGTERM, SIGQUIT and SIGUSR1
+                     * become messages to erl_signal_server (without one, the first two halt the
+                     * VM), and os:set_signal/2 works. Only one VM of a program should. */
 } ling_options_t;
 
 #ifdef __cplusplus

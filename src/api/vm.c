@@ -8,6 +8,7 @@
 #include "host/sim/host_sim.h"
 #include "host/uv/host_uv.h"
 #include "vm/codepath.h"
+#include "vm/os_signal.h"
 
 /* ---- finding OTP ---- */
 
@@ -180,6 +181,7 @@ int ling_create(ling_vm_t **out, const ling_options_t *options) {
         return LING_ENOMEM;
     }
     rc = api_init(vm, &o) ? set_paths(vm, &o) : LING_ENOMEM;
+    if (rc == LING_OK && o.os_signals) os_signal_enable(vm);
     if (rc == LING_OK && o.schedulers && sched_start(vm) != 0) rc = LING_EHOST;
     if (rc != LING_OK) {
         ling_destroy(vm);

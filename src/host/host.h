@@ -32,6 +32,22 @@ typedef void (*host_written_fn)(void *user, int status);
 enum { HOST_STDIN = 0, HOST_STDOUT = 1, HOST_STDERR = 2 };
 enum { HOST_LOG_DEBUG, HOST_LOG_INFO, HOST_LOG_WARNING, HOST_LOG_ERROR };
 
+/* Signals of the operating system, and what happens when one comes. */
+enum {
+    HOST_SIGNAL_HUP,
+    HOST_SIGNAL_QUIT,
+    HOST_SIGNAL_ABRT,
+    HOST_SIGNAL_ALRM,
+    HOST_SIGNAL_TERM,
+    HOST_SIGNAL_USR1,
+    HOST_SIGNAL_USR2,
+    HOST_SIGNAL_CHLD,
+    HOST_SIGNAL_STOP,
+    HOST_SIGNAL_TSTP,
+    HOST_SIGNALS
+};
+enum { HOST_SIGNAL_DEFAULT, HOST_SIGNAL_IGNORE, HOST_SIGNAL_HANDLE };
+
 typedef struct host_ops {
     const char *name; /* "uv", "sim" ... */
 
@@ -100,6 +116,12 @@ typedef struct host_ops {
     void (*lib_close)(host_t *h, void *lib);
 
     void (*log)(host_t *h, int level, const char *text, size_t len);
+
+    /* ---- signals of the operating system (NULL: there are none) ----
+     * From now on a signal is handled as the system does, is ignored, or makes fn run on the
+     * polling thread. 0 or a negative errno value (some cannot be changed). */
+    int (*signal_set)(host_t *h, int which, int action, void (*fn)(void *user, int which),
+                      void *user);
 
     /* ---- facts about the surroundings ---- */
     /* Seconds local time is east of UTC at a time given in seconds since 1970 UTC; *dst (may be

@@ -621,20 +621,6 @@ static BIF(os_getpid_0) {
 
 /* Signals are the host program's: a library does not touch them. Valid requests are accepted and
  * nothing is ever delivered. */
-static BIF(os_set_signal_2) {
-    static const char *const signals[] = {"sighup",  "sigquit", "sigabrt", "sigalrm", "sigterm",
-                                          "sigusr1", "sigusr2", "sigchld", "sigstop", "sigtstp"};
-    static const char *const options[] = {"default", "ignore", "handle"};
-    if (!is_atom(a[0]) || !is_atom(a[1])) return bif_badarg(p);
-    bool known = false;
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-        known = known || strcmp(atom_name(p->vm, a[0]), signals[i]) == 0;
-    if (!known) return bif_badarg(p);
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-        if (strcmp(atom_name(p->vm, a[1]), options[i]) == 0) return A_ok;
-    return bif_badarg_cause(p, A_badopt);
-}
-
 const bif_def_t bifs_io[] = {
     {"erlang", "display", 1, display_1, 0},
     {"erlang", "display_nl", 0, display_nl_0, 0},
@@ -649,7 +635,6 @@ const bif_def_t bifs_io[] = {
     {"os", "unsetenv", 1, os_unsetenv_1, 0},
     {"os", "env", 0, os_env_0, 0},
     {"os", "getpid", 0, os_getpid_0, 0},
-    {"os", "set_signal", 2, os_set_signal_2, 0},
     {"ling_io", "write", 2, ling_io_write_2, 0},
     {"ling_io", "read_start", 0, ling_io_read_start_0, 0},
     {"ling_io", "read_start", 1, ling_io_read_start_1, 0},

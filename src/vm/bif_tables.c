@@ -3,25 +3,26 @@
 #include "vm/bif_tables.h"
 
 #define TABLES(T)                                                                                  \
-    T(bifs_terms)   /* bif_terms.c: tuples, atoms, comparison, type tests, hashes */               \
-    T(bifs_lists)   /* bif_lists.c */                                                              \
-    T(bifs_arith)   /* arith.c: operators */                                                       \
-    T(bifs_numbers) /* bif_numbers.c: conversions, math */                                         \
-    T(bifs_binary)  /* bif_binary.c */                                                             \
-    T(bifs_unicode) /* bif_unicode.c */                                                            \
-    T(bifs_digest)  /* bif_digest.c: md5, crc32, adler32 */                                        \
-    T(bifs_maps)    /* bif_maps.c */                                                               \
-    T(bifs_etf)     /* bif_etf.c */                                                                \
-    T(bifs_code)    /* bif_code.c */                                                               \
-    T(bifs_process) /* bif_process.c */                                                            \
-    T(bifs_info)    /* bif_info.c: process_info, system_info, statistics */                        \
-    T(bifs_time)    /* bif_time.c: clocks, timers */                                               \
-    T(bifs_error)   /* error.c: raise, error, exit, throw */                                       \
-    T(bifs_io)      /* bif_io.c: console of the bare mode, display, halt, os */                    \
-    T(bifs_shared)  /* bif_shared.c: persistent_term, atomics, counters */                         \
-    T(bifs_re)      /* bif_re.c: regular expressions */                                            \
-    T(bifs_ets)     /* bif_ets.c: tables, match specifications */                                  \
-    T(bifs_engine)  /* engine_bifs.c: apply, hibernate, garbage_collect ... */
+    T(bifs_terms)     /* bif_terms.c: tuples, atoms, comparison, type tests, hashes */             \
+    T(bifs_lists)     /* bif_lists.c */                                                            \
+    T(bifs_arith)     /* arith.c: operators */                                                     \
+    T(bifs_numbers)   /* bif_numbers.c: conversions, math */                                       \
+    T(bifs_binary)    /* bif_binary.c */                                                           \
+    T(bifs_unicode)   /* bif_unicode.c */                                                          \
+    T(bifs_digest)    /* bif_digest.c: md5, crc32, adler32 */                                      \
+    T(bifs_maps)      /* bif_maps.c */                                                             \
+    T(bifs_etf)       /* bif_etf.c */                                                              \
+    T(bifs_code)      /* bif_code.c */                                                             \
+    T(bifs_process)   /* bif_process.c */                                                          \
+    T(bifs_info)      /* bif_info.c: process_info, system_info, statistics */                      \
+    T(bifs_time)      /* bif_time.c: clocks, timers */                                             \
+    T(bifs_error)     /* error.c: raise, error, exit, throw */                                     \
+    T(bifs_io)        /* bif_io.c: console of the bare mode, display, halt, os */                  \
+    T(bifs_os_signal) /* os_signal.c */                                                            \
+    T(bifs_shared)    /* bif_shared.c: persistent_term, atomics, counters */                       \
+    T(bifs_re)        /* bif_re.c: regular expressions */                                          \
+    T(bifs_ets)       /* bif_ets.c: tables, match specifications */                                \
+    T(bifs_engine)    /* engine_bifs.c: apply, hibernate, garbage_collect ... */
 
 #define EXTERN(name) extern const bif_def_t name[];
 TABLES(EXTERN)

@@ -20,6 +20,7 @@
 #include "vm/codepath.h"
 #include "vm/heap.h"
 #include "vm/io.h"
+#include "vm/os_signal.h"
 #include "vm/sched_internal.h"
 
 #define LOW_TURN     8    /* low priority runs once for so many turns of normal */
@@ -547,6 +548,7 @@ static bool devices_left(vm_t *vm) { return io_pending(vm) != 0; }
 /* Lets devices speak until the deadline. false: nothing can ever happen any more. */
 static bool poll(vm_t *vm, uint64_t deadline) {
     io_poll(vm);
+    os_signal_poll(vm);
     if (deadline != 0 && !vm->threaded) heap_spare_free(vm->scheds[0]);
     return vm->host->ops->wait(vm->host, deadline);
 }

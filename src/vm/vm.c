@@ -7,6 +7,7 @@
 #include "vm/engine.h"
 #include "vm/ets.h"
 #include "vm/io.h"
+#include "vm/os_signal.h"
 #include "vm/nif.h"
 #include "vm/process.h"
 #include "vm/re.h"
@@ -41,6 +42,7 @@ static const part_t parts[] = {
     {ets_init, ets_free},
     {re_init, re_free},
     {io_init, io_free},
+    {os_signal_init, os_signal_free},
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 

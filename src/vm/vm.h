@@ -56,6 +56,7 @@ struct ling_vm {
     struct ets_tables *ets;
     struct persistent *persistent;
     _Atomic(struct re_state *) re; /* compiled regular expressions; made at first use */
+    struct os_signals *os_signals;
     struct io_state *io;           /* console of the bare mode */
     struct host_funs *hostfuns;    /* C functions registered by the embedder */
     struct api_state *api;

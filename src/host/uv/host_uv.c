@@ -227,6 +227,7 @@ int uvh_loop_start(uv_host_t *u) {
 static void loop_stop(uv_host_t *u) {
     if (!u->async) return;
     uvh_streams_stop(u);
+    uvh_signals_stop(u);
     uv_mutex_lock(&u->wake_lock);
     u->wakeable = false;
     uv_mutex_unlock(&u->wake_lock);
@@ -562,6 +563,7 @@ static const host_ops_t uv_ops = {
     .stream_write = uvh_stream_write,
     .stream_flush = uvh_stream_flush,
     .stream_close = uvh_stream_close,
+    .signal_set = uvh_signal_set,
     .log = uvh_log,
     .local_offset = uvh_local_offset,
     .cpu_ns = uvh_cpu_ns,

@@ -18,7 +18,8 @@ typedef struct {
     bool wakeable;       /* async is there; under wake_lock */
     uv_mutex_t wake_lock;
     _Atomic(bool) zone_known;
-    host_stream_t *streams[3]; /* opened ones, by HOST_STDIN ... */
+    void *signals[HOST_SIGNALS]; /* watched ones: host_uv_signal.c */
+    host_stream_t *streams[3];   /* opened ones, by HOST_STDIN ... */
 
     /* Attached mode; run is NULL otherwise. */
     void (*run)(void *user);
@@ -38,6 +39,9 @@ void uvh_streams_stop(uv_host_t *u);
 void uvh_close(void *handle);
 /* Calls the attached run function and arms what wakes it next. */
 void uvh_run(uv_host_t *u);
+
+int uvh_signal_set(host_t *h, int which, int action, void (*fn)(void *user, int which), void *user);
+void uvh_signals_stop(uv_host_t *u);
 
 int uvh_stream_open(host_t *h, int which, host_stream_t **out);
 int uvh_stream_read(host_t *h, host_stream_t *s, host_read_fn fn, void *user);

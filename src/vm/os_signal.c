@@ -1,0 +1,126 @@
+/* os_signal.c: signals of the operating system. The host calls back on the polling thread; a signal
+ * becomes {notify, Name} for the process registered as erl_signal_server, as kernel(6) describes.
+ *
+ * Signals belong to the whole program, so a VM touches them only where its program said so
+ * (os_signal_enable). Processes note what they want; os_signal_poll hands it to the host and wakes
+ * the one that asked: os:set_signal/2 returns when it is so.
+ */
+#include "vm/os_signal.h"
+#include "vm/process.h"
+
+#define SIGNALS(X)                                                                                 \
+    X(HUP, sighup)                                                                                 \
+    X(QUIT, sigquit)                                                                               \
+    X(ABRT, sigabrt)                                                                               \
+    X(ALRM, sigalrm)                                                                               \
+    X(TERM, sigterm)                                                                               \
+    X(USR1, sigusr1)                                                                               \
+    X(USR2, sigusr2)                                                                               \
+    X(CHLD, sigchld)                                                                               \
+    X(STOP, sigstop)                                                                               \
+    X(TSTP, sigtstp)
+
+static const term_t names[HOST_SIGNALS] = {
+#define X(id, name) [HOST_SIGNAL_##id] = A_##name,
+    SIGNALS(X)
+#undef X
+};
+
+struct os_signals {
+    spin_t lock;
+    bool enabled, changed;
+    uint8_t wanted[HOST_SIGNALS]; /* HOST_SIGNAL_DEFAULT ... */
+    uint8_t given[HOST_SIGNALS];  /* what the host was told; polling thread only */
+};
+
+bool os_signal_init(vm_t *vm) {
+    struct os_signals *o = vm->os_signals = mem_calloc(vm, sizeof *o);
+    if (!o) return false;
+    atomic_flag_clear(&o->lock.held);
+    return true;
+}
+
+static void on_signal(void *user, int which);
+
+void os_signal_free(vm_t *vm) {
+    struct os_signals *o = vm->os_signals;
+    if (!o) return;
+    for (int i = 0; i < HOST_SIGNALS; i++)
+        if (o->given[i] != HOST_SIGNAL_DEFAULT)
+            vm->host->ops->signal_set(vm->host, i, HOST_SIGNAL_DEFAULT, on_signal, vm);
+    mem_free(vm, o, sizeof *o);
+    vm->os_signals = NULL;
+}
+
+/* With nobody to tell, a signal that asks the program to end ends it. */
+static void on_signal(void *user, int which) {
+    vm_t *vm = user;
+    term_t cells[3], *hp = cells;
+    term_t msg = tuple2(&hp, A_notify, names[which]);
+    vm_visit_t v = vm_enter(vm);
+    term_t server = name_whereis(vm, A_erl_signal_server);
+    bool told = is_local_pid(server) && proc_send(vm, NULL, server, msg);
+    vm_leave(vm, v);
+    if (!told && (which == HOST_SIGNAL_TERM || which == HOST_SIGNAL_QUIT)) sched_halt(vm, 1);
+    vm->host->ops->wake(vm->host);
+}
+
+void os_signal_poll(vm_t *vm) {
+    struct os_signals *o = vm->os_signals;
+    uint8_t wanted[HOST_SIGNALS];
+    spin_lock(vm, &o->lock);
+    bool changed = o->changed;
+    if (changed) memcpy(wanted, o->wanted, sizeof wanted);
+    o->changed = false;
+    spin_unlock(vm, &o->lock);
+    if (!changed) return;
+    for (int i = 0; i < HOST_SIGNALS; i++) {
+        if (wanted[i] == o->given[i]) continue;
+        /* Those that cannot be caught are refused: then nothing changes, as in OTP. */
+        vm->host->ops->signal_set(vm->host, i, wanted[i], on_signal, vm);
+        o->given[i] = wanted[i];
+    }
+}
+
+static void want(vm_t *vm, int which, unsigned action) {
+    struct os_signals *o = vm->os_signals;
+    if (!vm->host->ops->signal_set) return;
+    spin_lock(vm, &o->lock);
+    bool enabled = o->enabled;
+    if (enabled) {
+        o->wanted[which] = (uint8_t)action;
+        o->changed = true;
+    }
+    spin_unlock(vm, &o->lock);
+    if (enabled && vm->threaded) vm->host->ops->wake(vm->host);
+}
+
+void os_signal_enable(vm_t *vm) {
+    struct os_signals *o = vm->os_signals;
+    spin_lock(vm, &o->lock);
+    o->enabled = true;
+    spin_unlock(vm, &o->lock);
+    want(vm, HOST_SIGNAL_TERM, HOST_SIGNAL_HANDLE);
+    want(vm, HOST_SIGNAL_QUIT, HOST_SIGNAL_HANDLE);
+    want(vm, HOST_SIGNAL_USR1, HOST_SIGNAL_HANDLE);
+}
+
+/* os:set_signal(Signal, default | handle | ignore) */
+static BIF(os_set_signal_2) {
+    unsigned action;
+    int which = 0;
+    while (which < HOST_SIGNALS && names[which] != a[0]) which++;
+    if (!is_atom(a[0]) || !is_atom(a[1]) || which == HOST_SIGNALS) return bif_badarg(p);
+    switch (a[1]) {
+    case A_default_: action = HOST_SIGNAL_DEFAULT; break;
+    case A_handle: action = HOST_SIGNAL_HANDLE; break;
+    case A_ignore: action = HOST_SIGNAL_IGNORE; break;
+    default: return bif_badarg_cause(p, A_badopt);
+    }
+    want(p->vm, which, action);
+    /* On the polling thread it can be done at once. */
+    if (!p->vm->threaded) os_signal_poll(p->vm);
+    return A_ok;
+}
+
+const bif_def_t bifs_os_signal[] = {{"os", "set_signal", 2, os_set_signal_2, 0}, {0}};
