@@ -66,6 +66,7 @@ static long cpu_count(void) {
 
 static int run(const erl_flags_t *f, const char *root) {
     ling_options_t o = LING_OPTIONS_INIT;
+    o.os_signals = 1;
     ling_vm_t *vm;
     o.otp_root = root;
     o.schedulers = f->schedulers ? f->schedulers : (unsigned)cpu_count();
