@@ -22,6 +22,8 @@ typedef struct host host_t;
 typedef struct host_thread host_thread_t;
 typedef struct host_parker host_parker_t;
 typedef struct host_stream host_stream_t;
+typedef struct host_io host_io_t;       /* a descriptor that never blocks */
+typedef struct host_child host_child_t; /* a program that was started */
 
 /* What a stream tells its user. Runs on the polling thread. data is only valid during the call;
  * len 0 with data NULL: end of file; negative len: an error, a negative errno value. */
@@ -47,6 +49,29 @@ enum {
     HOST_SIGNALS
 };
 enum { HOST_SIGNAL_DEFAULT, HOST_SIGNAL_IGNORE, HOST_SIGNAL_HANDLE };
+/* Who uses a host_io_t. Both run on the polling thread, may be called from within io_read and may
+ * close the descriptor. data is as host_read_fn; after the end or an error nothing more comes.
+ * written: so many bytes of what was queued are left; status negative: they are lost. */
+typedef struct {
+    host_read_fn data;
+    void (*written)(void *user, size_t left, int status);
+} host_io_events_t;
+/* A program ended: its exit status, or 128 + the number of the signal that ended it. */
+typedef void (*host_exit_fn)(void *user, int status);
+
+/* A program to start. */
+typedef struct {
+    const char *file;        /* its path */
+    const char *const *argv; /* argv[0] included, NULL at the end */
+    const char *const *env;  /* "NAME=value" ..., NULL at the end */
+    const char *cd;          /* NULL: where we are */
+    bool read, write;        /* make descriptors for its output, its input */
+    bool stderr_too;         /* its standard error goes where its output goes */
+    bool high;               /* they are its descriptors 4 and 3, not 1 and 0 */
+} host_program_t;
+
+enum { HOST_IO_READ = 1, HOST_IO_WRITE = 2 };
+enum { HOST_TTY_RAW, HOST_TTY_RESTORE };
 
 typedef struct host_ops {
     const char *name; /* "uv", "sim" ... */
@@ -114,6 +139,27 @@ typedef struct host_ops {
     void *(*lib_open)(host_t *h, const char *path, char *err, size_t err_size);
     void *(*lib_symbol)(host_t *h, void *lib, const char *name, char *err, size_t err_size);
     void (*lib_close)(host_t *h, void *lib);
+    /* ---- descriptors, programs, terminals ---- (NULL as a group: ports cannot use them)
+     * 0 or a negative errno value. io_open takes a descriptor of the program's own, for one
+     * direction; it stays open when the host_io_t is closed. */
+    int (*io_open)(host_t *h, int fd, int direction, const host_io_events_t *ev, void *user,
+                   host_io_t **out);
+    /* Starts or stops reading. */
+    int (*io_read)(host_t *h, host_io_t *io, bool on);
+    /* Writes what goes at once and keeps a copy of the rest, *left bytes in all. */
+    int (*io_write)(host_t *h, host_io_t *io, const uint8_t *data, size_t len, size_t *left);
+    void (*io_flush)(host_t *h, host_io_t *io); /* blocks until all is out */
+    void (*io_close)(host_t *h, host_io_t *io); /* what is queued is lost; no event follows */
+    /* from, to: descriptors for the program's output and input, NULL where not asked for. */
+    int (*child_start)(host_t *h, const host_program_t *what, host_exit_fn fn,
+                       const host_io_events_t *ev, void *user, host_child_t **child,
+                       host_io_t **from, host_io_t **to);
+    int64_t (*child_pid)(host_t *h, host_child_t *c);
+    void (*child_forget)(host_t *h, host_child_t *c); /* fn is not called any more */
+    /* Size of the terminal behind a descriptor; -ENOTTY. */
+    int (*tty_size)(host_t *h, int fd, int *columns, int *rows);
+    /* Every key at once and no echo, or as it was before. The host restores it at its end, too. */
+    int (*tty_mode)(host_t *h, int fd, int mode);
 
     void (*log)(host_t *h, int level, const char *text, size_t len);
 

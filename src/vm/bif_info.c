@@ -2,6 +2,7 @@
  * statistics, memory, and the flags of the whole system. Values that describe BEAM's own internals
  * (allocators, scheduler topology) are OTP's defaults or undefined; docs/differences.md lists them.
  */
+#include "outlet/outlet.h"
 #include "vm/bif.h"
 #include "vm/code.h"
 #include "vm/copy.h"
@@ -575,6 +576,7 @@ static term_t sys_logger(proc_t *p) {
     return logger ? logger : (term_t)A_logger;
 }
 
+static term_t sys_port_count(proc_t *p) { return make_small(outlet_count(p->vm)); }
 static term_t sys_ets_count(proc_t *p) { return make_small((int64_t)ets_count(p->vm)); }
 
 /* fn, or a constant. */
@@ -624,7 +626,7 @@ static const struct {
     {A_os_system_time_source, 0, sys_clock_source},
     {A_system_logger, 0, sys_logger},
     {A_wordsize, 8 << SMALL_SHIFT, NULL},
-    {A_port_count, 0 << SMALL_SHIFT, NULL},
+    {A_port_count, 0, sys_port_count},
     {A_port_limit, 65536u << SMALL_SHIFT, NULL},
     {A_ets_count, 0, sys_ets_count},
     {A_ets_limit, 8192u << SMALL_SHIFT, NULL},
@@ -912,7 +914,6 @@ const bif_def_t bifs_info[] = {{"erlang", "process_info", 1, bif_process_info_1,
                                {"erlang", "seq_trace_info", 1, bif_seq_trace_info, 0},
                                {"erlang", "seq_trace_print", 1, bif_false_any, 0},
                                {"erlang", "seq_trace_print", 2, bif_false_any, 0},
-                               {"erlang", "ports", 0, bif_nodes_0, 0},
                                {"erlang", "dt_get_tag", 0, bif_undefined_0, 0},
                                {"erlang", "dt_get_tag_data", 0, bif_undefined_0, 0},
                                {"erlang", "dt_put_tag", 1, bif_undefined_0, 0},

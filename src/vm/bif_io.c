@@ -72,11 +72,6 @@ static int io_write(vm_t *vm, int which, const void *data, size_t n) {
 
 /* ---- input ---- */
 
-static term_t errno_atom(vm_t *vm, int error) {
-    term_t a = atom_from_string(vm, errno_name(error));
-    return a == TERM_NONE ? A_error : a;
-}
-
 /* {ling_io, data, Bin}, {ling_io, eof} or {ling_io, error, Reason}. */
 static signal_t *input_message(vm_t *vm, sched_t *s, const uint8_t *data, int64_t len) {
     size_t n = len > 0 ? (size_t)len : 0;
@@ -350,11 +345,13 @@ static BIF(erts_debug_display_1) {
 /* ---- halt ---- */
 
 static term_t halt_with(proc_t *p, term_t status, term_t options) {
+    bool flush = true;
     for (; is_cons(options); options = cons_tail(options)) {
         term_t o = cons_head(options);
         if (!is_tuple_of(o, 2) || tuple_elem(o, 1) != A_flush ||
             (tuple_elem(o, 2) != A_true && tuple_elem(o, 2) != A_false))
             return bif_badarg(p);
+        flush = tuple_elem(o, 2) == A_true;
     }
     if (!is_nil(options)) return bif_badarg(p);
     int code;
@@ -379,8 +376,11 @@ static term_t halt_with(proc_t *p, term_t status, term_t options) {
     } else {
         return bif_badarg(p);
     }
-    /* Output is written as it comes: there is nothing left to flush. */
-    if (!atomic_load(&p->vm->halting)) sched_halt(p->vm, code);
+    if (is_atom(status) || is_list(status)) flush = false;
+    if (!atomic_load(&p->vm->halting)) {
+        p->vm->halt_flush = flush;
+        sched_halt(p->vm, code);
+    }
     return bif_wait(p); /* never returns */
 }
 
@@ -574,26 +574,42 @@ static void env_collect(env_walk_t *w, const char *name, size_t nlen, const char
         w->failed = true;
 }
 
-static bool env_host_entry(void *user, const char *entry) {
-    env_walk_t *w = user;
-    struct io_state *io = w->p->vm->io;
+typedef struct {
+    vm_t *vm;
+    io_env_fn fn;
+    void *user;
+    bool going;
+} env_each_t;
+
+static bool env_each_host(void *user, const char *entry) {
+    env_each_t *w = user;
     const char *eq = entry[0] ? strchr(entry + 1, '=') : NULL;
     if (!eq) return true;
     size_t n = (size_t)(eq - entry);
-    env_entry_t *e = io->env;
+    env_entry_t *e = w->vm->io->env;
     while (e && !(strncmp(e->name, entry, n) == 0 && e->name[n] == 0)) e = e->next;
-    if (!e) env_collect(w, entry, n, eq + 1);
+    if (!e) w->going = w->fn(w->user, entry, n, eq + 1);
+    return w->going;
+}
+
+void io_env_each(vm_t *vm, io_env_fn fn, void *user) {
+    env_each_t w = {vm, fn, user, true};
+    spin_lock(vm, &vm->io->lock);
+    vm->host->ops->env_each(vm->host, env_each_host, &w);
+    for (env_entry_t *e = vm->io->env; e && w.going; e = e->next)
+        if (e->value) w.going = fn(user, e->name, strlen(e->name), e->value);
+    spin_unlock(vm, &vm->io->lock);
+}
+
+static bool env_item(void *user, const char *name, size_t nlen, const char *value) {
+    env_walk_t *w = user;
+    env_collect(w, name, nlen, value);
     return !w->failed;
 }
 
 static term_t env_all(proc_t *p, bool pairs) {
-    vm_t *vm = p->vm;
     env_walk_t w = {.p = p, .list = TERM_NIL, .pairs = pairs};
-    spin_lock(vm, &vm->io->lock);
-    vm->host->ops->env_each(vm->host, env_host_entry, &w);
-    for (env_entry_t *e = vm->io->env; e && !w.failed; e = e->next)
-        if (e->value) env_collect(&w, e->name, strlen(e->name), e->value);
-    spin_unlock(vm, &vm->io->lock);
+    io_env_each(p->vm, env_item, &w);
     bif_bump(p, 100);
     return w.failed ? bif_oom(p) : w.list;
 }

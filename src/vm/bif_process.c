@@ -1,6 +1,7 @@
 /* bif_process.c: the BIFs that make, end, connect and address processes. What they say about
  * processes is in bif_info.c. Each runs in the calling process and reaches others by signals only.
  */
+#include "outlet/outlet.h"
 #include "vm/bif.h"
 #include "vm/compare.h"
 #include "vm/link.h"
@@ -278,11 +279,12 @@ static BIF(bif_link) {
     vm_t *vm = p->vm;
     term_t other = a[0];
     if (other == p->pid) return A_true;
-    if (is_local_pid(other)) {
+    if (is_local_pid(other) || is_local_port(other)) {
         relation_t *r = relation_find(p->links, other);
         if (r && !(r->flags & REL_UNLINKING)) return A_true;
-        proc_t *to = proc_lookup(vm, other);
-        if (!to && !(p->flags & PF_TRAP_EXIT)) return bif_error(p, A_noproc);
+        bool live =
+            is_local_pid(other) ? proc_lookup(vm, other) != NULL : outlet_lookup(vm, other) != NULL;
+        if (!live && !(p->flags & PF_TRAP_EXIT)) return bif_error(p, A_noproc);
         signal_t *sig = signal_new(vm, p->sched, SIG_LINK, 0);
         if (!sig) return bif_oom(p);
         sig->from = p->pid;
@@ -300,11 +302,11 @@ static BIF(bif_link) {
         return A_true;
     }
     if (!is_pid(other) && !is_port(other)) return bif_badarg(p);
-    /* Another node, or a port that is gone. */
-    term_t why = is_pid(other) ? A_noconnection : A_noproc;
-    if (!(p->flags & PF_TRAP_EXIT)) return bif_error(p, why);
+    /* Another node. */
+    if (!(p->flags & PF_TRAP_EXIT)) return bif_error(p, A_noconnection);
     term_t *hp = heap_alloc(p, 4);
-    if (!hp || !proc_send(vm, p, p->pid, tuple3(&hp, A_EXIT, other, why))) return bif_oom(p);
+    if (!hp || !proc_send(vm, p, p->pid, tuple3(&hp, A_EXIT, other, A_noconnection)))
+        return bif_oom(p);
     return A_true;
 }
 
@@ -312,7 +314,7 @@ static BIF(bif_unlink) {
     vm_t *vm = p->vm;
     term_t other = a[0];
     if (!is_pid(other) && !is_port(other)) return bif_badarg(p);
-    relation_t *r = is_local_pid(other) ? relation_find(p->links, other) : NULL;
+    relation_t *r = is_boxed(other) ? NULL : relation_find(p->links, other);
     if (!r || (r->flags & REL_UNLINKING)) return A_true;
     signal_t *sig = signal_new(vm, p->sched, SIG_UNLINK, 0);
     if (!sig) return bif_oom(p);
@@ -333,10 +335,11 @@ static term_t ref_of(proc_t *p, uint64_t id, bool alias) {
 }
 
 /* other is NIL where a name stands for nobody. */
-static term_t watch(proc_t *p, term_t other, term_t name, uint32_t alias, term_t tag) {
+static term_t watch(proc_t *p, term_t other, term_t name, uint32_t alias, term_t tag,
+                    uint32_t port) {
     vm_t *vm = p->vm;
     uint64_t id = vm_next_ref(vm);
-    uint32_t flags = REL_MONITOR | (alias ? alias | REL_OWN_REF : 0);
+    uint32_t flags = REL_MONITOR | (alias ? alias | REL_OWN_REF : 0) | port;
     bool self_watch = other == p->pid;
     term_t ref = ref_of(p, id, alias != 0);
     if (ref == TERM_NONE) return TERM_NONE;
@@ -375,27 +378,35 @@ static term_t watch(proc_t *p, term_t other, term_t name, uint32_t alias, term_t
 }
 
 static term_t watch_what(proc_t *p, term_t type, term_t what, uint32_t alias, term_t tag) {
-    if (type == A_port) { /* there are no ports: as if it had been closed */
-        if (!is_port(what) && !is_atom(what)) return bif_badarg(p);
-        return watch(p, is_atom(what) ? TERM_NIL : what, is_atom(what) ? what : TERM_NIL, alias,
-                     tag);
+    if (type == A_port) {
+        term_t name = what;
+        if (is_tuple_of(what, 2)) {
+            name = tuple_elem(what, 1);
+            if (tuple_elem(what, 2) != A_nonode) return bif_badarg(p);
+        } else if (is_port(what)) {
+            return watch(p, what, TERM_NIL, alias, tag, REL_PORT);
+        }
+        if (!is_atom(name)) return bif_badarg(p);
+        term_t port = name_whereis(p->vm, name);
+        return watch(p, port != TERM_NONE && is_local_port(port) ? port : TERM_NIL, name, alias,
+                     tag, REL_PORT);
     }
     if (type == A_time_offset) {
         if (what != A_clock_service) return bif_badarg(p);
         return ref_of(p, vm_next_ref(p->vm), false); /* the offset never changes */
     }
     if (type != A_process) return bif_badarg_cause(p, A_badtype);
-    if (is_local_pid(what)) return watch(p, what, TERM_NIL, alias, tag);
+    if (is_local_pid(what)) return watch(p, what, TERM_NIL, alias, tag, 0);
     term_t name = what;
     if (is_tuple_of(what, 2)) {
         name = tuple_elem(what, 1);
         if (tuple_elem(what, 2) != A_nonode) return bif_badarg(p);
     } else if (is_pid(what)) {
-        return watch(p, what, TERM_NIL, alias, tag);
+        return watch(p, what, TERM_NIL, alias, tag, 0);
     }
     if (!is_atom(name)) return bif_badarg(p);
     term_t pid = name_whereis(p->vm, name);
-    return watch(p, pid != TERM_NONE && is_local_pid(pid) ? pid : TERM_NIL, name, alias, tag);
+    return watch(p, pid != TERM_NONE && is_local_pid(pid) ? pid : TERM_NIL, name, alias, tag, 0);
 }
 
 static BIF(bif_monitor_2) { return watch_what(p, a[0], a[1], 0, TERM_NONE); }
@@ -495,7 +506,7 @@ static BIF(bif_unalias) {
 static BIF(bif_exit_2) {
     term_t to = a[0];
     if (!is_pid(to) && !is_port(to)) return bif_badarg(p);
-    if (!is_local_pid(to)) return A_true;
+    if (!is_local_pid(to) && !is_local_port(to)) return A_true;
     if (!proc_exit_signal(p->vm, p->pid, to, a[1], 0)) return bif_oom(p);
     /* Who ends itself does so before exit/2 returns. */
     bool ends = to == p->pid && (a[1] == A_kill || !(p->flags & PF_TRAP_EXIT));
@@ -529,6 +540,12 @@ static BIF(bif_send_3) {
 
 static BIF(bif_register) {
     if (!is_atom(a[0]) || a[0] == A_undefined) return bif_badarg_cause(p, A_none);
+    if (is_local_port(a[1])) {
+        outlet_t *o = outlet_lookup(p->vm, a[1]);
+        if (!o) return bif_badarg_cause(p, A_notalive);
+        if (name_register_port(p->vm, a[0], o)) return A_true;
+        return bif_badarg_cause(p, is_nil(name_of_port(o)) ? A_none : A_registered_name);
+    }
     if (!is_local_pid(a[1])) return bif_badarg_cause(p, A_none);
     proc_t *to = proc_lookup(p->vm, a[1]);
     if (!to) return bif_badarg_cause(p, A_notalive);

@@ -21,6 +21,7 @@
     T(bifs_os_signal) /* os_signal.c */                                                            \
     T(bifs_shared)    /* bif_shared.c: persistent_term, atomics, counters */                       \
     T(bifs_re)        /* bif_re.c: regular expressions */                                          \
+    T(bifs_port)      /* outlet/bif_port.c: ports */                                               \
     T(bifs_ets)       /* bif_ets.c: tables, match specifications */                                \
     T(bifs_engine)    /* engine_bifs.c: apply, hibernate, garbage_collect ... */
 

@@ -146,3 +146,8 @@ const char *errno_name(int number) {
         if (names[i].number == number) return names[i].name;
     return "unknown";
 }
+
+term_t errno_atom(vm_t *vm, int number) {
+    term_t a = atom_from_string(vm, errno_name(number));
+    return a == TERM_NONE ? A_error : a;
+}

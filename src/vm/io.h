@@ -11,5 +11,9 @@ void io_free(vm_t *vm);
 void io_poll(vm_t *vm);
 /* Readers that may still bring something: 0 or 1. Polling thread only. */
 int io_pending(vm_t *vm);
+/* The environment as Erlang code sees it, variable by variable, until fn returns false. Any thread;
+ * fn must not block. */
+typedef bool (*io_env_fn)(void *user, const char *name, size_t name_len, const char *value);
+void io_env_each(vm_t *vm, io_env_fn fn, void *user);
 
 #endif

@@ -161,8 +161,7 @@ int notify_monitors_N(proc_t *p, term_t late, term_t reason) {
     while ((r = relation_pop(&p->monitored_by))) {
         term_t to = r->other;
         uint64_t ref = r->key;
-        proc_t *watcher = proc_lookup(vm, to);
-        if (!watcher) {
+        if (!is_local_port(to) && !proc_lookup(vm, to)) {
             relation_free(vm, s, r);
             continue;
         }
@@ -176,7 +175,7 @@ int notify_monitors_N(proc_t *p, term_t late, term_t reason) {
         }
         sig->from = late;
         sig->ref = ref;
-        proc_signal(vm, watcher, sig);
+        signal_send(vm, to, sig);
     }
     return 0;
 }
@@ -202,7 +201,7 @@ static term_t list_relations(relation_t *root, uint32_t with, uint32_t without, 
         term_t what = r->other;
         if (as_monitors) {
             if (!is_nil(r->name)) what = tuple2(&hp, r->name, A_nonode);
-            what = tuple2(&hp, A_process, what);
+            what = tuple2(&hp, r->flags & REL_PORT ? A_port : A_process, what);
         }
         cell[0] = what;
         cell[1] = --n ? make_cons(cell + 2) : TERM_NIL;

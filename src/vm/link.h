@@ -17,7 +17,8 @@ enum {
     REL_ALIAS_WATCH = 4, /* the alias ends with the monitor */
     REL_ALIAS_ONCE = 8,  /* the alias and the monitor end with the first message to it */
     REL_OWN_REF = 16,    /* the reference carries the owner's pid (it was made as an alias) */
-    REL_UNLINKING = 32   /* links: gone for the owner, tag is the id of the acknowledgement */
+    REL_UNLINKING = 32,  /* links: gone for the owner, tag is the id of the acknowledgement */
+    REL_PORT = 64        /* monitors: of a port */
 };
 
 /* ---- trees ---- */

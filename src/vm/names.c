@@ -5,6 +5,7 @@
  * full table is replaced by a new one, the old one is freed when nobody can still be reading it.
  * p->name belongs to the lock, too.
  */
+#include "outlet/outlet.h"
 #include "vm/hash.h"
 #include "vm/heap.h"
 #include "vm/process.h"
@@ -101,27 +102,35 @@ static names_t *grown(vm_t *vm, struct name_table *t) {
     return next;
 }
 
-bool name_register(vm_t *vm, term_t name, proc_t *p) {
+/* own: where the process or port notes its name. */
+static bool enter(vm_t *vm, term_t name, term_t value, term_t *own, _Atomic(uint32_t) *state) {
     struct name_table *t = vm->names;
     bool ok = false;
     spin_lock(vm, &t->lock);
-    if (is_nil(p->name) &&
-        !(atomic_load_explicit(&p->state, memory_order_seq_cst) & (PS_EXITING | PS_FREE))) {
+    if (is_nil(*own) &&
+        !(atomic_load_explicit(state, memory_order_seq_cst) & (PS_EXITING | PS_FREE))) {
         names_t *n = grown(vm, t);
         entry_t *e = n ? find(n, name) : NULL;
         if (e && atomic_load_explicit(&e->value, memory_order_relaxed) == 0) {
-            atomic_store_explicit(&e->value, p->pid, memory_order_release);
+            atomic_store_explicit(&e->value, value, memory_order_release);
             if (atomic_load_explicit(&e->name, memory_order_relaxed) == 0) {
                 atomic_store_explicit(&e->name, name, memory_order_release);
                 n->used++;
             }
-            p->name = name;
+            *own = name;
             t->count++;
             ok = true;
         }
     }
     spin_unlock(vm, &t->lock);
     return ok;
+}
+
+bool name_register(vm_t *vm, term_t name, proc_t *p) {
+    return enter(vm, name, p->pid, &p->name, &p->state);
+}
+bool name_register_port(vm_t *vm, term_t name, outlet_t *o) {
+    return enter(vm, name, o->port, &o->name, &o->state);
 }
 
 /* Under the lock. */
@@ -139,7 +148,9 @@ bool name_unregister(vm_t *vm, term_t name) {
     if (value != 0) {
         /* A process that ends gives its name up under the lock before it leaves the table. */
         proc_t *p = is_local_pid(value) ? proc_lookup(vm, value) : NULL;
+        outlet_t *o = p ? NULL : outlet_lookup(vm, value);
         if (p) p->name = TERM_NIL;
+        if (o) o->name = TERM_NIL;
         drop(t, e);
         ok = true;
     }
@@ -147,25 +158,29 @@ bool name_unregister(vm_t *vm, term_t name) {
     return ok;
 }
 
-void name_forget(proc_t *p) {
-    vm_t *vm = p->vm;
+static void forget(vm_t *vm, term_t *own) {
     struct name_table *t = vm->names;
-    if (!vm->threaded && is_nil(p->name)) return;
+    if (!vm->threaded && is_nil(*own)) return;
     spin_lock(vm, &t->lock);
-    if (!is_nil(p->name)) {
-        drop(t, find(atomic_load_explicit(&t->names, memory_order_relaxed), p->name));
-        p->name = TERM_NIL;
+    if (!is_nil(*own)) {
+        drop(t, find(atomic_load_explicit(&t->names, memory_order_relaxed), *own));
+        *own = TERM_NIL;
     }
     spin_unlock(vm, &t->lock);
 }
 
-term_t name_of(proc_t *p) {
-    struct name_table *t = p->vm->names;
-    spin_lock(p->vm, &t->lock);
-    term_t name = p->name;
-    spin_unlock(p->vm, &t->lock);
+void name_forget(proc_t *p) { forget(p->vm, &p->name); }
+void name_forget_port(outlet_t *o) { forget(o->vm, &o->name); }
+
+static term_t read_name(vm_t *vm, const term_t *own) {
+    spin_lock(vm, &vm->names->lock);
+    term_t name = *own;
+    spin_unlock(vm, &vm->names->lock);
     return name;
 }
+
+term_t name_of(proc_t *p) { return read_name(p->vm, &p->name); }
+term_t name_of_port(outlet_t *o) { return read_name(o->vm, &o->name); }
 
 term_t names_list(proc_t *p) {
     struct name_table *t = p->vm->names;

@@ -30,6 +30,7 @@ enum {
     SIG_REPLY,         /* ref, term: answer to a BIF that waits (proc_await) */
     SIG_TIMEOUT,       /* the receive timeout p->timer stands for fired */
     SIG_CALL,          /* native: fn(p, sig) runs in the receiver */
+    SIG_PORT,          /* a request to a port: outlet/outlet.h; to: the port */
     SIG_FRAGMENT       /* not a signal: a heap fragment */
 };
 
@@ -39,8 +40,11 @@ struct signal {
     term_t term;
     term_t from;
     uint64_t ref;
-    void (*fn)(proc_t *p, signal_t *s); /* SIG_CALL */
-    uint32_t size;                      /* words allocated in data */
+    union {
+        void (*fn)(proc_t *p, signal_t *s); /* SIG_CALL */
+        term_t to;                          /* on its way to a port */
+    };
+    uint32_t size; /* words allocated in data */
     uint32_t used;
     uint8_t kind;
     uint8_t flags;

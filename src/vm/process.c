@@ -416,8 +416,9 @@ static void notify_links(proc_t *p, sched_t *s, term_t reason) {
     vm_t *vm = p->vm;
     relation_t *r;
     while ((r = relation_pop(&p->links))) {
-        proc_t *other = is_local_pid(r->other) ? proc_lookup(vm, r->other) : NULL;
-        if (!other || (r->flags & REL_UNLINKING)) {
+        term_t other = r->other;
+        bool live = is_local_pid(other) ? proc_lookup(vm, other) != NULL : is_local_port(other);
+        if (!live || (r->flags & REL_UNLINKING)) {
             relation_free(vm, s, r);
             continue;
         }
@@ -430,7 +431,7 @@ static void notify_links(proc_t *p, sched_t *s, term_t reason) {
         }
         sig->flags = SIGF_LINK;
         sig->from = p->pid;
-        proc_signal(vm, other, sig);
+        signal_send(vm, other, sig);
     }
 }
 
@@ -439,7 +440,7 @@ static void stop_watching(proc_t *p, sched_t *s) {
     relation_t *r;
     while ((r = relation_pop(&p->monitors))) {
         term_t other = r->other;
-        if (!(r->flags & REL_MONITOR) || !is_local_pid(other)) {
+        if (!(r->flags & REL_MONITOR) || !(is_local_pid(other) || is_local_port(other))) {
             relation_free(vm, s, r);
             continue;
         }

@@ -16,6 +16,7 @@
  * visit. What was unlinked in epoch e is freed once nobody active is at e or before.
  */
 #include "vm/sched.h"
+#include "outlet/outlet.h"
 #include "timer/etimer.h"
 #include "vm/codepath.h"
 #include "vm/heap.h"
@@ -543,14 +544,17 @@ void sched_halt(vm_t *vm, int status) {
     vm->host->ops->wake(vm->host);
 }
 
-static bool devices_left(vm_t *vm) { return io_pending(vm) != 0; }
+static bool devices_left(vm_t *vm) { return io_pending(vm) != 0 || outlets_pending(vm); }
 
 /* Lets devices speak until the deadline. false: nothing can ever happen any more. */
 static bool poll(vm_t *vm, uint64_t deadline) {
     io_poll(vm);
     os_signal_poll(vm);
+    outlets_poll(vm);
     if (deadline != 0 && !vm->threaded) heap_spare_free(vm->scheds[0]);
-    return vm->host->ops->wait(vm->host, deadline);
+    bool more = vm->host->ops->wait(vm->host, deadline);
+    outlets_poll(vm);
+    return more;
 }
 
 /* Fires what is due. Monotonic time of the closest timer left. */
@@ -647,9 +651,10 @@ static int run_polling(vm_t *vm, int mode) {
 }
 
 int vm_run(vm_t *vm, int mode) {
-    if (vm->nthreads == 0) return run_here(vm, mode);
-    if (!vm->threaded && sched_start(vm) != 0) return 0;
-    return run_polling(vm, mode);
+    if (vm->nthreads && !vm->threaded && sched_start(vm) != 0) return 0;
+    int left = vm->nthreads == 0 ? run_here(vm, mode) : run_polling(vm, mode);
+    if (left == 2 && vm->halt_flush) outlets_flush(vm);
+    return left;
 }
 
 uint64_t vm_next_deadline(vm_t *vm) {

@@ -6,6 +6,7 @@
  * the state, a receiver that goes to sleep changes its state and then looks at the queue. While
  * the VM has one thread, a signal whose effect is local (all but exits) is handled at once.
  */
+#include "outlet/outlet.h"
 #include "timer/etimer.h"
 #include "vm/copy.h"
 #include "vm/heap.h"
@@ -182,6 +183,8 @@ static void forget_if_idle(proc_t *p, sched_t *s, relation_t *r) {
     relation_free(p->vm, s, r);
 }
 
+static inline bool is_local(term_t t) { return is_local_pid(t) || is_local_port(t); }
+
 void proc_unwatch(proc_t *p, relation_t *r) {
     vm_t *vm = p->vm;
     sched_t *s = sched_current(vm);
@@ -192,11 +195,11 @@ void proc_unwatch(proc_t *p, relation_t *r) {
         r->flags &= ~(uint32_t)(REL_ALIAS | REL_ALIAS_WATCH | REL_ALIAS_ONCE);
     signal_t *sig;
     if (r->flags & REL_ALIAS) {
-        sig = is_local_pid(other) ? signal_new(vm, s, SIG_DEMONITOR, 0) : NULL;
+        sig = is_local(other) ? signal_new(vm, s, SIG_DEMONITOR, 0) : NULL;
         if (!sig) return; /* the far end's 'DOWN' will find no watch and be dropped */
     } else {
         relation_remove(&p->monitors, ref);
-        if (!is_local_pid(other)) {
+        if (!is_local(other)) {
             relation_free(vm, s, r);
             return;
         }
@@ -274,7 +277,7 @@ static bool on_down(proc_t *p, sched_t *s, signal_t *sig) {
     if (!is_nil(r->name)) what = tuple2(&hp, r->name, A_nonode);
     term_t ref = make_ref(&hp, r->key, r->flags & REL_OWN_REF ? p->pid : 0);
     if (tag_words) tag = term_copy(vm, tag, &hp, &sig->off_heap);
-    term_t m = tuple5(&hp, tag, ref, A_process, what, sig->term);
+    term_t m = tuple5(&hp, tag, ref, r->flags & REL_PORT ? A_port : A_process, what, sig->term);
     r->flags &= ~(uint32_t)REL_MONITOR;
     if (r->flags & REL_ALIAS_WATCH) r->flags &= ~(uint32_t)REL_ALIAS;
     forget_if_idle(p, s, r);
@@ -458,6 +461,10 @@ void proc_signal(vm_t *vm, proc_t *to, signal_t *sig) {
 }
 
 void signal_send(vm_t *vm, term_t to, signal_t *sig) {
+    if (UNLIKELY(is_local_port(to))) {
+        outlet_signal(vm, to, sig);
+        return;
+    }
     vm_visit_t v = vm_enter(vm);
     proc_t *p = is_local_pid(to) ? proc_lookup(vm, to) : NULL;
     if (p)
@@ -511,6 +518,7 @@ void signal_undeliverable(vm_t *vm, term_t dead, signal_t *sig) {
     case SIG_SYSTEM_TASK:
         task_result(vm, sig, tuple_elem(sig->term, 1) == A_copy_literals ? A_ok : A_false);
         return;
+    case SIG_PORT: port_undeliverable(vm, dead, sig); return;
     default: signal_free(vm, sched_current(vm), sig); return;
     }
     sig->from = dead;
@@ -554,7 +562,7 @@ term_t proc_send_any(proc_t *from, term_t to, term_t msg) {
     } else if (is_atom(to)) {
         term_t pid = name_whereis(vm, to);
         if (pid == TERM_NONE) return A_badarg;
-        if (is_local_pid(pid)) ok = proc_send(vm, from, pid, msg);
+        ok = is_local_pid(pid) ? proc_send(vm, from, pid, msg) : outlet_bang(from, pid, msg);
     } else if (is_ref(to)) {
         ok = send_alias(vm, from, to, msg);
     } else if (is_tuple_of(to, 2)) {
@@ -562,9 +570,12 @@ term_t proc_send_any(proc_t *from, term_t to, term_t msg) {
         if (!is_atom(name) || !is_atom(node)) return A_badarg;
         if (node != A_nonode) return A_noconnection;
         term_t pid = name_whereis(vm, name);
-        if (pid != TERM_NONE && is_local_pid(pid)) ok = proc_send(vm, from, pid, msg);
+        if (pid != TERM_NONE)
+            ok = is_local_pid(pid) ? proc_send(vm, from, pid, msg) : outlet_bang(from, pid, msg);
     } else if (is_pid(to)) {
         return A_noconnection;
+    } else if (is_local_port(to)) {
+        ok = outlet_bang(from, to, msg);
     } else if (!is_port(to)) {
         return A_badarg;
     }

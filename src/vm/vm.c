@@ -2,6 +2,7 @@
  * in reverse; a failure half-way releases what is there.
  */
 #include <stdlib.h>
+#include "outlet/outlet.h"
 #include "timer/etimer.h"
 #include "vm/codepath.h"
 #include "vm/engine.h"
@@ -43,6 +44,7 @@ static const part_t parts[] = {
     {re_init, re_free},
     {io_init, io_free},
     {os_signal_init, os_signal_free},
+    {outlets_init, outlets_free},
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 

@@ -228,6 +228,8 @@ static void loop_stop(uv_host_t *u) {
     if (!u->async) return;
     uvh_streams_stop(u);
     uvh_signals_stop(u);
+    uvh_ios_stop(u);
+    uvh_children_stop(u);
     uv_mutex_lock(&u->wake_lock);
     u->wakeable = false;
     uv_mutex_unlock(&u->wake_lock);
@@ -530,7 +532,9 @@ static void uvh_destroy(host_t *h) {
         uv_loop_close(u->loop);
         free(u->loop);
     }
+    uvh_tty_restore(u);
     uv_mutex_destroy(&u->wake_lock);
+    free(u->io_buf);
     free(u);
 }
 
@@ -564,6 +568,16 @@ static const host_ops_t uv_ops = {
     .stream_flush = uvh_stream_flush,
     .stream_close = uvh_stream_close,
     .signal_set = uvh_signal_set,
+    .io_open = uvh_io_open,
+    .io_read = uvh_io_read,
+    .io_write = uvh_io_write,
+    .io_flush = uvh_io_flush,
+    .io_close = uvh_io_close,
+    .child_start = uvh_child_start,
+    .child_pid = uvh_child_pid,
+    .child_forget = uvh_child_forget,
+    .tty_size = uvh_tty_size,
+    .tty_mode = uvh_tty_mode,
     .log = uvh_log,
     .local_offset = uvh_local_offset,
     .cpu_ns = uvh_cpu_ns,

@@ -20,6 +20,10 @@ typedef struct {
     _Atomic(bool) zone_known;
     void *signals[HOST_SIGNALS]; /* watched ones: host_uv_signal.c */
     host_stream_t *streams[3];   /* opened ones, by HOST_STDIN ... */
+    host_io_t *ios;              /* all that are open */
+    host_child_t *children;      /* all that have not been reaped */
+    uint8_t *io_buf;             /* what is read, before it is handed on */
+    struct uv_tty_saved *tty;    /* terminals whose mode was changed */
 
     /* Attached mode; run is NULL otherwise. */
     void (*run)(void *user);
@@ -54,6 +58,29 @@ extern const struct host_file_ops uvh_files;
 int uvh_file_load(host_t *h, const char *path, uint8_t **data, size_t *len);
 void uvh_file_free(host_t *h, uint8_t *data, size_t len);
 int uvh_dir_list(host_t *h, const char *path, bool (*fn)(void *user, const char *name), void *user);
+int uvh_io_open(host_t *h, int fd, int direction, const host_io_events_t *ev, void *user,
+                host_io_t **out);
+int uvh_io_read(host_t *h, host_io_t *io, bool on);
+int uvh_io_write(host_t *h, host_io_t *io, const uint8_t *data, size_t len, size_t *left);
+void uvh_io_flush(host_t *h, host_io_t *io);
+void uvh_io_close(host_t *h, host_io_t *io);
+/* For a descriptor of our own, which is closed with the host_io_t. */
+int uvh_io_adopt(uv_host_t *u, int fd, int direction, const host_io_events_t *ev, void *user,
+                 host_io_t **out);
+/* Closes all of them: the loop goes. */
+void uvh_ios_stop(uv_host_t *u);
+
+int uvh_child_start(host_t *h, const host_program_t *what, host_exit_fn fn,
+                    const host_io_events_t *ev, void *user, host_child_t **child, host_io_t **from,
+                    host_io_t **to);
+int64_t uvh_child_pid(host_t *h, host_child_t *c);
+void uvh_child_forget(host_t *h, host_child_t *c);
+void uvh_children_stop(uv_host_t *u);
+
+int uvh_tty_size(host_t *h, int fd, int *columns, int *rows);
+int uvh_tty_mode(host_t *h, int fd, int mode);
+void uvh_tty_restore(uv_host_t *u);
+
 /* Blocking write of everything. 0 or a negative errno value. */
 int uvh_write_all(int fd, const uint8_t *data, size_t len);
 

@@ -1,0 +1,182 @@
+/* outlet.h: ports inside the machine. An outlet is a port: an instance of a driver.
+ *
+ * One thread runs all outlets: the one that polls the host. Everything processes want of a port is
+ * a signal in one queue of the VM; with scheduler threads the polling thread takes it from there,
+ * with none it is handled at once. So drivers need no locks, order between a process and a port is
+ * kept, and whoever wants an answer waits for a SIG_REPLY (proc_ext.h). Any thread may look a port
+ * up; but for the fields marked, only the polling thread touches one.
+ */
+#ifndef LING_OUTLET_OUTLET_H
+#define LING_OUTLET_OUTLET_H
+
+#include <ling/outlet.h>
+#include "vm/bif.h"
+#include "vm/link.h"
+#include "timer/etimer.h"
+
+typedef struct ling_outlet outlet_t;
+
+/* ---- requests: kind SIG_PORT, the operation in flags, the port in to ----
+ * Bytes stand in data: their number in data[0], they themselves behind it. */
+enum {
+    PORT_OPEN,    /* data[0]: open_args_t *, ref; answer: port or an atom */
+    PORT_COMMAND, /* bytes; term: the owner the sender claims, or NIL (port_command) */
+    PORT_CONTROL, /* bytes, term: operation; ref; answer: binary, list or badarg */
+    PORT_CALL,    /* the same; answer: {ok, Term} or badarg */
+    PORT_CLOSE,   /* ref; answer: true */
+    PORT_CONNECT, /* term: pid; ref; answer: true or badarg */
+    PORT_INFO,    /* term: item or NIL; ref */
+    PORT_SET_DATA,
+    PORT_GET_DATA,     /* ref; answer: {ok, Data} */
+    PORT_WAIT,         /* from is suspended until the port is not busy */
+    PORT_BANG_CLOSE,   /* term: claimed owner */
+    PORT_BANG_CONNECT, /* term: claimed owner; data[0]: new owner */
+    PORT_BADSIG,       /* from sent something that is no request */
+    PORT_POST          /* bytes from any thread */
+};
+
+/* outlet_t.state. Closed has the bit of an exiting process: names.c looks at both alike. */
+enum { OUTLET_CLOSED = PS_EXITING, OUTLET_BUSY = 64 };
+
+/* {packet, N}, {line, L} and the stream being put together: frame.c */
+typedef struct {
+    uint8_t packet; /* 0, 1, 2, 4 */
+    bool binary;
+    uint32_t line;
+    uint8_t *buf; /* part of a packet or line */
+    size_t len, cap;
+} frame_t;
+
+typedef struct driver driver_t;
+
+struct ling_outlet {
+    vm_t *vm;
+    term_t port;
+    /* Any thread. */
+    _Atomic(uint32_t) state;
+    _Atomic(size_t) unhandled; /* bytes of commands on their way here */
+    size_t msgq_high;          /* where they make the port busy; set once */
+    bool soft_busy;            /* set once */
+    term_t name;               /* registered name or NIL; names.c's lock */
+    /* Polling thread. */
+    outlet_t *next, **link; /* list of all that have not been stopped */
+    outlet_t *dying;        /* list of those to stop */
+    const driver_t *driver;
+    void *state_of_driver;
+    term_t owner;
+    relation_t *links, *monitored_by, *monitors;
+    signal_t *waiting;                 /* PORT_WAIT, newest first */
+    signal_t *pending, **pending_last; /* what came while busy, oldest first */
+    signal_t *data;                    /* port_set_data, or NULL: undefined */
+    etimer_t *timer;
+    frame_t frame;
+    size_t queued, high, low; /* limits 0: disabled */
+    uint64_t bytes_in, bytes_out;
+    int64_t os_pid; /* -1: none */
+    uint32_t refs;
+    bool input, output, eof, exit_status, parallelism;
+    bool said_busy;  /* ling_outlet_set_busy */
+    bool full;       /* queued went over high and not yet below low */
+    bool opening;    /* open is running: an exit is put off */
+    bool exit_early; /* ... and there was one */
+    bool is_dying, stopped;
+    bool finishing; /* finish said that output is on its way */
+    term_t early_reason;
+    size_t title_bytes;
+    char *title; /* port_info(Port, name) */
+};
+
+/* open_port's arguments in C, made by open.c on the caller's thread. */
+typedef struct open_args {
+    ling_outlet_open_t pub;
+    int kind;
+    size_t high, low, msgq_high;
+    bool parallelism;
+    struct chunk *chunks; /* memory behind the strings */
+    vm_t *vm;
+} open_args_t;
+enum { OPEN_SPAWN, OPEN_DRIVER, OPEN_EXECUTABLE, OPEN_FD };
+
+/* open.c: NULL and *error (an atom; NONE: no memory) where name or options are wrong. */
+open_args_t *open_args_parse(vm_t *vm, term_t name, term_t options, term_t *error);
+void open_args_free(open_args_t *a);
+
+/* ---- outlet.c: table, drivers, queue ---- */
+bool outlets_init(vm_t *vm);
+void outlets_free(vm_t *vm);
+/* The open port behind a local port term, or NULL. Good like a process of proc_lookup. */
+outlet_t *outlet_lookup(vm_t *vm, term_t port);
+uint32_t outlet_count(vm_t *vm);
+#define OUTLET_LIMIT 65536
+/* All ports as a list on p's heap; NONE: no memory. */
+term_t outlet_list(proc_t *p);
+/* Gives sig to the port (open or not). Any thread. Takes sig. */
+void outlet_signal(vm_t *vm, term_t port, signal_t *sig);
+/* What Port ! Msg does. false: no memory. */
+bool outlet_bang(proc_t *from, term_t port, term_t msg);
+/* Handles what is queued and stops what is over. Polling thread, before and after it waits. */
+void outlets_poll(vm_t *vm);
+/* Something may still come from a port or is queued for one. Polling thread. */
+bool outlets_pending(vm_t *vm);
+/* Blocks until all output is out. Polling thread. */
+void outlets_flush(vm_t *vm);
+/* Brackets around what a device brings: while inside, nothing is stopped. */
+void outlet_enter(vm_t *vm);
+void outlet_leave(vm_t *vm);
+/* The same for functions drivers call wherever they are: what is left waits for outlets_poll. */
+void outlet_leave_later(vm_t *vm);
+
+struct driver {
+    struct driver *next;
+    const ling_outlet_driver_t *def;
+    void *user;
+    ling_destroy_fn destroy;
+    size_t bytes;
+    char name[];
+};
+/* The driver of that name (n bytes), or NULL. */
+const driver_t *driver_find(vm_t *vm, const char *name, size_t n);
+/* The drivers behind {fd, ...} and programs have no name one could ask for. */
+extern const ling_outlet_driver_t driver_fd, driver_spawn;
+
+/* outlet.c, for port.c */
+outlet_t *outlet_new(vm_t *vm, const open_args_t *a, const driver_t *d, term_t owner,
+                     term_t *error);
+void outlet_unlist(outlet_t *o); /* out of the table: nobody finds it */
+void outlet_die(outlet_t *o);    /* to be stopped as soon as no driver function runs */
+void outlet_free(outlet_t *o);   /* after stop */
+
+/* names.c */
+bool name_register_port(vm_t *vm, term_t name, outlet_t *o);
+void name_forget_port(outlet_t *o);
+term_t name_of_port(outlet_t *o);
+
+/* port.c: what a signal does to a port. Takes sig. */
+void port_handle(outlet_t *o, signal_t *sig);
+void port_open(vm_t *vm, signal_t *sig);
+/* The port ends with that reason. */
+void port_exit(outlet_t *o, term_t reason);
+/* Calls stop, or waits for output (finish). */
+void port_stop(outlet_t *o);
+/* Answers a request for a port that is gone. Takes sig. */
+void port_undeliverable(vm_t *vm, term_t dead, signal_t *sig);
+/* Answers sig with a term, where it wants an answer. Takes sig. */
+void port_answer(vm_t *vm, term_t port, signal_t *sig, term_t answer);
+
+/* info.c: the answer to port_info as a signal's term; NULL: no memory. */
+signal_t *port_info_signal(outlet_t *o, term_t item);
+
+/* frame.c: messages to the owner, packets and lines. 0 or negative errno. */
+int frame_bytes(outlet_t *o, const uint8_t *data, size_t n);
+int frame_end(outlet_t *o); /* the end of the stream: a line that has no end */
+void frame_free(outlet_t *o);
+/* A signal whose term is the bytes as a binary or list, with extra words of room behind; *end is
+ * set behind the bytes. */
+signal_t *bytes_signal(vm_t *vm, int kind, const uint8_t *data, size_t n, bool binary, size_t extra,
+                       term_t **end);
+static inline uint8_t *port_bytes(signal_t *sig) { return (uint8_t *)(sig->data + 1); }
+static inline size_t port_nbytes(const signal_t *sig) { return (size_t)sig->data[0]; }
+/* A PORT_* request with room for n bytes. */
+signal_t *port_request(vm_t *vm, sched_t *s, int op, size_t n);
+
+#endif

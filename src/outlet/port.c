@@ -1,0 +1,619 @@
+/* port.c: what a signal does to a port, and how a port begins and ends. Polling thread only; called
+ * from the queue (outlet.c) and by drivers.
+ */
+#include "outlet/outlet.h"
+
+#include <errno.h>
+#include "vm/binary.h"
+#include "vm/errno_name.h"
+#include "vm/etf.h"
+#include "vm/heap.h"
+#include "vm/process.h"
+
+static bool is_closed(const outlet_t *o) {
+    return atomic_load_explicit(&o->state, memory_order_relaxed) & OUTLET_CLOSED;
+}
+
+/* ---- answers ---- */
+
+void port_answer(vm_t *vm, term_t port, signal_t *sig, term_t answer) {
+    sched_t *s = sched_current(vm);
+    term_t to = sig->from;
+    uint64_t ref = sig->ref;
+    signal_t *reply = NULL;
+    if (ref != 0) {
+        reply = signal_new_copy(vm, s, SIG_REPLY, answer);
+        if (!reply) { /* the request itself is the answer */
+            reply = sig;
+            sig = NULL;
+            reply->kind = SIG_REPLY;
+            reply->used = 0;
+            reply->term = is_pointer(answer) ? (term_t)A_system_limit : answer;
+        }
+        reply->from = port;
+        reply->ref = ref;
+    }
+    if (sig) signal_free(vm, s, sig);
+    if (reply) signal_send(vm, to, reply);
+}
+
+static void reply_signal(outlet_t *o, signal_t *sig, signal_t *reply) {
+    if (!reply) {
+        port_answer(o->vm, o->port, sig, A_system_limit);
+        return;
+    }
+    reply->kind = SIG_REPLY;
+    reply->from = o->port;
+    reply->ref = sig->ref;
+    term_t to = sig->from;
+    signal_free(o->vm, sched_current(o->vm), sig);
+    signal_send(o->vm, to, reply);
+}
+
+static void resume(vm_t *vm, term_t port, signal_t *sig) {
+    term_t to = sig->from;
+    sig->kind = SIG_RESUME;
+    sig->flags = 0;
+    sig->ref = 1;
+    sig->from = port;
+    signal_send(vm, to, sig);
+}
+
+void port_undeliverable(vm_t *vm, term_t dead, signal_t *sig) {
+    switch (sig->flags) {
+    case PORT_WAIT: resume(vm, dead, sig); return;
+    case PORT_INFO: port_answer(vm, dead, sig, A_undefined); return;
+    case PORT_OPEN: open_args_free((open_args_t *)(uintptr_t)sig->data[0]); break;
+    default: break;
+    }
+    port_answer(vm, dead, sig, A_badarg);
+}
+
+/* ---- busy ---- */
+
+static void busy_update(outlet_t *o) {
+    if (o->high) {
+        if (o->queued > o->high)
+            o->full = true;
+        else if (o->queued < o->low || o->queued == 0)
+            o->full = false;
+    }
+    bool was = atomic_load_explicit(&o->state, memory_order_relaxed) & OUTLET_BUSY;
+    bool now = o->said_busy || o->full;
+    if (now == was) return;
+    if (now) {
+        atomic_fetch_or_explicit(&o->state, OUTLET_BUSY, memory_order_seq_cst);
+        return;
+    }
+    atomic_fetch_and_explicit(&o->state, ~(uint32_t)OUTLET_BUSY, memory_order_seq_cst);
+    while (o->pending && !is_closed(o) &&
+           !(atomic_load_explicit(&o->state, memory_order_relaxed) & OUTLET_BUSY)) {
+        signal_t *sig = o->pending;
+        o->pending = sig->next;
+        if (!o->pending) o->pending_last = &o->pending;
+        port_handle(o, sig);
+    }
+    if (atomic_load_explicit(&o->state, memory_order_relaxed) & OUTLET_BUSY) return;
+    for (signal_t *sig = o->waiting, *next; sig; sig = next) {
+        next = sig->next;
+        resume(o->vm, o->port, sig);
+    }
+    o->waiting = NULL;
+}
+
+void ling_outlet_set_busy(ling_outlet_t *o, int busy) {
+    o->said_busy = busy != 0;
+    outlet_enter(o->vm);
+    busy_update(o);
+    outlet_leave_later(o->vm);
+}
+
+void ling_outlet_set_queued(ling_outlet_t *o, size_t bytes) {
+    o->queued = bytes;
+    outlet_enter(o->vm);
+    busy_update(o);
+    outlet_leave_later(o->vm);
+}
+
+/* ---- the end ---- */
+
+static void tell_links(outlet_t *o, term_t reason) {
+    vm_t *vm = o->vm;
+    sched_t *s = sched_current(vm);
+    relation_t *r;
+    while ((r = relation_pop(&o->links))) {
+        term_t to = r->other;
+        signal_t *sig = signal_new_reason(vm, s, SIG_EXIT, reason, EXIT_WORDS);
+        if (sig)
+            relation_free(vm, s, r);
+        else
+            sig = signal_from_relation(r, SIG_EXIT), sig->term = A_killed;
+        sig->flags = SIGF_LINK;
+        sig->from = o->port;
+        signal_send(vm, to, sig);
+    }
+    while ((r = relation_pop(&o->monitored_by))) {
+        term_t to = r->other;
+        uint64_t ref = r->key;
+        signal_t *sig = signal_new_reason(vm, s, SIG_DOWN, reason, DOWN_WORDS);
+        if (sig)
+            relation_free(vm, s, r);
+        else
+            sig = signal_from_relation(r, SIG_DOWN), sig->term = A_killed;
+        sig->ref = ref;
+        sig->from = o->port;
+        signal_send(vm, to, sig);
+    }
+    while ((r = relation_pop(&o->monitors))) {
+        term_t to = r->other;
+        uint64_t ref = small_value(r->tag);
+        signal_t *sig = signal_from_relation(r, SIG_DEMONITOR);
+        sig->ref = ref;
+        sig->from = o->port;
+        signal_send(vm, to, sig);
+    }
+}
+
+static void output(outlet_t *o, signal_t *sig);
+
+void port_exit(outlet_t *o, term_t reason) {
+    vm_t *vm = o->vm;
+    if (is_closed(o)) return;
+    if (o->opening) { /* the owner is not linked yet */
+        o->exit_early = true;
+        o->early_reason = reason;
+        return;
+    }
+    outlet_enter(vm);
+    /* What was sent before a close still goes out. */
+    for (signal_t *sig = o->pending, *next; sig; sig = next) {
+        next = sig->next;
+        if (reason == A_normal && sig->kind == SIG_PORT && sig->flags == PORT_COMMAND) {
+            output(o, sig);
+            signal_free(vm, sched_current(vm), sig);
+        } else {
+            signal_undeliverable(vm, o->port, sig);
+        }
+    }
+    o->pending = NULL;
+    atomic_fetch_or_explicit(&o->state, OUTLET_CLOSED, memory_order_seq_cst);
+    name_forget_port(o);
+    outlet_unlist(o);
+    if (o->timer) etimer_stop(vm, o->timer);
+    o->timer = NULL;
+    tell_links(o, reason);
+    for (signal_t *sig = o->waiting, *next; sig; sig = next) {
+        next = sig->next;
+        resume(vm, o->port, sig);
+    }
+    o->waiting = NULL;
+    outlet_die(o);
+    outlet_leave_later(vm);
+}
+
+void port_stop(outlet_t *o) {
+    const ling_outlet_driver_t *def = o->driver->def;
+    if (o->stopped) return;
+    if (!o->finishing && def->finish && !def->finish(o)) {
+        o->finishing = true;
+        return;
+    }
+    o->stopped = true;
+    if (def->stop) def->stop(o);
+    outlet_free(o);
+}
+
+void ling_outlet_finished(ling_outlet_t *o) {
+    if (o->finishing) outlet_die(o);
+}
+
+void ling_outlet_exit(ling_outlet_t *o, int error) {
+    port_exit(o, error ? errno_atom(o->vm, error) : (term_t)A_normal);
+}
+
+/* ---- commands ---- */
+
+static void output(outlet_t *o, signal_t *sig) {
+    const ling_outlet_driver_t *def = o->driver->def;
+    size_t n = port_nbytes(sig);
+    if (!o->output || !def->output) return;
+    o->bytes_out += n;
+    int r = def->output(o, port_bytes(sig), n);
+    if (r < 0 && !is_closed(o)) ling_outlet_exit(o, r);
+}
+
+static void badsig(outlet_t *o, term_t to) { proc_exit_signal(o->vm, o->port, to, A_badsig, 0); }
+
+static void command(outlet_t *o, signal_t *sig) {
+    if (!is_nil(sig->term) && sig->term != o->owner)
+        badsig(o, sig->from);
+    else
+        output(o, sig);
+    signal_free(o->vm, sched_current(o->vm), sig);
+}
+
+struct ling_outlet_reply {
+    outlet_t *o;
+    uint8_t *data;
+    size_t len, cap;
+    uint8_t first[256];
+};
+
+int ling_outlet_reply(ling_outlet_reply_t *r, const void *data, size_t len) {
+    if (r->cap - r->len < len) {
+        size_t cap = r->cap;
+        while (cap - r->len < len) {
+            if (cap > SIZE_MAX / 2) return LING_ENOMEM;
+            cap *= 2;
+        }
+        uint8_t *more = r->data == r->first ? mem_alloc(r->o->vm, cap)
+                                            : mem_realloc(r->o->vm, r->data, r->cap, cap);
+        if (!more) return LING_ENOMEM;
+        if (r->data == r->first) memcpy(more, r->first, r->len);
+        r->data = more;
+        r->cap = cap;
+    }
+    if (len) memcpy(r->data + r->len, data, len);
+    r->len += len;
+    return LING_OK;
+}
+
+static void reply_free(ling_outlet_reply_t *r) {
+    if (r->data != r->first) mem_free(r->o->vm, r->data, r->cap);
+}
+
+static void control(outlet_t *o, signal_t *sig) {
+    const ling_outlet_driver_t *def = o->driver->def;
+    uint32_t op = (uint32_t)small_value(sig->term);
+    ling_outlet_reply_t r = {.o = o, .data = r.first, .cap = sizeof r.first};
+    int rc = def->control ? def->control(o, op, port_bytes(sig), port_nbytes(sig), &r)
+                          : LING_OUTLET_BADARG;
+    if (rc < 0) {
+        port_answer(o->vm, o->port, sig, A_badarg);
+    } else {
+        term_t *end;
+        reply_signal(o, sig,
+                     bytes_signal(o->vm, SIG_REPLY, r.data, r.len, o->frame.binary, 0, &end));
+    }
+    reply_free(&r);
+}
+
+/* {ok, Term} from the external format. */
+static signal_t *call_result(outlet_t *o, const uint8_t *data, size_t n) {
+    vm_t *vm = o->vm;
+    int64_t words = etf_decoded_size(vm, data, n, NULL);
+    signal_t *sig =
+        words < 0 ? NULL : signal_new(vm, sched_current(vm), SIG_REPLY, (size_t)words + 3);
+    if (!sig) return NULL;
+    term_t *hp = sig->data + 3, *head = sig->data;
+    term_t t = etf_decode(vm, data, n, 0, &hp, &sig->off_heap);
+    if (t == TERM_NONE) {
+        signal_free(vm, sched_current(vm), sig);
+        return NULL;
+    }
+    sig->term = tuple2(&head, A_ok, t);
+    sig->used = (uint32_t)(hp - sig->data);
+    return sig;
+}
+
+static void call(outlet_t *o, signal_t *sig) {
+    const ling_outlet_driver_t *def = o->driver->def;
+    uint32_t op = (uint32_t)small_value(sig->term);
+    ling_outlet_reply_t r = {.o = o, .data = r.first, .cap = sizeof r.first};
+    int rc =
+        def->call ? def->call(o, op, port_bytes(sig), port_nbytes(sig), &r) : LING_OUTLET_BADARG;
+    signal_t *reply = rc < 0 ? NULL : call_result(o, r.data, r.len);
+    if (reply)
+        reply_signal(o, sig, reply);
+    else
+        port_answer(o->vm, o->port, sig, A_badarg);
+    reply_free(&r);
+}
+
+/* ---- owners, links, monitors ---- */
+
+/* Nobody is linked to a process that is gone. false: no memory. */
+static bool connect(outlet_t *o, term_t pid) {
+    vm_t *vm = o->vm;
+    sched_t *s = sched_current(vm);
+    if (proc_lookup(vm, pid) && !relation_find(o->links, pid)) {
+        relation_t *r = relation_new(vm, s, pid, pid, 0);
+        signal_t *link = r ? signal_new(vm, s, SIG_LINK, 0) : NULL;
+        if (!link) {
+            relation_free(vm, s, r);
+            return false;
+        }
+        relation_insert(&o->links, r);
+        link->from = o->port;
+        signal_send(vm, pid, link);
+    }
+    const ling_outlet_driver_t *def = o->driver->def;
+    if (pid != o->owner) {
+        if (def->detach) def->detach(o, o->owner);
+        o->owner = pid;
+        if (def->attach) def->attach(o, pid);
+    }
+    return true;
+}
+
+/* {Port, What} */
+static void say_to(outlet_t *o, term_t to, term_t what) {
+    signal_t *sig = signal_new(o->vm, sched_current(o->vm), SIG_MESSAGE, 3);
+    if (!sig) return;
+    term_t *hp = sig->data;
+    sig->term = tuple2(&hp, o->port, what);
+    sig->used = 3;
+    signal_send(o->vm, to, sig);
+}
+
+static void on_bang(outlet_t *o, signal_t *sig) {
+    term_t from = sig->from, old = o->owner;
+    if (sig->flags == PORT_BADSIG || sig->term != o->owner) {
+        badsig(o, from);
+    } else if (sig->flags == PORT_BANG_CLOSE) {
+        say_to(o, old, A_closed);
+        port_exit(o, A_normal);
+    } else if (connect(o, sig->data[0])) {
+        say_to(o, old, A_connected);
+    } else {
+        badsig(o, from);
+    }
+    signal_free(o->vm, sched_current(o->vm), sig);
+}
+
+static void on_exit(outlet_t *o, signal_t *sig) {
+    term_t from = sig->from, reason = sig->term;
+    bool linked = sig->flags & SIGF_LINK;
+    relation_t *r = linked ? relation_find(o->links, from) : NULL;
+    if (linked) relation_free(o->vm, sched_current(o->vm), relation_remove(&o->links, from));
+    if (!linked && reason == A_kill) reason = A_killed;
+    /* Who asks by exit/2, or was linked; of those only the owner's end counts if it is normal. */
+    if (!linked || (r && (reason != A_normal || from == o->owner))) port_exit(o, reason);
+    signal_free(o->vm, sched_current(o->vm), sig);
+}
+
+static void on_unlink(outlet_t *o, signal_t *sig) {
+    relation_free(o->vm, sched_current(o->vm), relation_remove(&o->links, sig->from));
+    term_t to = sig->from;
+    sig->kind = SIG_UNLINK_ACK;
+    sig->from = o->port;
+    signal_send(o->vm, to, sig);
+}
+
+int ling_outlet_monitor(ling_outlet_t *o, ling_term_t pid) {
+    vm_t *vm = o->vm;
+    sched_t *s = sched_current(vm);
+    if (!is_local_pid(pid)) return LING_EINVAL;
+    if (relation_find(o->monitors, pid)) return LING_OK;
+    relation_t *r = relation_new(vm, s, pid, pid, 0);
+    signal_t *sig = r ? signal_new(vm, s, SIG_MONITOR, 0) : NULL;
+    if (!sig) {
+        relation_free(vm, s, r);
+        return LING_ENOMEM;
+    }
+    sig->from = o->port;
+    sig->ref = vm_next_ref(vm);
+    r->tag = make_small((int64_t)sig->ref);
+    relation_insert(&o->monitors, r);
+    signal_send(vm, pid, sig);
+    return LING_OK;
+}
+
+int ling_outlet_demonitor(ling_outlet_t *o, ling_term_t pid) {
+    relation_t *r = relation_remove(&o->monitors, pid);
+    if (!r) return LING_EINVAL;
+    uint64_t ref = (uint64_t)small_value(r->tag);
+    signal_t *sig = signal_from_relation(r, SIG_DEMONITOR);
+    sig->ref = ref;
+    sig->from = o->port;
+    signal_send(o->vm, pid, sig);
+    return LING_OK;
+}
+
+static void on_down(outlet_t *o, signal_t *sig) {
+    term_t from = sig->from;
+    relation_t *r = relation_find(o->monitors, from);
+    if (r && small_value(r->tag) == (int64_t)sig->ref) {
+        relation_free(o->vm, sched_current(o->vm), relation_remove(&o->monitors, from));
+        if (o->driver->def->process_exit) o->driver->def->process_exit(o, from);
+    }
+    signal_free(o->vm, sched_current(o->vm), sig);
+}
+
+/* ---- data ---- */
+
+static void set_data(outlet_t *o, signal_t *sig) {
+    sched_t *s = sched_current(o->vm);
+    signal_t *copy = signal_new_copy(o->vm, s, SIG_FRAGMENT, sig->term);
+    if (copy) {
+        signal_free(o->vm, s, o->data);
+        o->data = copy;
+    }
+    port_answer(o->vm, o->port, sig, copy ? A_true : A_system_limit);
+}
+
+static void get_data(outlet_t *o, signal_t *sig) {
+    signal_t *reply = signal_new_reason(o->vm, sched_current(o->vm), SIG_REPLY,
+                                        o->data ? o->data->term : (term_t)A_undefined, 3);
+    if (reply) {
+        term_t *hp = reply->data + reply->used;
+        reply->term = tuple2(&hp, A_ok, reply->term);
+        reply->used = (uint32_t)(hp - reply->data);
+    }
+    reply_signal(o, sig, reply);
+}
+
+static void post(outlet_t *o, signal_t *sig) {
+    const ling_outlet_driver_t *def = o->driver->def;
+    if (def->new_data)
+        def->new_data(o, port_bytes(sig), port_nbytes(sig));
+    else
+        frame_bytes(o, port_bytes(sig), port_nbytes(sig));
+    signal_free(o->vm, sched_current(o->vm), sig);
+}
+
+/* ---- everything ---- */
+
+/* A busy port keeps commands; what their senders ask for later stays behind them. */
+static bool must_wait(outlet_t *o, const signal_t *sig) {
+    if (!(atomic_load_explicit(&o->state, memory_order_relaxed) & OUTLET_BUSY)) return false;
+    if (sig->kind != SIG_PORT) return false;
+    switch (sig->flags) {
+    case PORT_COMMAND: return !(o->soft_busy && sig->ref); /* ref set: force */
+    case PORT_CONTROL:
+    case PORT_CALL:
+    case PORT_BANG_CONNECT:
+    case PORT_CONNECT:
+        for (signal_t *s = o->pending; s; s = s->next)
+            if (s->from == sig->from) return true;
+        return false;
+    default: return false;
+    }
+}
+
+static void on_request(outlet_t *o, signal_t *sig) {
+    switch (sig->flags) {
+    case PORT_COMMAND: command(o, sig); return;
+    case PORT_CONTROL: control(o, sig); return;
+    case PORT_CALL: call(o, sig); return;
+    case PORT_CLOSE:
+        port_exit(o, A_normal);
+        port_answer(o->vm, o->port, sig, A_true);
+        return;
+    case PORT_CONNECT:
+        port_answer(o->vm, o->port, sig,
+                    proc_lookup(o->vm, sig->term) && connect(o, sig->term) ? A_true : A_badarg);
+        return;
+    case PORT_INFO: reply_signal(o, sig, port_info_signal(o, sig->term)); return;
+    case PORT_SET_DATA: set_data(o, sig); return;
+    case PORT_GET_DATA: get_data(o, sig); return;
+    case PORT_WAIT:
+        if (atomic_load_explicit(&o->state, memory_order_relaxed) & OUTLET_BUSY) {
+            sig->next = o->waiting;
+            o->waiting = sig;
+        } else {
+            resume(o->vm, o->port, sig);
+        }
+        return;
+    case PORT_POST: post(o, sig); return;
+    default: on_bang(o, sig); return;
+    }
+}
+
+void port_handle(outlet_t *o, signal_t *sig) {
+    vm_t *vm = o->vm;
+    if (must_wait(o, sig)) {
+        sig->next = NULL;
+        *o->pending_last = sig;
+        o->pending_last = &sig->next;
+        return;
+    }
+    switch (sig->kind) {
+    case SIG_PORT: on_request(o, sig); return;
+    case SIG_EXIT: on_exit(o, sig); return;
+    case SIG_LINK:
+        if (!relation_find(o->links, sig->from)) {
+            relation_insert(&o->links, relation_from_signal(sig, sig->from, sig->from, 0));
+            return;
+        }
+        break;
+    case SIG_UNLINK: on_unlink(o, sig); return;
+    case SIG_MONITOR:
+        relation_insert(&o->monitored_by, relation_from_signal(sig, sig->ref, sig->from, 0));
+        return;
+    case SIG_DEMONITOR:
+        relation_free(vm, sched_current(vm), relation_remove(&o->monitored_by, sig->ref));
+        break;
+    case SIG_DOWN: on_down(o, sig); return;
+    default: break;
+    }
+    signal_free(vm, sched_current(vm), sig);
+}
+
+/* ---- the beginning ---- */
+
+static const driver_t builtin_fd = {.def = &driver_fd}, builtin_spawn = {.def = &driver_spawn};
+
+static const driver_t *resolve(vm_t *vm, const open_args_t *a) {
+    if (a->kind == OPEN_FD) return &builtin_fd;
+    if (a->kind == OPEN_EXECUTABLE) return &builtin_spawn;
+    const char *text = a->pub.command;
+    const char *space = strchr(text, ' ');
+    const driver_t *d = driver_find(vm, text, space ? (size_t)(space - text) : strlen(text));
+    if (d || a->kind == OPEN_DRIVER) return d;
+    /* Drivers OTP has: nobody means a program of that name. */
+    static const char *const reserved[] = {"tty_sl", "ram_file_drv", "udp_inet", "tcp_inet",
+                                           "sctp_inet"};
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
+        size_t n = strlen(reserved[i]);
+        if (strncmp(text, reserved[i], n) == 0 && (text[n] == 0 || text[n] == ' ')) return NULL;
+    }
+    return &builtin_spawn;
+}
+
+static term_t open_error(vm_t *vm, int rc) {
+    return rc == LING_OUTLET_BADARG ? (term_t)A_badarg : errno_atom(vm, rc);
+}
+
+/* The port, or an atom that says why not. */
+static term_t open_port(vm_t *vm, open_args_t *a, term_t owner) {
+    const driver_t *d = resolve(vm, a);
+    if (!d) return A_badarg;
+    term_t error;
+    outlet_t *o = outlet_new(vm, a, d, owner, &error);
+    signal_t *link = o ? signal_new(vm, sched_current(vm), SIG_LINK, 0) : NULL;
+    if (!o) return error == TERM_NONE ? (term_t)A_enomem : error;
+    int rc = -ENOMEM;
+    if (link) {
+        o->opening = true;
+        rc = d->def->open(o, &a->pub, d->user, &o->state_of_driver);
+        o->opening = false;
+    }
+    if (rc != 0) {
+        signal_free(vm, sched_current(vm), link);
+        outlet_free(o);
+        return open_error(vm, rc);
+    }
+    link->from = o->port;
+    signal_send(vm, owner, link);
+    term_t port = o->port;
+    if (d->def->attach) d->def->attach(o, owner);
+    if (o->exit_early) port_exit(o, o->early_reason);
+    return port;
+}
+
+void port_open(vm_t *vm, signal_t *sig) {
+    open_args_t *a = (open_args_t *)(uintptr_t)sig->data[0];
+    /* Who has ended meanwhile gets no port that nobody would ever close. */
+    bool alive = proc_lookup(vm, sig->from) != NULL;
+    term_t answer = alive ? open_port(vm, a, sig->from) : (term_t)A_badarg;
+    open_args_free(a);
+    port_answer(vm, TERM_NIL, sig, answer);
+}
+
+/* ---- small things for drivers ---- */
+
+void *ling_outlet_state(const ling_outlet_t *o) { return o->state_of_driver; }
+ling_vm_t *ling_outlet_vm(const ling_outlet_t *o) { return o->vm; }
+ling_term_t ling_outlet_port(const ling_outlet_t *o) { return o->port; }
+ling_term_t ling_outlet_owner(const ling_outlet_t *o) { return o->owner; }
+void ling_outlet_set_os_pid(ling_outlet_t *o, int64_t pid) { o->os_pid = pid; }
+
+static void timer_fire(vm_t *vm, void *user) {
+    outlet_t *o = outlet_lookup(vm, (term_t)(uintptr_t)user);
+    if (!o) return;
+    o->timer = NULL;
+    outlet_enter(vm);
+    if (o->driver->def->timeout) o->driver->def->timeout(o);
+    outlet_leave(vm);
+}
+
+int ling_outlet_set_timer(ling_outlet_t *o, int64_t ns) {
+    vm_t *vm = o->vm;
+    if (o->timer) etimer_stop(vm, o->timer);
+    o->timer = NULL;
+    if (ns == LING_FOREVER || is_closed(o)) return LING_OK;
+    uint64_t wait = ns < 0 ? 0 : (uint64_t)ns;
+    o->timer = etimer_start(vm, vm_now(vm) + wait, timer_fire, (void *)(uintptr_t)o->port);
+    return o->timer ? LING_OK : LING_ENOMEM;
+}
