@@ -4,8 +4,10 @@
 -module(ling_sys).
 -export([init/0, code_server/0]).
 
-%% There is no logger: its level lets nothing through, so that code that logs goes on.
+%% There is no logger: its level lets nothing through, so that code that logs goes on. Applications
+%% have no environment: the table that application:get_env looks into is empty.
 init() ->
+    ets:new(ac_tab, [named_table, public]),
     persistent_term:put({logger_config, '$primary_config$'}, -1),
     init_loop().
 

@@ -107,6 +107,14 @@ bool nif_fun_init(nif_fun_t *f, nif_lib_t *lib, term_t name, unsigned arity, nif
 bool nif_flags_ok(unsigned flags);
 void nif_scheduled_free(nif_lib_t *lib);
 
+/* nif_thread.c: a thread of a library's own starts: from now on counts and locks are for several
+ * threads, also with 0 schedulers. */
+void nif_threads_begin(vm_t *vm);
+
+/* nif_monitor.c: a process that obj's library watches has ended. In its scheduler. */
+void nif_process_gone(vm_t *vm, void *monitor, term_t pid);
+void nif_monitors_free(vm_t *vm); /* those the end of the VM left */
+
 /* ---- resource types ---- nif_resource.c */
 /* What load or upgrade opened takes effect, or is forgotten. */
 void nif_types_commit(nif_lib_t *lib);
@@ -121,7 +129,9 @@ struct nif_state {
     const ErlNifEntry **statics;
     size_t nstatics, statics_cap;
     ErlNifResourceType *types;
-    bool closing;
+    spin_t monitor_lock;
+    struct nif_monitor *monitors; /* all, under monitor_lock */
+    _Atomic(bool) closing;
 };
 /* Makes a VM know NIFs: erlang:load_nif/2 and the static libraries of this one. 0, or -1: no
  * memory. */

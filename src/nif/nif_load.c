@@ -337,12 +337,13 @@ static void vm_gone(vm_t *vm) {
     vm_t *me = vm;
     atomic_compare_exchange_strong_explicit(&first_vm, &me, NULL, memory_order_acq_rel,
                                             memory_order_relaxed);
+    nif_monitors_free(vm);
     mem_free(vm, st->statics, st->statics_cap * sizeof *st->statics);
     mem_free(vm, st, sizeof *st);
     vm->nif = NULL;
 }
 
-static const nif_ops_t nif_ops = {module_gone, vm_gone};
+static const nif_ops_t nif_ops = {module_gone, nif_process_gone, vm_gone};
 static const bif_def_t load_nif_def = {"erlang", "load_nif", 2, load_nif, 0};
 
 int nif_init(vm_t *vm) {

@@ -139,6 +139,7 @@ static void resource_destroy(magic_t *m) {
     nif_resource_t *r = (nif_resource_t *)m;
     ErlNifResourceType *t = r->type;
     vm_t *vm = t->vm;
+    nif_monitors_end(r);
     if (t->dtor) {
         nif_env_block_t b;
         nif_env_open(&b, vm, t->lib, ENV_CALLBACK);

@@ -18,10 +18,13 @@ struct enif_resource_type_t {
     ErlNifResourceDynCall *dyncall;
 };
 
+typedef struct nif_monitor nif_monitor_t;
+
 typedef struct {
     magic_t magic; /* first */
     ErlNifResourceType *type;
     size_t size;
+    nif_monitor_t *monitors; /* under monitor_lock */
     _Alignas(16) unsigned char data[];
 } nif_resource_t;
 
@@ -30,5 +33,7 @@ static inline nif_resource_t *resource_of(void *obj) {
 }
 /* The object behind a term, whatever its type; NULL: none. */
 nif_resource_t *nif_resource_from_term(term_t t);
+/* nif_monitor.c: r, which is being destroyed, watches nobody any more. */
+void nif_monitors_end(nif_resource_t *r);
 
 #endif

@@ -42,7 +42,7 @@ shared_bin_t *shared_bin_new_foreign(vm_t *vm, uint8_t *data, size_t size,
 /* Takes one count off; true when it was the last. With one thread the locked instruction is
  * spared. */
 static inline bool drop_count(vm_t *vm, _Atomic(uint64_t) *refs) {
-    if (!vm->threaded) {
+    if (!vm->locking) {
         uint64_t n = atomic_load_explicit(refs, memory_order_relaxed) - 1;
         atomic_store_explicit(refs, n, memory_order_relaxed);
         return n == 0;

@@ -4,6 +4,7 @@
 #include "vm/link.h"
 #include "vm/hash.h"
 #include "vm/heap.h"
+#include "vm/nif.h"
 #include "vm/process.h"
 
 _Static_assert(sizeof(relation_t) == sizeof(signal_t), "they are turned into each other");
@@ -161,6 +162,11 @@ int notify_monitors_N(proc_t *p, term_t late, term_t reason) {
     while ((r = relation_pop(&p->monitored_by))) {
         term_t to = r->other;
         uint64_t ref = r->key;
+        if (UNLIKELY(r->flags & REL_NATIVE)) {
+            vm->nif_ops->process_gone(vm, (void *)(uintptr_t)r->tag, late);
+            relation_free(vm, s, r);
+            continue;
+        }
         if (!is_local_port(to) && !proc_lookup(vm, to)) {
             relation_free(vm, s, r);
             continue;
@@ -211,7 +217,7 @@ static term_t list_relations(relation_t *root, uint32_t with, uint32_t without, 
 }
 
 term_t list_monitored_by(proc_t *p, proc_t *heap_of) {
-    return list_relations(p->monitored_by, 0, 0, false, heap_of);
+    return list_relations(p->monitored_by, 0, REL_NATIVE, false, heap_of);
 }
 term_t list_monitors(proc_t *p, proc_t *heap_of) {
     return list_relations(p->monitors, REL_MONITOR, 0, true, heap_of);

@@ -18,7 +18,8 @@ enum {
     REL_ALIAS_ONCE = 8,  /* the alias and the monitor end with the first message to it */
     REL_OWN_REF = 16,    /* the reference carries the owner's pid (it was made as an alias) */
     REL_UNLINKING = 32,  /* links: gone for the owner, tag is the id of the acknowledgement */
-    REL_PORT = 64        /* monitors: of a port */
+    REL_PORT = 64,       /* monitors: of a port */
+    REL_NATIVE = 128     /* monitored_by: the watcher is a native object, tag points to it */
 };
 
 /* ---- trees ---- */

@@ -110,7 +110,7 @@ void pool_drain(vm_t *vm, sched_t *s) {
 
 /* ---- locks ---- */
 void spin_lock(vm_t *vm, spin_t *l) {
-    if (!vm->threaded) return;
+    if (!vm->locking) return;
     unsigned tries = 0;
     while (atomic_flag_test_and_set_explicit(&l->held, memory_order_acquire)) {
         if (++tries > 100) {
@@ -121,5 +121,5 @@ void spin_lock(vm_t *vm, spin_t *l) {
 }
 
 void spin_unlock(vm_t *vm, spin_t *l) {
-    if (vm->threaded) atomic_flag_clear_explicit(&l->held, memory_order_release);
+    if (vm->locking) atomic_flag_clear_explicit(&l->held, memory_order_release);
 }

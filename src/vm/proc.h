@@ -29,7 +29,7 @@ enum {
     SIG_RESUME,        /* from */
     SIG_REPLY,         /* ref, term: answer to a BIF that waits (proc_await) */
     SIG_TIMEOUT,       /* the receive timeout p->timer stands for fired */
-    SIG_CALL,          /* native: fn(p, sig) runs in the receiver */
+    SIG_CALL,          /* native: fn(p, sig) runs in the receiver, p NULL: it is gone; takes sig */
     SIG_PORT,          /* a request to a port: outlet/outlet.h; to: the port */
     SIG_FRAGMENT       /* not a signal: a heap fragment */
 };
@@ -118,10 +118,10 @@ enum {
     PF_SAVED_ARGS = 128,   /* p->arity words of X registers are saved on the stack */
     PF_EXIT_PENDING = 256, /* exit_reason is set: the engine must end the process */
     PF_DIST_FLUSH = 512,
-    PF_BIF_WAIT = 1024, /* re-executing a BIF that waited */
-    PF_OOM = 2048,      /* killed for lack of memory */
-    PF_TASKS = 4096,    /* system tasks wait in ext until the process does not run */
-    PF_DIRTY_GC = 8192, /* goes on with a collection, on a dirty scheduler */
+    PF_BIF_WAIT = 1024,     /* re-executing a BIF that waited */
+    PF_OOM = 2048,          /* killed for lack of memory */
+    PF_TASKS = 4096,        /* system tasks wait in ext until the process does not run */
+    PF_DIRTY_GC = 8192,     /* goes on with a collection, on a dirty scheduler */
     PF_SAVED_FLOATS = 16384 /* float registers are in ext */
 };
 

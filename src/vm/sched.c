@@ -424,7 +424,7 @@ int sched_start(vm_t *vm) {
         if (!q->parker) q->parker = ops->parker_new(vm->host);
         if (!q->parker) return -1;
     }
-    vm->threaded = true;
+    vm->threaded = vm->locking = true;
     atomic_store_explicit(&sched_shared(vm)->stopping, false, memory_order_seq_cst);
     for (unsigned i = 0; i < vm->nscheds; i++) {
         struct sched_priv *q = vm->scheds[i]->priv;

@@ -515,6 +515,7 @@ void signal_undeliverable(vm_t *vm, term_t dead, signal_t *sig) {
         sig->kind = SIG_REPLY;
         sig->term = A_badarg;
         break;
+    case SIG_CALL: sig->fn(NULL, sig); return;
     case SIG_SYSTEM_TASK:
         task_result(vm, sig, tuple_elem(sig->term, 1) == A_copy_literals ? A_ok : A_false);
         return;

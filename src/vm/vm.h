@@ -43,6 +43,7 @@ typedef struct vm_options {
 struct ling_vm {
     /* Hot, read by every scheduler. */
     host_t *host;
+    bool locking;           /* threaded, or a native library has threads that use terms */
     bool threaded;          /* more than one thread may run Erlang code or send signals lock-free */
     uintptr_t literal_base; /* the literal arena, see code.h */
     size_t literal_size;
@@ -109,7 +110,7 @@ void pool_drain(vm_t *vm, sched_t *s);
 
 /* ---- references and time ---- */
 static inline uint64_t vm_next_ref(vm_t *vm) {
-    if (!vm->threaded) {
+    if (!vm->locking) {
         uint64_t r = atomic_load_explicit(&vm->next_ref, memory_order_relaxed) + 1;
         atomic_store_explicit(&vm->next_ref, r, memory_order_relaxed);
         return r;
