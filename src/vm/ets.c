@@ -1112,7 +1112,7 @@ bool ets_drain(vm_t *vm, sched_t *s, ets_t *t, size_t n) {
         }
         t->root = o;
         if (o) return false;
-    } else if (t->nbuckets) {
+    } else if (t->nbuckets && t->seg[0]) { /* (no segment: there was no memory to make the table) */
         /* From the last bucket down; nobody else looks into the table. */
         while (n > 0) {
             ets_obj_t **b = ets_bucket(t, t->nbuckets - 1), *o = *b;
