@@ -67,6 +67,14 @@ static long cpu_count(void) {
 static int run(const erl_flags_t *f, const char *root) {
     ling_options_t o = LING_OPTIONS_INIT;
     o.os_signals = 1;
+    /* As erl(1) has it: no dump where a time limit of 0 seconds leaves none for it. */
+    const char *dump = getenv("ERL_CRASH_DUMP"), *seconds = getenv("ERL_CRASH_DUMP_SECONDS");
+    const char *bytes = getenv("ERL_CRASH_DUMP_BYTES");
+    if (!seconds || strtol(seconds, NULL, 10) != 0) o.crash_dump = dump ? dump : "erl_crash.dump";
+    if (bytes) {
+        o.crash_dump_bytes = strtoull(bytes, NULL, 10);
+        if (o.crash_dump_bytes == 0) o.crash_dump = NULL;
+    }
     ling_vm_t *vm;
     o.otp_root = root;
     o.schedulers = f->schedulers ? f->schedulers : (unsigned)cpu_count();

@@ -128,6 +128,11 @@ typedef struct ling_options {
      */
     unsigned dirty_cpu, dirty_io;
 
+    /* A file for a crash dump, written when the VM is halted with a slogan (erlang:halt("text"));
+     * crashdump_viewer reads it. NULL: none. crash_dump_bytes: at most so many; 0: no limit. */
+    const char *crash_dump;
+    uint64_t crash_dump_bytes;
+
     int os_signals; /* the VM may take signals of the operating system: SIGTERM, SIGQUIT and SIGUSR1
                      * become messages to erl_signal_server (without one, the first two halt the
                      * VM), and os:set_signal/2 works. Only one VM of a program should. */

@@ -65,7 +65,8 @@ typedef struct api_state {
     bool started; /* the built-in servers */
     call_t *calls;
     mailbox_t *mailboxes;
-    char *text; /* a long error message, or NULL: vm->errmsg */
+    char *crash_dump; /* copy of the option, or NULL */
+    char *text;       /* a long error message, or NULL: vm->errmsg */
     size_t text_size;
     ling_log_fn log;
     void *log_user;

@@ -148,6 +148,12 @@ static bool api_init(vm_t *vm, const ling_options_t *o) {
     api->no_console = o->no_console;
     api->log = o->log;
     api->log_user = o->log_user;
+    if (o->crash_dump) {
+        size_t n = strlen(o->crash_dump) + 1;
+        vm->options.crash_dump = NULL; /* the caller's string goes away */
+        if (!(api->crash_dump = mem_alloc(vm, n))) return false;
+        vm->options.crash_dump = memcpy(api->crash_dump, o->crash_dump, n);
+    }
     wrap_host(vm, o);
     return hostfun_init(vm) && nif_init(vm) == 0;
 }
@@ -169,6 +175,8 @@ int ling_create(ling_vm_t **out, const ling_options_t *options) {
         .alloc_user = o.alloc_user,
         .host = host,
         .schedulers = o.schedulers,
+        .crash_dump = o.crash_dump,
+        .crash_dump_bytes = o.crash_dump_bytes,
         .dirty_cpu = o.dirty_cpu,
         .dirty_io = o.dirty_io,
         .memory_limit = o.memory_limit,
@@ -208,6 +216,8 @@ void ling_destroy(ling_vm_t *vm) {
         hostfun_free(vm);
         host->ops = api->real_ops;
         mem_free(vm, api->text, api->text_size);
+        vm->options.crash_dump = NULL;
+        if (api->crash_dump) mem_free(vm, api->crash_dump, strlen(api->crash_dump) + 1);
         mem_free(vm, api, sizeof *api);
         vm->api = NULL;
     }

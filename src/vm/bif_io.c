@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "vm/binary.h"
+#include "vm/crash_dump.h"
 #include "vm/errno_name.h"
 #include "vm/io.h"
 #include "vm/print.h"
@@ -69,6 +70,8 @@ static int io_write(vm_t *vm, int which, const void *data, size_t n) {
     host_stream_t *s = vm->io->out[which];
     return s ? vm->host->ops->stream_write(vm->host, s, data, n, NULL, NULL) : -EBADF;
 }
+
+void io_say(vm_t *vm, const char *text, size_t n) { (void)io_write(vm, HOST_STDERR, text, n); }
 
 /* ---- input ---- */
 
@@ -369,7 +372,10 @@ static term_t halt_with(proc_t *p, term_t status, term_t options) {
         for (; is_cons(l) && is_code_point(cons_head(l)); l = cons_tail(l))
             text_utf8(&t, (uint32_t)small_value(cons_head(l)));
         text_char(&t, '\n');
-        if (is_nil(l) && !t.failed) io_write(p->vm, HOST_STDERR, t.data, t.len);
+        if (is_nil(l) && !t.failed) {
+            io_say(p->vm, t.data, t.len);
+            crash_slogan(p->vm, t.data, t.len - 1);
+        }
         text_free(&t);
         if (!is_nil(l)) return bif_badarg(p);
         code = 1;

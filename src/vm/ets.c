@@ -545,6 +545,13 @@ term_t ets_all(proc_t *p) {
     return list;
 }
 
+void ets_each(vm_t *vm, bool (*fn)(void *user, ets_t *t), void *user) {
+    ets_registry_lock(vm);
+    for (ets_t *t = vm->ets->all; t && fn(user, t); t = t->next) {
+    }
+    ets_registry_unlock(vm);
+}
+
 size_t ets_memory(vm_t *vm) {
     size_t n = 0;
     if (!vm->ets) return 0;

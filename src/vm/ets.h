@@ -75,6 +75,8 @@ bool ets_init(vm_t *vm);
 void ets_free(vm_t *vm);
 void ets_owner_exit(proc_t *p); /* a process ends: its tables go to heirs or away */
 size_t ets_count(vm_t *vm);
+/* Calls fn for each table until it returns false. For a VM that is not running. */
+void ets_each(vm_t *vm, bool (*fn)(void *user, ets_t *t), void *user);
 size_t ets_memory(vm_t *vm); /* bytes */
 
 /* ---- getting at a table ---- */

@@ -7,6 +7,8 @@
 
 bool io_init(vm_t *vm);
 void io_free(vm_t *vm);
+/* Writes to standard error. Any thread. */
+void io_say(vm_t *vm, const char *text, size_t n);
 /* Starts and stops reading as processes asked for. Polling thread only, before it waits. */
 void io_poll(vm_t *vm);
 /* Readers that may still bring something: 0 or 1. Polling thread only. */

@@ -19,6 +19,7 @@
 #include "outlet/outlet.h"
 #include "timer/etimer.h"
 #include "vm/codepath.h"
+#include "vm/crash_dump.h"
 #include "vm/heap.h"
 #include "vm/io.h"
 #include "vm/os_signal.h"
@@ -29,8 +30,9 @@
 #define ROUND_SWITCH 20   /* what a switch counts there */
 #define POLL_ROUNDS  16   /* N = 0: between two looks at the devices */
 #define ONCE_ROUNDS  64   /* N = 0: VM_RUN_ONCE returns after so many */
-#define SPIN_LOOKS   100  /* an idle scheduler looks so often before it sleeps */
-#define RECLAIM_AT   64   /* deferred blocks a scheduler collects before it looks */
+#define STOP_WAIT_NS UINT64_C(2000000000)
+#define SPIN_LOOKS   100 /* an idle scheduler looks so often before it sleeps */
+#define RECLAIM_AT   64  /* deferred blocks a scheduler collects before it looks */
 
 /* The calling thread's scheduler: the one piece of per-thread state the library has. Several VMs
  * may have run on a thread, so whoever reads it compares the VM. */
@@ -650,9 +652,23 @@ static int run_polling(vm_t *vm, int mode) {
     }
 }
 
+/* Halting schedulers sleep when their slices are over. One that is long in a BIF is not waited for
+ * for ever: without the dump its process is in nothing would be known at all. */
+static void wait_for_stop(vm_t *vm) {
+    uint64_t until = vm_now(vm) + STOP_WAIT_NS;
+    while (vm->threaded &&
+           atomic_load_explicit(&sched_shared(vm)->nparked, memory_order_seq_cst) != vm->nscheds &&
+           vm_now(vm) < until)
+        vm->host->ops->yield(vm->host);
+}
+
 int vm_run(vm_t *vm, int mode) {
     if (vm->nthreads && !vm->threaded && sched_start(vm) != 0) return 0;
-    int left = vm->nthreads == 0 ? run_here(vm, mode) : run_polling(vm, mode);
+    int left = vm->nthreads ? run_polling(vm, mode) : run_here(vm, mode);
+    if (UNLIKELY(left == 2) && atomic_load_explicit(&vm->crash, memory_order_acquire)) {
+        wait_for_stop(vm);
+        crash_dump(vm);
+    }
     if (left == 2 && vm->halt_flush) outlets_flush(vm);
     return left;
 }

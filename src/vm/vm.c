@@ -5,6 +5,7 @@
 #include "outlet/outlet.h"
 #include "timer/etimer.h"
 #include "vm/codepath.h"
+#include "vm/crash_dump.h"
 #include "vm/engine.h"
 #include "vm/ets.h"
 #include "vm/io.h"
@@ -45,6 +46,7 @@ static const part_t parts[] = {
     {io_init, io_free},
     {os_signal_init, os_signal_free},
     {outlets_init, outlets_free},
+    {NULL, crash_dump_free},
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 
@@ -71,7 +73,7 @@ vm_t *vm_create(const vm_options_t *o) {
     vm->time_offset_ns = o->host->ops->wall_ns(o->host) - (int64_t)vm->start_ns;
     if (!o->deterministic) o->host->ops->entropy(o->host, &vm->salt, sizeof vm->salt);
     for (size_t i = 0; i < PARTS; i++)
-        if (!parts[i].init(vm)) {
+        if (parts[i].init && !parts[i].init(vm)) {
             destroy(vm, i + 1); /* every free copes with a half-made part */
             return NULL;
         }

@@ -37,7 +37,10 @@ typedef struct vm_options {
     unsigned dirty_io;      /* threads for native work that may block at most; 0: default */
     uint32_t max_processes; /* 0: default */
     uint32_t min_heap_size; /* words; 0: default */
-    bool deterministic;     /* no salt, whatever the host's entropy says: for tests */
+    const char
+        *crash_dump; /* file for the dump of a VM that was halted with a slogan; NULL: none */
+    uint64_t crash_dump_bytes; /* at most; 0: no limit */
+    bool deterministic;        /* no salt, whatever the host's entropy says: for tests */
 } vm_options_t;
 
 struct ling_vm {
@@ -58,6 +61,7 @@ struct ling_vm {
     struct persistent *persistent;
     _Atomic(struct re_state *) re; /* compiled regular expressions; made at first use */
     struct os_signals *os_signals;
+    _Atomic(struct crash *) crash; /* crash_dump.c: the slogan it was halted with */
     struct io_state *io;           /* console of the bare mode */
     struct host_funs *hostfuns;    /* C functions registered by the embedder */
     struct api_state *api;
