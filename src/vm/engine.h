@@ -30,13 +30,18 @@
 #define ENGINE_TAIL_CALLS 1
 #endif
 #endif
+#ifdef LING_COUNT /* bench/sequences: each instruction is seen */
+#undef ENGINE_TAIL_CALLS
+#define ENGINE_TRAMPOLINE 1
+extern void (*engine_count)(const uint64_t *ip);
+#endif
 #if defined(ENGINE_TAIL_CALLS)
 #define OP_CC __attribute__((preserve_none))
 #define TAIL  __attribute__((musttail))
 #else
 #define OP_CC
 #define TAIL
-#if !defined(__OPTIMIZE__) || defined(ENGINE_SANITIZED)
+#if (!defined(__OPTIMIZE__) || defined(ENGINE_SANITIZED)) && !defined(ENGINE_TRAMPOLINE)
 #define ENGINE_TRAMPOLINE 1
 #endif
 #endif
@@ -69,7 +74,22 @@ typedef struct {
     uint32_t words;
 } op_info_t;
 extern const op_info_t op_table[OP_COUNT];
-/* Which instruction a handler address belongs to; -1: none. For tests and debugging. */
+/* Handlers of several instructions that stand behind each other, or of one with certain registers:
+ * the first one's word holds it, all of them keep their own words. sequences.def has them. */
+typedef struct {
+    uint16_t op;
+    uint16_t mask; /* which 16-bit pieces of the words behind the handler must be as in word */
+    uint64_t word[4];
+} op_part_t;
+typedef struct {
+    op_fn fn;
+    uint32_t first, n; /* parts */
+} op_seq_t;
+#define SEQ_MAX 8
+extern const op_part_t op_parts[];
+extern const op_seq_t op_sequences[];
+extern const size_t op_sequence_count;
+/* Which instruction a handler address belongs to, of a sequence the first one; -1: none. */
 int op_by_handler(uint64_t word);
 
 #define DEFINE_OP(name)   OP_CC int op_##name(OP_ARGS)
@@ -125,9 +145,10 @@ int op_by_handler(uint64_t word);
 /* ---- operands ---- H: i-th 16-bit field; W1, W2, W3: i-th full word behind none, one, two words
  * of such fields. */
 #define H(i)          (((const uint16_t *)(ip + 1))[i])
-#define W0(i)         (ip[1 + (i)])
-#define W1(i)         (ip[2 + (i)])
-#define W2(i)         (ip[3 + (i)])
+#define WORD(i)       (ip[i])
+#define W0(i)         WORD(1 + (i))
+#define W1(i)         WORD(2 + (i))
+#define W2(i)         WORD(3 + (i))
 #define AT(base, off) (*(term_t *)((char *)(base) + (off)))
 #define X(i)          AT(x, H(i))
 #define Y(i)          AT(sp, H(i))

@@ -1,11 +1,16 @@
-/* engine_core.c: the engine's main loop and the plain instructions: calls, frames, moves, lists,
- * tuples, type tests and comparisons. See engine.h for the form they are written in.
+/* engine_core.c: entering and leaving the engine, calls of BIFs, apply and funs, entries that are
+ * no code, and the slow paths of comparisons. The plain instructions are in engine_ops.h; see
+ * engine.h for the form all are written in.
  */
-#include "vm/engine.h"
+#include "vm/engine_ops.h"
 #include "vm/proc_ext.h"
 #include "vm/nif.h"
 
 /* ---- entering and leaving ---- */
+
+#ifdef LING_COUNT
+void (*engine_count)(const uint64_t *ip);
+#endif
 
 /* The process came to this dirty scheduler for a long collection. Where that fails the instruction
  * tries again itself and says so. */
@@ -37,8 +42,11 @@ int engine_run(sched_t *s, proc_t *p) {
         if (UNLIKELY(p->flags & PF_DIRTY_GC)) collect_first(s, p, n);
     }
 #ifdef ENGINE_TRAMPOLINE
-    while (((op_fn)(uintptr_t)*p->ip)(p, p->ip, x, p->htop, p->sp, p->reds)) {
-    }
+    do {
+#ifdef LING_COUNT
+        if (engine_count) engine_count(p->ip);
+#endif
+    } while (((op_fn)(uintptr_t)*p->ip)(p, p->ip, x, p->htop, p->sp, p->reds));
 #else
     ((op_fn)(uintptr_t)*p->ip)(p, p->ip, x, p->htop, p->sp, p->reds);
 #endif
@@ -128,98 +136,7 @@ DEFINE_OP(process_exit) {
     STOP(RUN_EXIT);
 }
 
-/* ---- calls ---- */
-
-#define NEED_ROOM(words, live_x)                                                                   \
-    do {                                                                                           \
-        if (NO_ROOM((size_t)(words) * sizeof(term_t))) {                                           \
-            p->sched->arg[0] = (words);                                                            \
-            p->sched->arg[1] = (live_x);                                                           \
-            SLOW(engine_collect);                                                                  \
-        }                                                                                          \
-    } while (0)
-#define ENTER(target)                                                                              \
-    do {                                                                                           \
-        ip = (target);                                                                             \
-        if (UNLIKELY(--reds <= 0)) SLOW(engine_preempt);                                           \
-        GO(ip);                                                                                    \
-    } while (0)
-#define ENTER_EXPORT(entry)                                                                        \
-    do {                                                                                           \
-        export_t *ee = (entry);                                                                    \
-        ip = atomic_load_explicit(&ee->code, memory_order_acquire);                                \
-        if (UNLIKELY(--reds <= 0)) {                                                               \
-            p->sched->arg[0] = (uint64_t)(uintptr_t)ee;                                            \
-            SLOW(engine_preempt_export);                                                           \
-        }                                                                                          \
-        GO(ip);                                                                                    \
-    } while (0)
-#define EXPORT(w) ((export_t *)(uintptr_t)(w))
-
-DEFINE_OP(call) {
-    PUSH_RETURN(ip + SIZE_call);
-    ENTER(CODE(W0(0)));
-}
-DEFINE_OP(call_last) {
-    sp = (term_t *)((char *)sp + H(0));
-    ENTER(CODE(W1(0)));
-}
-DEFINE_OP(call_only) { ENTER(CODE(W0(0))); }
-DEFINE_OP(call_ext) {
-    PUSH_RETURN(ip + SIZE_call_ext);
-    ENTER_EXPORT(EXPORT(W0(0)));
-}
-DEFINE_OP(call_ext_last) {
-    sp = (term_t *)((char *)sp + H(0));
-    ENTER_EXPORT(EXPORT(W1(0)));
-}
-DEFINE_OP(call_ext_only) { ENTER_EXPORT(EXPORT(W0(0))); }
-
-DEFINE_OP(move_xx_call) {
-    X(1) = X(0);
-    PUSH_RETURN(ip + SIZE_move_xx_call);
-    ENTER(CODE(W1(0)));
-}
-DEFINE_OP(move_yx_call) {
-    X(1) = Y(0);
-    PUSH_RETURN(ip + SIZE_move_yx_call);
-    ENTER(CODE(W1(0)));
-}
-DEFINE_OP(move_xy_xx_call) {
-    Y(1) = X(0);
-    X(3) = X(2);
-    PUSH_RETURN(ip + SIZE_move_xy_xx_call);
-    ENTER(CODE(W1(0)));
-}
-DEFINE_OP(move_cx_return) {
-    X(0) = W1(0);
-    const uint64_t *to = CODE(*sp++ - CALL_MARK);
-    GO(to);
-}
-DEFINE_OP(move_xx_return) {
-    X(1) = X(0);
-    const uint64_t *to = CODE(*sp++ - CALL_MARK);
-    GO(to);
-}
-DEFINE_OP(move_cx_call_only) {
-    X(0) = W1(1);
-    ENTER(CODE(W1(0)));
-}
-
-DEFINE_OP(return_) {
-    (void)ip;
-    const uint64_t *to = CODE(*sp++ - CALL_MARK);
-    GO(to);
-}
-DEFINE_OP(deallocate) {
-    sp = (term_t *)((char *)sp + H(0));
-    NEXT(deallocate);
-}
-DEFINE_OP(deallocate_return) {
-    sp = (term_t *)((char *)sp + H(0));
-    const uint64_t *to = CODE(*sp++ - CALL_MARK);
-    GO(to);
-}
+/* ---- calls of BIFs ---- */
 
 /* erlang:hibernate/3 has emptied the stack: save the arguments and sleep until there is a message.
  */
@@ -452,27 +369,21 @@ static COLD OP_CC int fun_raise(OP_ARGS) {
 }
 /* Fun calls are preempted like others; an export stub has no func_info before it, so the number of
  * live registers is taken from the fun. */
-static COLD OP_CC int fun_preempt(OP_ARGS) { SLOW(preempt); }
-
-#define CALL_FUN(fun_term, nargs, adjust_stack)                                                    \
-    do {                                                                                           \
-        term_t cf = (fun_term);                                                                    \
-        unsigned cn = (nargs);                                                                     \
-        SAVE();                                                                                    \
-        const uint64_t *to = engine_fun_entry(p, cf, cn, x);                                       \
-        if (UNLIKELY(!to)) SLOW(fun_raise);                                                        \
-        adjust_stack;                                                                              \
-        ip = to;                                                                                   \
-        if (UNLIKELY(--reds <= 0)) {                                                               \
-            p->sched->arg[1] = cn + (is_closure(cf) ? fun_num_free(cf) : 0);                       \
-            SLOW(fun_preempt);                                                                     \
-        }                                                                                          \
-        GO(ip);                                                                                    \
-    } while (0)
-DEFINE_OP(call_fun) { CALL_FUN(x[H(0)], H(0), PUSH_RETURN(ip + SIZE_call_fun)); }
-DEFINE_OP(call_fun2) { CALL_FUN(SOURCE(W1(0)), H(0), PUSH_RETURN(ip + SIZE_call_fun2)); }
-DEFINE_OP(call_fun2_x) { CALL_FUN(X(1), H(0), PUSH_RETURN(ip + SIZE_call_fun2_x)); }
-DEFINE_OP(call_fun_last) { CALL_FUN(SOURCE(W1(0)), H(0), sp = (term_t *)((char *)sp + H(1))); }
+COLD OP_CC int fun_preempt(OP_ARGS) { SLOW(preempt); }
+/* What is called is no closure of that arity: the function of an export fun, or an error. */
+COLD OP_CC int fun_slow(OP_ARGS) {
+    uint64_t *arg = p->sched->arg;
+    SAVE();
+    const uint64_t *to = engine_fun_entry(p, arg[0], (unsigned)arg[1], x);
+    if (UNLIKELY(!to)) SLOW(fun_raise);
+    if (arg[2])
+        PUSH_RETURN(arg[2]);
+    else
+        POP(arg[3]);
+    ip = to;
+    if (UNLIKELY(--reds <= 0)) SLOW(fun_preempt);
+    GO(ip);
+}
 
 DEFINE_OP(make_fun) {
     size_t n = W0(2);
@@ -585,240 +496,17 @@ DEFINE_OP(fun_gone) {
     RAISE();
 }
 
-/* ---- frames and heap ---- */
+/* ---- frames, lists and tuples ---- */
 
-DEFINE_OP(allocate) {
-    size_t bytes = H(0);
-    if (NO_ROOM(bytes)) {
-        p->sched->arg[0] = bytes / sizeof(term_t);
-        p->sched->arg[1] = H(1);
-        SLOW(engine_collect);
-    }
-    sp = (term_t *)((char *)sp - bytes);
-    NEXT(allocate);
-}
-DEFINE_OP(allocate_move_xy) {
-    size_t bytes = H(0);
-    if (NO_ROOM(bytes)) {
-        p->sched->arg[0] = bytes / sizeof(term_t);
-        p->sched->arg[1] = H(1);
-        SLOW(engine_collect);
-    }
-    sp = (term_t *)((char *)sp - bytes);
-    Y(3) = X(2);
-    NEXT(allocate_move_xy);
-}
-DEFINE_OP(allocate_heap) {
-    NEED_ROOM(H(0) / sizeof(term_t) + W1(0), H(1));
-    sp = (term_t *)((char *)sp - H(0));
-    NEXT(allocate_heap);
-}
-DEFINE_OP(test_heap) {
-    NEED_ROOM(W1(0), H(0));
-    NEXT(test_heap);
-}
-DEFINE_OP(trim) {
-    sp = (term_t *)((char *)sp + H(0));
-    NEXT(trim);
-}
-DEFINE_OP(init_y) {
-    Y(0) = TERM_NIL;
-    NEXT(init_y);
-}
-DEFINE_OP(init_y2) {
-    Y(0) = Y(1) = TERM_NIL;
-    NEXT(init_y2);
-}
-DEFINE_OP(init_y3) {
-    Y(0) = Y(1) = Y(2) = TERM_NIL;
-    NEXT(init_y3);
-}
 DEFINE_OP(init_yregs) {
     size_t n = W0(0);
     for (size_t i = 0; i < n; i++) DEST(ip[SIZE_init_yregs + i]) = TERM_NIL;
     GO(ip + SIZE_init_yregs + n);
 }
 
-/* ---- moves ---- */
-
-DEFINE_OP(move_xx) {
-    X(1) = X(0);
-    NEXT(move_xx);
-}
-DEFINE_OP(move_xy) {
-    Y(1) = X(0);
-    NEXT(move_xy);
-}
-DEFINE_OP(move_yx) {
-    X(1) = Y(0);
-    NEXT(move_yx);
-}
-DEFINE_OP(move_yy) {
-    Y(1) = Y(0);
-    NEXT(move_yy);
-}
-DEFINE_OP(move_cx) {
-    X(0) = W1(0);
-    NEXT(move_cx);
-}
-DEFINE_OP(move_cy) {
-    Y(0) = W1(0);
-    NEXT(move_cy);
-}
-DEFINE_OP(move_xy2) {
-    Y(1) = X(0);
-    Y(3) = X(2);
-    NEXT(move_xy2);
-}
-DEFINE_OP(move_yx2) {
-    X(1) = Y(0);
-    X(3) = Y(2);
-    NEXT(move_yx2);
-}
-DEFINE_OP(move_xx2) {
-    X(1) = X(0);
-    X(3) = X(2);
-    NEXT(move_xx2);
-}
-DEFINE_OP(swap_xx) {
-    term_t t = X(0);
-    X(0) = X(1);
-    X(1) = t;
-    NEXT(swap_xx);
-}
-DEFINE_OP(swap_DD) {
-    term_t t = DEST(W0(0));
-    DEST(W0(0)) = DEST(W0(1));
-    DEST(W0(1)) = t;
-    NEXT(swap_DD);
-}
-DEFINE_OP(jump) { GO(CODE(W0(0))); }
-
-/* ---- lists and tuples ---- */
-
-DEFINE_OP(get_list_x) {
-    term_t *c = cons_ptr(X(0));
-    term_t h = c[0], t = c[1];
-    X(1) = h;
-    X(2) = t;
-    NEXT(get_list_x);
-}
-DEFINE_OP(get_list_xxy) {
-    term_t *c = cons_ptr(X(0));
-    term_t h = c[0], t = c[1];
-    X(1) = h;
-    Y(2) = t;
-    NEXT(get_list_xxy);
-}
-DEFINE_OP(get_list_xyx) {
-    term_t *c = cons_ptr(X(0));
-    term_t h = c[0], t = c[1];
-    Y(1) = h;
-    X(2) = t;
-    NEXT(get_list_xyx);
-}
-DEFINE_OP(get_list_S) {
-    term_t *c = cons_ptr(SOURCE(W0(0)));
-    term_t h = c[0], t = c[1];
-    DEST(W0(1)) = h;
-    DEST(W0(2)) = t;
-    NEXT(get_list_S);
-}
-DEFINE_OP(is_nonempty_list_get_list) {
-    term_t l = X(0);
-    if (!is_cons(l)) GO(CODE(W1(0)));
-    term_t *c = cons_ptr(l);
-    term_t h = c[0], t = c[1];
-    X(1) = h;
-    X(2) = t;
-    NEXT(is_nonempty_list_get_list);
-}
-DEFINE_OP(get_hd_x) {
-    X(1) = cons_head(X(0));
-    NEXT(get_hd_x);
-}
-DEFINE_OP(get_tl_x) {
-    X(1) = cons_tail(X(0));
-    NEXT(get_tl_x);
-}
-DEFINE_OP(get_hd_S) {
-    DEST(W0(1)) = cons_head(SOURCE(W0(0)));
-    NEXT(get_hd_S);
-}
-DEFINE_OP(get_tl_S) {
-    DEST(W0(1)) = cons_tail(SOURCE(W0(0)));
-    NEXT(get_tl_S);
-}
-
-/* Element operands are byte offsets from the header word. */
-#define ELEMENT(t, off) AT((char *)(uintptr_t)(t)-TAG_BOXED, off)
-DEFINE_OP(get_tuple_element_xx) {
-    X(2) = ELEMENT(X(0), H(1));
-    NEXT(get_tuple_element_xx);
-}
-DEFINE_OP(get_tuple_element_xy) {
-    Y(2) = ELEMENT(X(0), H(1));
-    NEXT(get_tuple_element_xy);
-}
-DEFINE_OP(get_tuple_element_yx) {
-    X(2) = ELEMENT(Y(0), H(1));
-    NEXT(get_tuple_element_yx);
-}
-DEFINE_OP(get_tuple_element_S) {
-    DEST(W1(1)) = ELEMENT(SOURCE(W1(0)), H(0) * sizeof(term_t));
-    NEXT(get_tuple_element_S);
-}
-DEFINE_OP(get_tuple_element2) {
-    term_t *e = &ELEMENT(X(0), H(1));
-    term_t a = e[0], b = e[1];
-    X(2) = a;
-    X(3) = b;
-    NEXT(get_tuple_element2);
-}
-DEFINE_OP(get_tuple_element3) {
-    term_t *e = &ELEMENT(X(0), H(1));
-    term_t a = e[0], b = e[1], c = e[2];
-    X(2) = a;
-    X(3) = b;
-    X(4) = c;
-    NEXT(get_tuple_element3);
-}
 DEFINE_OP(set_tuple_element) {
     ELEMENT(DEST(W0(1)), (W0(2) + 1) * sizeof(term_t)) = SOURCE(W0(0));
     NEXT(set_tuple_element);
-}
-DEFINE_OP(put_list_xxx) {
-    hp[0] = X(0), hp[1] = X(1);
-    X(2) = make_cons(hp);
-    hp += 2;
-    NEXT(put_list_xxx);
-}
-DEFINE_OP(put_list_xcx) {
-    hp[0] = X(0), hp[1] = W1(0);
-    X(1) = make_cons(hp);
-    hp += 2;
-    NEXT(put_list_xcx);
-}
-DEFINE_OP(put_list_yxx) {
-    hp[0] = Y(0), hp[1] = X(1);
-    X(2) = make_cons(hp);
-    hp += 2;
-    NEXT(put_list_yxx);
-}
-DEFINE_OP(put_list_SSD) {
-    hp[0] = SOURCE(W0(0)), hp[1] = SOURCE(W0(1));
-    DEST(W0(2)) = make_cons(hp);
-    hp += 2;
-    NEXT(put_list_SSD);
-}
-DEFINE_OP(put_list_yxx_return) {
-    NEED_ROOM(2, H(3));
-    hp[0] = Y(0), hp[1] = X(1);
-    X(2) = make_cons(hp);
-    hp += 2;
-    sp = (term_t *)((char *)sp + H(4));
-    const uint64_t *to = CODE(*sp++ - CALL_MARK);
-    GO(to);
 }
 DEFINE_OP(put_tuple2) {
     size_t n = W0(1);
@@ -828,62 +516,6 @@ DEFINE_OP(put_tuple2) {
     hp += n + 1;
     GO(ip + SIZE_put_tuple2 + n);
 }
-DEFINE_OP(put_tuple2_2xxx) {
-    hp[0] = make_header(T_TUPLE, 2);
-    hp[1] = X(0), hp[2] = X(1);
-    X(2) = make_boxed(hp);
-    hp += 3;
-    NEXT(put_tuple2_2xxx);
-}
-
-#define PUT_TUPLE(n, ...)                                                                          \
-    DEFINE_OP(put_tuple2_##n) {                                                                    \
-        hp[0] = make_header(T_TUPLE, n);                                                           \
-        __VA_ARGS__;                                                                               \
-        X(0) = make_boxed(hp);                                                                     \
-        hp += n + 1;                                                                               \
-        NEXT(put_tuple2_##n);                                                                      \
-    }
-#define E(i) hp[i] = SOURCE(W1(i - 1))
-PUT_TUPLE(2, E(1), E(2))
-PUT_TUPLE(3, E(1), E(2), E(3))
-PUT_TUPLE(4, E(1), E(2), E(3), E(4))
-#undef E
-
-/* ---- type tests ---- */
-
-#define TEST(name, cond)                                                                           \
-    DEFINE_OP(name##_x) {                                                                          \
-        term_t t = X(0);                                                                           \
-        if (cond) NEXT(name##_x);                                                                  \
-        GO(CODE(W1(0)));                                                                           \
-    }                                                                                              \
-    DEFINE_OP(name##_y) {                                                                          \
-        term_t t = Y(0);                                                                           \
-        if (cond) NEXT(name##_y);                                                                  \
-        GO(CODE(W1(0)));                                                                           \
-    }
-TEST(is_integer, is_small(t) || is_big(t))
-TEST(is_float, is_float(t))
-TEST(is_number, is_number(t))
-TEST(is_atom, is_atom(t))
-TEST(is_boolean, t == A_true || t == A_false)
-TEST(is_pid, is_pid(t))
-TEST(is_reference, is_ref(t))
-TEST(is_port, is_port(t))
-TEST(is_nil, t == TERM_NIL)
-TEST(is_list, is_list(t))
-TEST(is_nonempty_list, is_cons(t))
-TEST(is_tuple, is_tuple(t))
-TEST(is_map, is_map(t))
-TEST(is_binary, is_binary(t))
-TEST(is_bitstr, is_bitstring(t))
-TEST(is_function, is_fun(t))
-TEST(test_arity, boxed_header(t) == W1(1))
-TEST(is_tuple_of, is_boxed(t) && boxed_header(t) == W1(1))
-TEST(is_tagged_tuple, is_boxed(t) && boxed_header(t) == W1(1) && boxed_ptr(t)[1] == W1(2))
-
-#undef TEST
 
 DEFINE_OP(is_function2) {
     term_t t = SOURCE(W0(0)), n = SOURCE(W0(1));
@@ -896,8 +528,7 @@ DEFINE_OP(is_function2) {
     GO(CODE(W0(2)));
 }
 
-/* ---- comparisons ---- arg[0], arg[1]: the terms, arg[2]: the operand word with the fail address,
- * arg[3]: where to go on when the test holds */
+/* ---- comparisons ---- */
 
 static inline int compare(vm_t *vm, term_t a, term_t b) {
     if (is_float(a) && is_float(b)) {
@@ -907,7 +538,7 @@ static inline int compare(vm_t *vm, term_t a, term_t b) {
     return term_cmp(vm, a, b);
 }
 #define COMPARE_SLOW(fn, cond)                                                                     \
-    static COLD OP_CC int fn(OP_ARGS) {                                                            \
+    COLD OP_CC int fn(OP_ARGS) {                                                                   \
         uint64_t *arg = p->sched->arg;                                                             \
         int c = compare(p->vm, arg[0], arg[1]);                                                    \
         GO(CODE((cond) ? arg[3] : arg[2]));                                                        \
@@ -916,161 +547,28 @@ COMPARE_SLOW(slow_lt, c < 0)
 COMPARE_SLOW(slow_ge, c >= 0)
 COMPARE_SLOW(slow_eq, c == 0)
 COMPARE_SLOW(slow_ne, c != 0)
-static COLD OP_CC int slow_eq_exact(OP_ARGS) {
+COLD OP_CC int slow_eq_exact(OP_ARGS) {
     uint64_t *arg = p->sched->arg;
     GO(CODE(term_eq_slow(p->vm, arg[0], arg[1]) ? arg[3] : arg[2]));
 }
-static COLD OP_CC int slow_ne_exact(OP_ARGS) {
+COLD OP_CC int slow_ne_exact(OP_ARGS) {
     uint64_t *arg = p->sched->arg;
     GO(CODE(!term_eq_slow(p->vm, arg[0], arg[1]) ? arg[3] : arg[2]));
 }
-#define TO_SLOW(fn, a, b, fail, name)                                                              \
-    do {                                                                                           \
-        uint64_t *arg = p->sched->arg;                                                             \
-        arg[0] = (a), arg[1] = (b), arg[2] = (fail);                                               \
-        arg[3] = (uint64_t)(uintptr_t)(ip + SIZE_##name);                                          \
-        SLOW(fn);                                                                                  \
-    } while (0)
-
-DEFINE_OP(is_eq_exact_xc) {
-    if (X(0) == W1(1)) NEXT(is_eq_exact_xc);
-    GO(CODE(W1(0)));
-}
-DEFINE_OP(is_eq_exact_yc) {
-    if (Y(0) == W1(1)) NEXT(is_eq_exact_yc);
-    GO(CODE(W1(0)));
-}
-DEFINE_OP(is_ne_exact_xc) {
-    if (X(0) != W1(1)) NEXT(is_ne_exact_xc);
-    GO(CODE(W1(0)));
-}
-DEFINE_OP(is_eq_exact_xx) {
-    term_t a = X(0), b = X(1);
-    if (a == b) NEXT(is_eq_exact_xx);
-    if (LIKELY(!is_pointer(a) || !is_pointer(b))) GO(CODE(W1(0)));
-    TO_SLOW(slow_eq_exact, a, b, W1(0), is_eq_exact_xx);
-}
-DEFINE_OP(is_ne_exact_xx) {
-    term_t a = X(0), b = X(1);
-    if (a == b) GO(CODE(W1(0)));
-    if (LIKELY(!is_pointer(a) || !is_pointer(b))) NEXT(is_ne_exact_xx);
-    TO_SLOW(slow_ne_exact, a, b, W1(0), is_ne_exact_xx);
-}
-DEFINE_OP(is_eq_exact_SS) {
-    term_t a = SOURCE(W0(0)), b = SOURCE(W0(1));
-    if (a == b) NEXT(is_eq_exact_SS);
-    if (LIKELY(!is_pointer(a) || !is_pointer(b))) GO(CODE(W0(2)));
-    TO_SLOW(slow_eq_exact, a, b, W0(2), is_eq_exact_SS);
-}
-DEFINE_OP(is_ne_exact_SS) {
-    term_t a = SOURCE(W0(0)), b = SOURCE(W0(1));
-    if (a == b) GO(CODE(W0(2)));
-    if (LIKELY(!is_pointer(a) || !is_pointer(b))) NEXT(is_ne_exact_SS);
-    TO_SLOW(slow_ne_exact, a, b, W0(2), is_ne_exact_SS);
-}
-DEFINE_OP(is_eq_SS) {
-    term_t a = SOURCE(W0(0)), b = SOURCE(W0(1));
-    if (a == b) NEXT(is_eq_SS);
-    if (is_immed(a) && is_immed(b)) GO(CODE(W0(2)));
-    TO_SLOW(slow_eq, a, b, W0(2), is_eq_SS);
-}
-DEFINE_OP(is_ne_SS) {
-    term_t a = SOURCE(W0(0)), b = SOURCE(W0(1));
-    if (a == b) GO(CODE(W0(2)));
-    if (is_immed(a) && is_immed(b)) NEXT(is_ne_SS);
-    TO_SLOW(slow_ne, a, b, W0(2), is_ne_SS);
-}
-/* Small integers compare as the words they are. */
-#define ORDER_TEST(name, cmp, slow)                                                                \
-    DEFINE_OP(name##_xi) {                                                                         \
-        term_t a = X(0), b = W1(1);                                                                \
-        if (LIKELY(is_small(a))) {                                                                 \
-            if ((int64_t)a cmp(int64_t) b) NEXT(name##_xi);                                        \
-            GO(CODE(W1(0)));                                                                       \
-        }                                                                                          \
-        TO_SLOW(slow, a, b, W1(0), name##_xi);                                                     \
-    }                                                                                              \
-    DEFINE_OP(name##_ix) {                                                                         \
-        term_t a = W1(1), b = X(0);                                                                \
-        if (LIKELY(is_small(b))) {                                                                 \
-            if ((int64_t)a cmp(int64_t) b) NEXT(name##_ix);                                        \
-            GO(CODE(W1(0)));                                                                       \
-        }                                                                                          \
-        TO_SLOW(slow, a, b, W1(0), name##_ix);                                                     \
-    }                                                                                              \
-    DEFINE_OP(name##_xx) {                                                                         \
-        term_t a = X(0), b = X(1);                                                                 \
-        if (LIKELY(are_small(a, b))) {                                                             \
-            if ((int64_t)a cmp(int64_t) b) NEXT(name##_xx);                                        \
-            GO(CODE(W1(0)));                                                                       \
-        }                                                                                          \
-        TO_SLOW(slow, a, b, W1(0), name##_xx);                                                     \
-    }                                                                                              \
-    DEFINE_OP(name##_SS) {                                                                         \
-        term_t a = SOURCE(W0(0)), b = SOURCE(W0(1));                                               \
-        if (LIKELY(are_small(a, b))) {                                                             \
-            if ((int64_t)a cmp(int64_t) b) NEXT(name##_SS);                                        \
-            GO(CODE(W0(2)));                                                                       \
-        }                                                                                          \
-        TO_SLOW(slow, a, b, W0(2), name##_SS);                                                     \
+#define BOOL_SLOW(name, holds)                                                                     \
+    COLD OP_CC int name##_slow(OP_ARGS) {                                                          \
+        term_t a = p->sched->arg[0], b = p->sched->arg[1];                                         \
+        DEST(W0(2)) = (holds) ? W0(3) : W0(4);                                                     \
+        NEXT(name);                                                                                \
     }
-ORDER_TEST(is_lt, <, slow_lt)
-ORDER_TEST(is_ge, >=, slow_ge)
-
-static COLD OP_CC int slow_in_range(OP_ARGS) {
+BOOL_SLOW(bool_exact, term_eq(p->vm, a, b))
+BOOL_SLOW(bool_equal, compare(p->vm, a, b) == 0)
+BOOL_SLOW(bool_less, compare(p->vm, a, b) < 0)
+COLD OP_CC int slow_in_range(OP_ARGS) {
     term_t t = X(0);
     bool in = term_cmp(p->vm, t, W1(1)) >= 0 && term_cmp(p->vm, W1(2), t) >= 0;
     if (in) NEXT(is_in_range);
     GO(CODE(W1(0)));
-}
-/* x >= Low, High >= x with the same fail label. */
-DEFINE_OP(is_in_range) {
-    term_t t = X(0);
-    if (UNLIKELY(!is_small(t))) SLOW(slow_in_range);
-    if ((int64_t)t >= (int64_t)W1(1) && (int64_t)t <= (int64_t)W1(2)) NEXT(is_in_range);
-    GO(CODE(W1(0)));
-}
-
-/* ---- selection ---- tables of (value, address) pairs; n: number of pairs */
-
-static inline const uint64_t *select_linear(const uint64_t *pair, size_t n, term_t v,
-                                            const uint64_t *fail) {
-    for (size_t i = 0; i < n; i++, pair += 2)
-        if (pair[0] == v) return CODE(pair[1]);
-    return fail;
-}
-/* Sorted by the word. */
-static inline const uint64_t *select_binary(const uint64_t *pair, size_t n, term_t v,
-                                            const uint64_t *fail) {
-    size_t lo = 0, hi = n;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (pair[2 * mid] < v)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo < n && pair[2 * lo] == v ? CODE(pair[2 * lo + 1]) : fail;
-}
-DEFINE_OP(select_lin) {
-    GO(select_linear(ip + SIZE_select_lin, W0(2), SOURCE(W0(0)), CODE(W0(1))));
-}
-DEFINE_OP(select_x_lin) { GO(select_linear(ip + SIZE_select_x_lin, W1(1), X(0), CODE(W1(0)))); }
-DEFINE_OP(select_bin) {
-    GO(select_binary(ip + SIZE_select_bin, W0(2), SOURCE(W0(0)), CODE(W0(1))));
-}
-DEFINE_OP(select_x_bin) { GO(select_binary(ip + SIZE_select_x_bin, W1(1), X(0), CODE(W1(0)))); }
-/* Dense values: c is the first, one address for each. The difference of two words is eight times
- * that of the numbers: just the offset of the address. Other kinds of terms give odd offsets. */
-DEFINE_OP(select_x_jump) {
-    uint64_t off = X(0) - W1(1);
-    if (off >= W1(2) * 8 || (off & TAG_MASK)) GO(CODE(W1(0)));
-    GO(CODE(AT(ip + SIZE_select_x_jump, off)));
-}
-DEFINE_OP(select_S_jump) {
-    uint64_t off = SOURCE(W0(0)) - W0(2);
-    if (off >= W0(3) * 8 || (off & TAG_MASK)) GO(CODE(W0(1)));
-    GO(CODE(AT(ip + SIZE_select_S_jump, off)));
 }
 /* Values that are no immediates (floats, big integers). */
 DEFINE_OP(select_slow) {
@@ -1080,25 +578,8 @@ DEFINE_OP(select_slow) {
         if (term_eq(p->vm, v, pair[0])) GO(CODE(pair[1]));
     GO(CODE(W0(1)));
 }
-DEFINE_OP(select_arity) {
-    term_t t = SOURCE(W0(0));
-    if (!is_boxed(t)) GO(CODE(W0(1)));
-    GO(select_linear(ip + SIZE_select_arity, W0(2), boxed_header(t), CODE(W0(1))));
-}
 
-/* ---- the table of all instructions ---- */
-
-const op_info_t op_table[OP_COUNT] = {
-#define OP(name, sig, words) {op_##name, #name, sig, words},
-#include "vm/ops.def"
-#undef OP
-};
-
-int op_by_handler(uint64_t word) {
-    for (int i = 0; i < OP_COUNT; i++)
-        if ((uint64_t)(uintptr_t)op_table[i].fn == word) return i;
-    return -1;
-}
+/* ---- stubs ---- */
 
 static uint64_t handler(int op) { return (uint64_t)(uintptr_t)op_table[op].fn; }
 

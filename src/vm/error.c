@@ -232,7 +232,7 @@ static bool is_erlang_in_otp(const bif_def_t *b) {
 
 /* X + 1 and X - 1 are an instruction of OTP's that names no BIF when it fails. */
 static bool is_increment(int op, const uint64_t *ip) {
-    bool plus = op == OP_add_xi || op == OP_add_yi || op == OP_add_SS;
+    bool plus = op == OP_add_xi || op == OP_add_yi || op == OP_add_xiy || op == OP_add_SS;
     if (!plus && op != OP_sub_xi && op != OP_sub_yi && op != OP_sub_SS) return false;
     term_t c = op == OP_add_SS || op == OP_sub_SS ? W1(3) : W1(2);
     const int64_t otp_min = -(1LL << 59), otp_max = (1LL << 59) - 1;

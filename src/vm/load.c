@@ -10,6 +10,7 @@
 #include "vm/engine.h"
 #include "vm/engine_bits.h"
 #include "vm/etf.h"
+#include "vm/load_seq.h"
 #include "vm/print.h"
 #include "vm/proc_ext.h"
 
@@ -44,6 +45,7 @@ typedef struct {
     module_t *m;
     vec_t code;                         /* uint64_t */
     vec_t fixups;                       /* fixup_t */
+    vec_t starts;                       /* op_start_t: of each instruction */
     vec_t lines;                        /* code_line_t */
     vec_t functions;                    /* code_function_t, start as word offset */
     vec_t ops;                          /* gen_op_t: since the last label */
@@ -146,6 +148,11 @@ static void put_word(loader_t *l, uint64_t w) {
     uint64_t *p = vec_push(l, &l->code, sizeof w, 1);
     if (p) *p = w;
 }
+static void put_handler(loader_t *l, int op) {
+    op_start_t *s = vec_push(l, &l->starts, sizeof *s, 1);
+    if (s) *s = (op_start_t){.word = (uint32_t)l->code.len, .op = (unsigned)op};
+    put_word(l, (uint64_t)(uintptr_t)op_table[op].fn);
+}
 static void put_label(loader_t *l, const beam_arg_t *a) {
     if (a->kind == ARG_LABEL && a->value != 0) {
         fixup_t *f = vec_push(l, &l->fixups, sizeof *f, 1);
@@ -165,7 +172,7 @@ static void put_source(loader_t *l, const beam_arg_t *a) {
 /* Writes an instruction with its operands in the order of its letters. */
 static void emit_args(loader_t *l, int op, const beam_arg_t *args) {
     const char *sig = op_table[op].sig;
-    put_word(l, (uint64_t)(uintptr_t)op_table[op].fn);
+    put_handler(l, op);
     uint64_t packed = 0;
     unsigned n = 0;
     for (const char *s = sig; *s && *s != '*'; s++) {
@@ -200,7 +207,7 @@ static void emit_args(loader_t *l, int op, const beam_arg_t *args) {
         const beam_arg_t emit_list[] = {__VA_ARGS__};                                              \
         emit_args(l, OP_##op, emit_list);                                                          \
     } while (0)
-static void emit0(loader_t *l, int op) { put_word(l, (uint64_t)(uintptr_t)op_table[op].fn); }
+static void emit0(loader_t *l, int op) { put_handler(l, op); }
 
 /* ---- calls ---- */
 
@@ -243,22 +250,23 @@ static void emit_call_ext(loader_t *l, const beam_arg_t *a, unsigned opcode) {
 typedef struct {
     term_t name;
     uint8_t arity;
-    int ss, xi, xx, ix, xy, yx, yi; /* OP_*, 0: no such form */
+    int ss, xi, xx, ix, xy, yx, yi, xiy; /* OP_*, 0: no such form */
 } arith_form_t;
 static const arith_form_t arith_forms[] = {
-    {A_plus, 2, OP_add_SS, OP_add_xi, OP_add_xx, OP_add_ix, OP_add_xy, OP_add_yx, OP_add_yi},
-    {A_minus, 2, OP_sub_SS, OP_sub_xi, OP_sub_xx, OP_sub_ix, OP_sub_xy, OP_sub_yx, OP_sub_yi},
-    {A_times, 2, OP_mul_SS, OP_mul_xi, OP_mul_xx, 0, 0, 0, 0},
-    {A_band, 2, OP_band_SS, OP_band_xi, OP_band_xx, 0, 0, 0, 0},
-    {A_bor, 2, OP_bor_SS, 0, 0, 0, 0, 0, 0},
-    {A_bxor, 2, OP_bxor_SS, 0, OP_bxor_xx, 0, 0, 0, 0},
-    {A_bsl, 2, OP_bsl_SS, 0, 0, 0, 0, 0, 0},
-    {A_bsr, 2, OP_bsr_SS, OP_bsr_xi, 0, 0, 0, 0, 0},
-    {A_div, 2, OP_div_SS, 0, 0, 0, 0, 0, 0},
-    {A_rem, 2, OP_rem_SS, OP_rem_xi, 0, 0, 0, 0, 0},
-    {A_fdiv, 2, OP_arith_SS, 0, 0, 0, 0, 0, 0},
-    {A_minus, 1, OP_neg_SS, 0, 0, 0, 0, 0, 0},
-    {A_bnot, 1, OP_bnot_SS, 0, 0, 0, 0, 0, 0},
+    {A_plus, 2, OP_add_SS, OP_add_xi, OP_add_xx, OP_add_ix, OP_add_xy, OP_add_yx, OP_add_yi,
+     OP_add_xiy},
+    {A_minus, 2, OP_sub_SS, OP_sub_xi, OP_sub_xx, OP_sub_ix, OP_sub_xy, OP_sub_yx, OP_sub_yi, 0},
+    {A_times, 2, OP_mul_SS, OP_mul_xi, OP_mul_xx, 0, 0, 0, 0, 0},
+    {A_band, 2, OP_band_SS, OP_band_xi, OP_band_xx, 0, 0, 0, 0, 0},
+    {A_bor, 2, OP_bor_SS, 0, 0, 0, 0, 0, 0, 0},
+    {A_bxor, 2, OP_bxor_SS, 0, OP_bxor_xx, 0, 0, 0, 0, 0},
+    {A_bsl, 2, OP_bsl_SS, 0, 0, 0, 0, 0, 0, 0},
+    {A_bsr, 2, OP_bsr_SS, OP_bsr_xi, 0, 0, 0, 0, 0, 0},
+    {A_div, 2, OP_div_SS, 0, 0, 0, 0, 0, 0, 0},
+    {A_rem, 2, OP_rem_SS, OP_rem_xi, 0, 0, 0, 0, 0, 0},
+    {A_fdiv, 2, OP_arith_SS, 0, 0, 0, 0, 0, 0, 0},
+    {A_minus, 1, OP_neg_SS, 0, 0, 0, 0, 0, 0, 0},
+    {A_bnot, 1, OP_bnot_SS, 0, 0, 0, 0, 0, 0, 0},
 };
 
 static bool emit_arith(loader_t *l, export_t *e, const beam_arg_t *fail_label, uint64_t live,
@@ -273,6 +281,8 @@ static bool emit_arith(loader_t *l, export_t *e, const beam_arg_t *fail_label, u
         const beam_arg_t *reg1 = one, *reg2 = two, *constant = NULL;
         int op = 0;
         if (!is_x(dst)) {
+            if (is_y(dst) && is_x(one) && is_small_arg(two))
+                op = form->xiy, constant = two, reg2 = &zero;
         } else if (is_x(one) && is_small_arg(two)) {
             op = form->xi, constant = two, reg2 = &zero;
         } else if (is_y(one) && is_small_arg(two)) {
@@ -300,11 +310,26 @@ static bool emit_arith(loader_t *l, export_t *e, const beam_arg_t *fail_label, u
     return false;
 }
 
-static int bool_op_number(term_t f) {
-    static const uint32_t ops[] = {A_exact_eq, A_exact_ne, A_eq, A_ne, A_lt, A_ge, A_le, A_gt};
-    for (int i = 0; i < 8; i++)
-        if (f == ops[i]) return i;
-    return -1;
+/* A comparison whose result is a value. Three instructions serve all eight. */
+static bool emit_bool(loader_t *l, term_t name, const beam_arg_t *s, const beam_arg_t *d) {
+    static const struct {
+        uint32_t name;
+        int op;
+        bool swap, negate;
+    } forms[] = {
+        {A_exact_eq, OP_bool_exact, false, false}, {A_exact_ne, OP_bool_exact, false, true},
+        {A_eq, OP_bool_equal, false, false},       {A_ne, OP_bool_equal, false, true},
+        {A_lt, OP_bool_less, false, false},        {A_ge, OP_bool_less, false, true},
+        {A_gt, OP_bool_less, true, false},         {A_le, OP_bool_less, true, true}};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        if (forms[i].name != name) continue;
+        bool swap = forms[i].swap, negate = forms[i].negate;
+        const beam_arg_t w[] = {s[swap], s[!swap], *d, arg_u(negate ? A_false : A_true),
+                                arg_u(negate ? A_true : A_false)};
+        emit_args(l, forms[i].op, w);
+        return true;
+    }
+    return false;
 }
 
 /* The forms that need no call. fail, arguments, destination. */
@@ -325,10 +350,8 @@ static bool emit_inline_bif(loader_t *l, export_t *e, const beam_arg_t *f, const
         else
             return false;
     } else if (e->arity == 2) {
-        int b = bool_op_number(name);
-        if (b >= 0)
-            EMIT(bool_op, arg_u((uint64_t)b), s[0], s[1], *d);
-        else if (name == A_element && s[0].kind == ARG_INT && (int64_t)s[0].value > 0)
+        if (emit_bool(l, name, s, d)) return true;
+        if (name == A_element && s[0].kind == ARG_INT && (int64_t)s[0].value > 0)
             EMIT(element_ci, *f, s[1], *d, arg_u(s[0].value));
         else if (name == A_element)
             EMIT(element_SS, *f, s[0], s[1], *d);
@@ -700,40 +723,6 @@ static void set_line(loader_t *l, uint64_t index) {
     if (last) *last = (code_line_t){offset, src->line, src->file};
 }
 
-/* A move right before a local call; between them there may be a line number. */
-static size_t fuse_move_call(loader_t *l, size_t i) {
-    const gen_op_t *o = op_at(l, i), *call = op_at(l, i + 1), *line = NULL;
-    size_t taken = 2;
-    if (call->opcode == BO_line) {
-        line = call;
-        call = op_at(l, i + 2);
-        taken = 3;
-    }
-    if (!call) return 0;
-    const beam_arg_t *a = args_of(l, o), *b = args_of(l, call);
-    if (call->opcode == BO_return && !line && is_x(&a[1]) && (is_const(&a[0]) || is_x(&a[0]))) {
-        if (is_x(&a[0]))
-            EMIT(move_xx_return, a[0], a[1]);
-        else
-            EMIT(move_cx_return, a[1], a[0]);
-        return 2;
-    }
-    int op = call->opcode == BO_call && is_x(&a[0]) && is_x(&a[1])            ? OP_move_xx_call
-             : call->opcode == BO_call && is_y(&a[0]) && is_x(&a[1])          ? OP_move_yx_call
-             : call->opcode == BO_call_only && is_const(&a[0]) && is_x(&a[1]) ? OP_move_cx_call_only
-                                                                              : -1;
-    if (op < 0) return 0;
-    if (line) set_line(l, args_of(l, line)[0].value);
-    if (op == OP_move_cx_call_only) {
-        const beam_arg_t w[] = {a[1], b[1], a[0]};
-        emit_args(l, op, w);
-    } else {
-        const beam_arg_t w[] = {a[0], a[1], b[1]};
-        emit_args(l, op, w);
-    }
-    return taken;
-}
-
 /* Looks at the instruction and the next ones; writes them as one where there is a form for that.
  * Returns how many were taken, 0: none. */
 static size_t emit_fused(loader_t *l, size_t i) {
@@ -742,14 +731,6 @@ static size_t emit_fused(loader_t *l, size_t i) {
     const beam_arg_t *a = args_of(l, o), *b = args_of(l, o2);
     switch (o->opcode) {
     case BO_move:
-        if (o2->opcode == BO_move && is_x(&a[0]) && is_y(&a[1]) && is_x(&b[0]) && is_x(&b[1])) {
-            const gen_op_t *o3 = op_at(l, i + 2), *line = NULL;
-            if (o3 && o3->opcode == BO_line) line = o3, o3 = op_at(l, i + 3);
-            if (!o3 || o3->opcode != BO_call) return 0;
-            if (line) set_line(l, args_of(l, line)[0].value);
-            EMIT(move_xy_xx_call, a[0], a[1], b[0], b[1], args_of(l, o3)[1]);
-            return line ? 4 : 3;
-        }
         if (o2->opcode == BO_move) {
             if (is_x(&a[0]) && is_y(&a[1]) && is_x(&b[0]) && is_y(&b[1]))
                 EMIT(move_xy2, a[0], a[1], b[0], b[1]);
@@ -761,7 +742,7 @@ static size_t emit_fused(loader_t *l, size_t i) {
                 return 0;
             return 2;
         }
-        return fuse_move_call(l, i);
+        return 0;
     case BO_call_fun:
     case BO_call_fun2: { /* in tail position it must not grow the stack */
         const gen_op_t *o3 = op_at(l, i + 2);
@@ -775,29 +756,6 @@ static size_t emit_fused(loader_t *l, size_t i) {
         EMIT(call_fun_last, arity, arg_u(b[0].value * sizeof(term_t)), fun);
         return 3;
     }
-    case BO_allocate:
-        if (o2->opcode == BO_move && is_x(&b[0]) && is_y(&b[1])) {
-            EMIT(allocate_move_xy, arg_u(a[0].value * sizeof(term_t)), a[1], b[0], b[1]);
-            return 2;
-        }
-        return 0;
-    case BO_test_heap: { /* test_heap 2; put_list y x x; deallocate; return */
-        const gen_op_t *o3 = op_at(l, i + 2), *o4 = op_at(l, i + 3);
-        if (!o4 || o2->opcode != BO_put_list || o3->opcode != BO_deallocate ||
-            o4->opcode != BO_return || a[0].value != 2 || !is_y(&b[0]) || !is_x(&b[1]) ||
-            !is_x(&b[2]))
-            return 0;
-        EMIT(put_list_yxx_return, b[0], b[1], b[2], a[1],
-             arg_u(args_of(l, o3)[0].value * sizeof(term_t)));
-        return 4;
-    }
-    case BO_is_nonempty_list:
-        if (o2->opcode == BO_get_list && same_reg(&a[1], &b[0]) && is_x(&b[0]) && is_x(&b[1]) &&
-            is_x(&b[2])) {
-            EMIT(is_nonempty_list_get_list, b[0], b[1], b[2], a[0]);
-            return 2;
-        }
-        return 0;
     case BO_is_tuple:
         if (o2->opcode == BO_test_arity && same_reg(&a[1], &b[1]) && a[0].value == b[0].value) {
             const beam_arg_t w[] = {b[1], b[0], header_arg(b[2].value)};
@@ -821,12 +779,6 @@ static size_t emit_fused(loader_t *l, size_t i) {
         EMIT(get_tuple_element2, a[0], off, a[2], b[2]);
         return 2;
     }
-    case BO_deallocate:
-        if (o2->opcode == BO_return) {
-            EMIT(deallocate_return, arg_u(a[0].value * sizeof(term_t)));
-            return 2;
-        }
-        return 0;
     case BO_is_ge:
         if (o2->opcode == BO_is_ge && a[0].value == b[0].value && is_x(&a[1]) &&
             is_small_arg(&a[2]) && is_small_arg(&b[1]) && same_reg(&a[1], &b[2])) {
@@ -904,10 +856,12 @@ static void emit_one(loader_t *l, const gen_op_t *o) {
     case BO_call_ext_only: emit_call_ext(l, a, o->opcode); break;
     case BO_apply: EMIT(apply, a[0]); break;
     case BO_apply_last: EMIT(apply_last, a[0], arg_u(a[1].value * word)); break;
-    case BO_call_fun: EMIT(call_fun, a[0]); break;
+    case BO_call_fun: EMIT(call_fun2_x, a[0], arg_x((unsigned)a[0].value)); break;
     case BO_call_fun2:
         if (is_x(&a[2]))
             EMIT(call_fun2_x, a[1], a[2]);
+        else if (is_y(&a[2]))
+            EMIT(call_fun2_y, a[1], a[2]);
         else
             EMIT(call_fun2, a[1], a[2]);
         break;
@@ -977,6 +931,10 @@ static void emit_one(loader_t *l, const gen_op_t *o) {
             EMIT(get_list_xxy, a[0], a[1], a[2]);
         else if (is_x(&a[0]) && is_x(&a[2]))
             EMIT(get_list_xyx, a[0], a[1], a[2]);
+        else if (is_y(&a[0]) && is_x(&a[1]) && is_x(&a[2]))
+            EMIT(get_list_yxx, a[0], a[1], a[2]);
+        else if (is_y(&a[0]) && is_x(&a[1]))
+            EMIT(get_list_yxy, a[0], a[1], a[2]);
         else
             EMIT(get_list_S, a[0], a[1], a[2]);
         break;
@@ -1012,6 +970,8 @@ static void emit_one(loader_t *l, const gen_op_t *o) {
             EMIT(put_list_xcx, a[0], a[2], a[1]);
         else if (is_y(&a[0]) && is_x(&a[1]) && is_x(&a[2]))
             EMIT(put_list_yxx, a[0], a[1], a[2]);
+        else if (is_x(&a[0]) && is_y(&a[1]) && is_x(&a[2]))
+            EMIT(put_list_xyx, a[0], a[1], a[2]);
         else
             EMIT(put_list_SSD, a[0], a[1], a[2]);
         break;
@@ -1021,6 +981,8 @@ static void emit_one(loader_t *l, const gen_op_t *o) {
         if (is_x(&a[0]) && n >= 2 && n <= 4) {
             if (n == 2 && is_x(&e[0]) && is_x(&e[1]))
                 EMIT(put_tuple2_2xxx, e[0], e[1], a[0]);
+            else if (n == 2 && is_y(&e[0]) && is_x(&e[1]))
+                EMIT(put_tuple2_2yxx, e[0], e[1], a[0]);
             else if (n == 2)
                 EMIT(put_tuple2_2, a[0], e[0], e[1]);
             else if (n == 3)
@@ -1078,8 +1040,14 @@ static void emit_one(loader_t *l, const gen_op_t *o) {
     case BO_fmove:
         if (a[0].kind == ARG_FR && a[1].kind == ARG_FR)
             EMIT(fmove_ff, arg_u(a[0].value), arg_u(a[1].value));
+        else if (a[0].kind == ARG_FR && is_x(&a[1]))
+            EMIT(fmove_fx, arg_u(a[0].value), a[1]);
         else if (a[0].kind == ARG_FR)
             EMIT(fmove_fD, arg_u(a[0].value), a[1]);
+        else if (is_x(&a[0]))
+            EMIT(fmove_xf, a[0], arg_u(a[1].value));
+        else if (is_y(&a[0]))
+            EMIT(fmove_yf, a[0], arg_u(a[1].value));
         else
             EMIT(fmove_Sf, arg_u(a[1].value), a[0]);
         break;
@@ -1291,6 +1259,7 @@ static bool translate(loader_t *l) {
     if (r < 0) return fail(l, l->f.err.text);
     /* Something to land on behind the last function, for look-ups of return addresses. */
     emit0(l, OP_process_exit);
+    if (!l->oom && !seq_use(l->vm, l->code.data, l->starts.data, l->starts.len)) l->oom = true;
     return !l->oom && !l->area_full && !l->err->text[0];
 }
 
@@ -1481,6 +1450,7 @@ static module_t *load_once(loader_t *l, size_t spare) {
     mem_free(vm, l->literals, (l->f.nliterals + 1) * sizeof(term_t));
     vec_free(l, &l->code, sizeof(uint64_t));
     vec_free(l, &l->fixups, sizeof(fixup_t));
+    vec_free(l, &l->starts, sizeof(op_start_t));
     vec_free(l, &l->lines, sizeof(code_line_t));
     vec_free(l, &l->functions, sizeof(code_function_t));
     vec_free(l, &l->ops, sizeof(gen_op_t));
