@@ -15,7 +15,8 @@ COLD OP_CC int arith_slow(OP_ARGS) {
     p->cause = TERM_NONE;
     term_t r = e->bif->fn(p, p->sched->bif_args);
     if (UNLIKELY(r == TERM_NONE)) {
-        p->sched->guard_args = p->sched->bif_args; /* the stack trace shows the operands */
+        /* The stack trace shows the operands; a guard that fails leaves no trace. */
+        if (!W1(0)) p->sched->guard_args = p->sched->bif_args;
         GO_OR_RAISE(W1(0));
     }
     RESTORE();
@@ -65,7 +66,7 @@ DEFINE_OP(arith_SS) { ARITH_SLOW(SOURCE(W1(2)), SOURCE(W1(3)), W1(4), arith_SS, 
         SAVE();                                                                                    \
         term_t r = (e)->bif->fn(p, p->sched->bif_args);                                            \
         if (UNLIKELY(r == TERM_NONE)) {                                                            \
-            p->sched->guard_args = p->sched->bif_args;                                             \
+            if (!(fail)) p->sched->guard_args = p->sched->bif_args;                                \
             GO_OR_RAISE(fail);                                                                     \
         }                                                                                          \
         RESTORE();                                                                                 \

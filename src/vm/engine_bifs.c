@@ -26,7 +26,10 @@ static BIF(apply_2) {
     if (n < 0 || n > MAX_ARITY) return bif_badarg(p);
     spread(args, x);
     const uint64_t *code = engine_fun_entry(p, fun, (unsigned)n, x);
-    if (!code) return TERM_NONE;
+    if (!code) {
+        if (p->fclass == EXC_ERROR) error_fun_call(p, p->sched->bif_ip);
+        return TERM_NONE;
+    }
     return trap_to(p, code, (unsigned)n + (is_closure(fun) ? (unsigned)fun_num_free(fun) : 0));
 }
 static BIF(apply_3) {

@@ -299,6 +299,7 @@ DEFINE_OP(nif_entry) {
 
 static COLD OP_CC int apply_slow(OP_ARGS) {
     SAVE();
+    if (p->fclass == EXC_ERROR) error_apply(p, ip, x, H(0));
     RAISE();
 }
 /* x[0..n-1] arguments, x[n] module, x[n+1] function. */
@@ -365,6 +366,7 @@ static COLD OP_CC int fun_raise(OP_ARGS) {
     /* htop may have moved while the error term was built. */
     (void)hp, (void)reds;
     p->sp = sp;
+    if (p->fclass == EXC_ERROR) error_fun_call(p, ip);
     RAISE();
 }
 /* Fun calls are preempted like others; an export stub has no func_info before it, so the number of

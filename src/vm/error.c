@@ -71,13 +71,15 @@ static term_t list_of(proc_t *p, const term_t *a, unsigned n) {
     return l;
 }
 
-/* pc: an address inside the failing instruction's function, or NULL. m NIL: no named first frame.
- */
-static void make_raw(proc_t *p, const uint64_t *pc, term_t m, term_t f, term_t args, term_t info) {
+/* pc: an address inside the failing instruction's function, or NULL; twice: its frame is shown
+ * twice. m NIL: no named first frame. */
+static void make_raw_times(proc_t *p, const uint64_t *pc, bool twice, term_t m, term_t f,
+                           term_t args, term_t info) {
     uint64_t pcs[TRACE_DEPTH];
     unsigned n = 0, max = is_nil(m) ? TRACE_DEPTH : TRACE_DEPTH - 1;
     term_t before = TERM_NONE;
     if (pc && n < max) pcs[n++] = (uint64_t)(uintptr_t)pc;
+    if (pc && twice) pcs[n++] = (uint64_t)(uintptr_t)pc;
     for (const term_t *s = p->sp; s < p->hend && n < max; s++)
         if (is_header(*s) && *s != before) { /* a recursion counts once, as in OTP */
             const uint64_t *ret = CODE(*s - CALL_MARK);
@@ -101,6 +103,10 @@ static void make_raw(proc_t *p, const uint64_t *pc, term_t m, term_t f, term_t a
     p->ftrace = make_boxed(t);
 }
 
+static void make_raw(proc_t *p, const uint64_t *pc, term_t m, term_t f, term_t args, term_t info) {
+    make_raw_times(p, pc, false, m, f, args, info);
+}
+
 void error_function_clause(proc_t *p, const uint64_t *func_info, term_t *x) {
     p->fclass = EXC_ERROR;
     p->fvalue = A_function_clause;
@@ -122,6 +128,23 @@ void error_undef_fun(proc_t *p, term_t fun, term_t args) {
     p->fvalue = A_undef;
     p->cur_bif = NULL;
     make_raw(p, NULL, fun, TERM_NIL, args, TERM_NIL);
+}
+
+/* A fun that cannot be called. OTP has pushed the return address by then and shows the caller
+ * twice, unless the call was its last. */
+void error_fun_call(proc_t *p, const uint64_t *ip) {
+    int op = op_by_handler(*ip);
+    bool returns =
+        op == OP_call_fun || op == OP_call_fun2 || op == OP_call_fun2_x || op == OP_call_bif;
+    make_raw_times(p, ip, returns, TERM_NIL, TERM_NIL, TERM_NIL, TERM_NIL);
+}
+
+/* M:F(...) where M or F is no atom: the first frame is that of apply/3. */
+void error_apply(proc_t *p, const uint64_t *ip, term_t *x, unsigned n) {
+    term_t all[] = {x[n], x[n + 1], list_of(p, x, n)};
+    term_t args = list_of(p, all, 3), *hp = heap_alloc(p, 3);
+    term_t info = hp ? tuple2(&hp, A_erl_erts_errors, A_true) : TERM_NIL;
+    make_raw(p, ip, A_erlang, A_apply, args, info);
 }
 
 /* Which module formats the errors of a BIF. */
