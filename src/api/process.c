@@ -13,6 +13,7 @@ static const struct {
     {"standard_error", "ling_user", "server", 2},
     {"init", "ling_sys", "init", 0},
     {"code_server", "ling_sys", "code_server", 0},
+    {"file_server_2", "ling_sys", "file_server", 0},
 };
 
 static int start_server(vm_t *vm, int i, term_t *pid) {

@@ -1,8 +1,9 @@
 %% ling_sys: small stand-ins for two servers of OTP that stock code asks things of, in a VM where no
 %% OTP has been booted: `init` (command line, stopping) and `code_server` (loading on request). They
-%% answer what makes sense without a boot and refuse the rest. ling_host's functions are C.
+%% answer what makes sense without a boot and refuse the rest. ling_host's functions are C. The file
+%% server is OTP's own; it is loaded when somebody first asks it something.
 -module(ling_sys).
--export([init/0, code_server/0]).
+-export([init/0, code_server/0, file_server/0]).
 
 %% There is no logger: its level lets nothing through, so that code that logs goes on. Applications
 %% have no environment: the table that application:get_env looks into is empty.
@@ -138,3 +139,9 @@ is_app([], [$- | _]) -> true;
 is_app([], [$/ | _]) -> true;
 is_app([C | App], [C | Dir]) -> is_app(App, Dir);
 is_app(_, _) -> false.
+
+file_server() ->
+    receive Request -> self() ! Request end, % it comes again when there is somebody to serve it
+    put('$ancestors', [self()]),
+    {ok, State} = file_server:init([]),
+    gen_server:enter_loop(file_server, [], State, {local, file_server_2}).

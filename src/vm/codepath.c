@@ -305,6 +305,18 @@ static void error_text(load_error_t *err, const char *a, const char *b, const ch
     err->text[at] = 0;
 }
 
+/* Preloaded modules of OTP with a native half: booting calls their on_load/0, an ordinary function.
+ * Loaded on demand, they need it as any other module's. */
+static void on_load_of_preloaded(vm_t *vm, module_t *m) {
+    static const char *const native[] = {"prim_file", "prim_buffer", "zlib", "erl_tracer"};
+    bool known = false;
+    for (size_t i = 0; i < sizeof native / sizeof *native; i++)
+        known = known || strcmp(atom_name(vm, m->name), native[i]) == 0;
+    for (uint32_t i = 0; known && !m->on_load && i < m->nexports; i++)
+        if (m->exports[i].entry->function == A_on_load && m->exports[i].entry->arity == 0)
+            m->on_load = m->exports[i].code;
+}
+
 module_t *load_module_from_path(vm_t *vm, term_t name, load_error_t *err) {
     code_file_t file;
     if (!path_of(vm)) {
@@ -325,6 +337,7 @@ module_t *load_module_from_path(vm_t *vm, term_t name, load_error_t *err) {
         return NULL;
     }
     if (!m) return NULL;
+    on_load_of_preloaded(vm, m);
     /* Two schedulers may load the same module at once: the second result goes away. */
     spin_lock(vm, &vm->path->load_lock);
     module_t *current = module_find(vm, name);
