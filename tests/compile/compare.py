@@ -31,7 +31,7 @@ def sources(lib, apps, biggest):
         for d in sorted(lib.glob(app + "-*")):
             files = sorted(d.glob("src/*.erl"), key=lambda f: -f.stat().st_size)
             for f in files[:biggest or None]:
-                yield " ".join([str(f), str(d / "include"), str(d / "src"), str(lib)])
+                yield " ".join(map(str, [f, d / "include", d / "src", *lib.glob("kernel-*/include")]))
 
 
 def cpu(command, timeout):
