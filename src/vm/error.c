@@ -135,7 +135,7 @@ void error_undef_fun(proc_t *p, term_t fun, term_t args) {
 void error_fun_call(proc_t *p, const uint64_t *ip) {
     int op = op_by_handler(*ip);
     bool returns =
-        op == OP_call_fun || op == OP_call_fun2 || op == OP_call_fun2_x || op == OP_call_bif;
+        op == OP_call_fun2 || op == OP_call_fun2_x || op == OP_call_fun2_y || op == OP_call_bif;
     make_raw_times(p, ip, returns, TERM_NIL, TERM_NIL, TERM_NIL, TERM_NIL);
 }
 
