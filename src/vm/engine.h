@@ -188,7 +188,7 @@ term_t error_trace_again(proc_t *p, term_t trace);
 void error_function_clause(proc_t *p, const uint64_t *func_info, term_t *x);
 void error_undef(proc_t *p, const export_t *e, term_t *x);
 void error_undef_fun(proc_t *p, term_t fun, term_t args);
-void error_fun_call(proc_t *p, const uint64_t *ip);
+void error_fun_call(proc_t *p, const uint64_t *ip, bool returns);
 void error_apply(proc_t *p, const uint64_t *ip, term_t *x, unsigned n);
 
 /* Entry of a fun call: arguments in x[0..arity-1]; puts the environment behind them. Returns the

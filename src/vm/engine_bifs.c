@@ -27,7 +27,8 @@ static BIF(apply_2) {
     spread(args, x);
     const uint64_t *code = engine_fun_entry(p, fun, (unsigned)n, x);
     if (!code) {
-        if (p->fclass == EXC_ERROR) error_fun_call(p, p->sched->bif_ip);
+        if (p->fclass == EXC_ERROR)
+            error_fun_call(p, p->sched->bif_ip, op_by_handler(*p->sched->bif_ip) == OP_call_bif);
         return TERM_NONE;
     }
     return trap_to(p, code, (unsigned)n + (is_closure(fun) ? (unsigned)fun_num_free(fun) : 0));
@@ -69,9 +70,7 @@ static BIF(garbage_collect_1) {
     return ok ? A_true : bif_oom(p);
 }
 
-static BIF(nif_error_1) {
-    return bif_error(p, a[0]);
-}
+static BIF(nif_error_1) { return bif_error(p, a[0]); }
 
 const bif_def_t bifs_engine[] = {
     {"erlang", "apply", 2, apply_2, 0},

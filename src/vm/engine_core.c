@@ -366,7 +366,7 @@ static COLD OP_CC int fun_raise(OP_ARGS) {
     /* htop may have moved while the error term was built. */
     (void)hp, (void)reds;
     p->sp = sp;
-    if (p->fclass == EXC_ERROR) error_fun_call(p, ip);
+    if (p->fclass == EXC_ERROR) error_fun_call(p, ip, p->sched->arg[2] != 0);
     RAISE();
 }
 /* Fun calls are preempted like others; an export stub has no func_info before it, so the number of

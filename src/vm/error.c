@@ -130,12 +130,9 @@ void error_undef_fun(proc_t *p, term_t fun, term_t args) {
     make_raw(p, NULL, fun, TERM_NIL, args, TERM_NIL);
 }
 
-/* A fun that cannot be called. OTP has pushed the return address by then and shows the caller
- * twice, unless the call was its last. */
-void error_fun_call(proc_t *p, const uint64_t *ip) {
-    int op = op_by_handler(*ip);
-    bool returns =
-        op == OP_call_fun2 || op == OP_call_fun2_x || op == OP_call_fun2_y || op == OP_call_bif;
+/* A fun that cannot be called. Unless the call was its last, OTP has pushed the return address by
+ * then and shows the caller twice. */
+void error_fun_call(proc_t *p, const uint64_t *ip, bool returns) {
     make_raw_times(p, ip, returns, TERM_NIL, TERM_NIL, TERM_NIL, TERM_NIL);
 }
 
