@@ -37,7 +37,9 @@ struct enif_environment_t {
     uint8_t kind, state;
     term_t reason;        /* ENV_RAISED */
     struct nif_fun *next; /* ENV_SCHEDULED */
-    term_t next_args;     /* a tuple */
+    const term_t *args;   /* of the call */
+    const struct nif_fun *fun;
+    term_t next_args; /* a tuple */
 };
 
 /* An environment with a heap of its own. */
@@ -76,6 +78,7 @@ void nif_leave(nif_visit_t v);
 /* ---- native functions ---- */
 typedef struct nif_fun {
     bif_def_t def; /* first: the engine's cur_bif points here */
+    unsigned argc; /* scheduled ones have a further argument: {Function, Arg ...}, see nif_call.c */
     nif_fn fn;
     nif_lib_t *lib;
     struct nif_fun *next; /* among those made by enif_schedule_nif */
@@ -102,8 +105,8 @@ void nif_lib_release(nif_lib_t *lib);
 /* nif_call.c: the bif_fn of all native functions. */
 term_t nif_call(proc_t *p, term_t *a);
 /* Fills f in as a function of lib. false: no memory. flags: ErlNifDirtyTaskFlags. */
-bool nif_fun_init(nif_fun_t *f, nif_lib_t *lib, term_t name, unsigned arity, nif_fn fn,
-                  unsigned flags);
+bool nif_fun_init(nif_fun_t *f, nif_lib_t *lib, term_t name, unsigned argc, unsigned arity,
+                  nif_fn fn, unsigned flags);
 bool nif_flags_ok(unsigned flags);
 void nif_scheduled_free(nif_lib_t *lib);
 

@@ -72,23 +72,49 @@ void *enif_priv_data(ErlNifEnv *env) { return env->lib ? env->lib->priv : NULL; 
 
 /* ---- the call ---- */
 
+/* A function made by enif_schedule_nif takes one argument more than it shows: what the caller
+ * called, {Function, Arg ...}, where Function is a pointer that looks like a small integer. Errors
+ * are told of that call. */
+static bool is_scheduled(const nif_fun_t *f) { return f->argc != f->def.arity; }
+
+static term_t first_call(ErlNifEnv *env) {
+    const nif_fun_t *f = env->fun;
+    if (is_scheduled(f)) return env->args[f->argc];
+    term_t *hp = heap_alloc(env->p, f->argc + 2);
+    if (!hp) return nif_oom(env);
+    hp[0] = make_header(T_TUPLE, f->argc + 1);
+    hp[1] = (term_t)(uintptr_t)f;
+    memcpy(hp + 2, env->args, f->argc * sizeof(term_t));
+    return make_boxed(hp);
+}
+
+static term_t raise(ErlNifEnv *env, term_t *a, term_t reason) {
+    if (is_scheduled(env->fun)) {
+        const term_t *call = tuple_elems(a[env->fun->argc]);
+        const nif_fun_t *f = (const nif_fun_t *)(uintptr_t)call[0];
+        memcpy(a, call + 1, f->argc * sizeof *a);
+        env->p->cur_bif = &f->def;
+    }
+    return bif_error(env->p, reason);
+}
+
 /* The function did more than return a term. */
-COLD static term_t finish(proc_t *p, ErlNifEnv *env, term_t result) {
-    if (env->state & ENV_OOM) return bif_oom(p);
-    if (env->state & ENV_RAISED) return bif_error(p, env->reason);
-    if (!(env->state & ENV_SCHEDULED) || result != TERM_NONE)
-        return result == TERM_NONE ? bif_badarg(p) : result;
-    const term_t *args = env->next->def.arity ? tuple_elems(env->next_args) : NULL;
-    return bif_continue(p, &env->next->entry, EXC_TRAP, env->next->def.arity, args);
+COLD static term_t finish(ErlNifEnv *env, term_t *a, term_t result) {
+    if (env->state & ENV_OOM) return bif_oom(env->p);
+    if (env->state & ENV_RAISED) return raise(env, a, env->reason);
+    if (result != TERM_NONE) return result;
+    if (!(env->state & ENV_SCHEDULED)) return raise(env, a, A_badarg);
+    nif_fun_t *f = env->next;
+    return bif_continue(env->p, &f->entry, EXC_TRAP, f->def.arity, tuple_elems(env->next_args));
 }
 
 term_t nif_call(proc_t *p, term_t *a) {
     const nif_fun_t *f = (const nif_fun_t *)p->cur_bif;
-    ErlNifEnv env = {.vm = p->vm, .p = p, .lib = f->lib, .kind = ENV_CALL};
+    ErlNifEnv env = {.vm = p->vm, .p = p, .lib = f->lib, .kind = ENV_CALL, .fun = f, .args = a};
     nif_visit_t v = nif_enter(p->vm);
-    term_t result = f->fn(&env, (int)f->def.arity, a);
+    term_t result = f->fn(&env, (int)f->argc, a);
     nif_leave(v);
-    if (UNLIKELY(env.state || result == TERM_NONE)) return finish(p, &env, result);
+    if (UNLIKELY(env.state || result == TERM_NONE)) return finish(&env, a, result);
     return result;
 }
 
@@ -119,14 +145,15 @@ bool nif_flags_ok(unsigned flags) {
            flags == ERL_NIF_DIRTY_JOB_IO_BOUND;
 }
 
-bool nif_fun_init(nif_fun_t *f, nif_lib_t *lib, term_t name, unsigned arity, nif_fn fn,
-                  unsigned flags) {
+bool nif_fun_init(nif_fun_t *f, nif_lib_t *lib, term_t name, unsigned argc, unsigned arity,
+                  nif_fn fn, unsigned flags) {
     uint32_t dirty = flags == ERL_NIF_DIRTY_JOB_CPU_BOUND  ? BIF_DIRTY_CPU
                      : flags == ERL_NIF_DIRTY_JOB_IO_BOUND ? BIF_DIRTY_IO
                                                            : 0;
     if (name == TERM_NONE) return false;
     f->def = (bif_def_t){atom_name(lib->vm, lib->module), atom_name(lib->vm, name), arity, nif_call,
                          BIF_NIF | dirty};
+    f->argc = argc;
     f->fn = fn;
     f->lib = lib;
     f->entry.bif = &f->def;
@@ -148,11 +175,11 @@ static nif_fun_t *scheduled(ErlNifEnv *env, const char *name, int flags, nif_fn 
     like.flags = flags == ERL_NIF_DIRTY_JOB_CPU_BOUND  ? BIF_DIRTY_CPU | BIF_NIF
                  : flags == ERL_NIF_DIRTY_JOB_IO_BOUND ? BIF_DIRTY_IO | BIF_NIF
                                                        : BIF_NIF;
-    while (f && !(f->fn == fn && f->entry.function == atom && f->def.arity == (uint32_t)argc &&
+    while (f && !(f->fn == fn && f->entry.function == atom && f->argc == (unsigned)argc &&
                   f->def.flags == like.flags))
         f = f->next;
     if (!f && (f = mem_calloc(env->vm, sizeof *f)) != NULL) {
-        if (nif_fun_init(f, lib, atom, (unsigned)argc, fn, (unsigned)flags)) {
+        if (nif_fun_init(f, lib, atom, (unsigned)argc, (unsigned)argc + 1, fn, (unsigned)flags)) {
             f->next = lib->scheduled;
             lib->scheduled = f;
         } else {
@@ -175,15 +202,20 @@ void nif_scheduled_free(nif_lib_t *lib) {
 
 ERL_NIF_TERM enif_schedule_nif(ErlNifEnv *env, const char *name, int flags, nif_fn fn, int argc,
                                const ERL_NIF_TERM argv[]) {
-    if (env->kind != ENV_CALL || argc < 0 || argc > MAX_ARITY || !name || !fn ||
+    if (env->kind != ENV_CALL || argc < 0 || argc >= MAX_ARITY || !name || !fn ||
         !nif_flags_ok((unsigned)flags) || strlen(name) > ATOM_MAX_CHARS)
         return enif_make_badarg(env);
     env->next = scheduled(env, name, flags, fn, argc);
-    env->next_args = enif_make_tuple_from_array(env, argv, (unsigned)argc);
-    if (!env->next || (env->state & ENV_OOM)) {
+    term_t call = first_call(env);
+    term_t *hp = heap_alloc(env->p, (size_t)argc + 2);
+    if (!env->next || !hp || (env->state & ENV_OOM)) {
         nif_oom(env);
         return TERM_NONE;
     }
+    hp[0] = make_header(T_TUPLE, (size_t)argc + 1);
+    memcpy(hp + 1, argv, (size_t)argc * sizeof *argv);
+    hp[argc + 1] = call;
+    env->next_args = make_boxed(hp);
     env->state |= ENV_SCHEDULED;
     return TERM_NONE;
 }

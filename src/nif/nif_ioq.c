@@ -98,7 +98,7 @@ static bool heap_bytes(ErlNifEnv *env, size_t n, void *out) {
 
 int enif_inspect_iovec(ErlNifEnv *env, size_t max_elements, ERL_NIF_TERM t, ERL_NIF_TERM *tail,
                        ErlNifIOVec **iovec) {
-    int64_t n = list_count(t, max_elements ? max_elements : INT32_MAX, tail);
+    int64_t n = list_count(t, max_elements ? max_elements : 1, tail);
     if (n < 0) return 0;
     ErlNifIOVec *v = *iovec;
     if (!env) {

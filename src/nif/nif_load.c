@@ -105,6 +105,7 @@ static void lib_free(vm_t *vm, void *ptr) {
     mem_free(vm, lib, sizeof *lib);
 }
 
+/* The last count goes with the module version, or later with the last object of a type. */
 void nif_lib_release(nif_lib_t *lib) {
     vm_t *vm = lib->vm;
     if (atomic_fetch_sub_explicit(&lib->refs, 1, memory_order_acq_rel) != 1) return;
@@ -113,6 +114,14 @@ void nif_lib_release(nif_lib_t *lib) {
     while (*link && *link != lib) link = &(*link)->next;
     if (*link) *link = lib->next;
     spin_unlock(vm, &vm->nif->lock);
+    if (lib->entry->unload) {
+        nif_env_block_t b;
+        nif_env_open(&b, vm, lib, ENV_CALLBACK);
+        nif_visit_t v = nif_enter(vm);
+        lib->entry->unload(&b.env, lib->priv);
+        nif_leave(v);
+        nif_env_close(&b);
+    }
     /* The code that called us may be the library's own: a destructor's caller. */
     sched_defer_free(vm, lib, lib_free);
 }
@@ -217,7 +226,7 @@ static bool functions_check(nif_lib_t *lib, module_t *m, failure_t *f) {
             if (lib->funs[k].entry.function == name && lib->funs[k].def.arity == fn.arity)
                 return fail(f, A_bad_lib, "Duplicate NIF entry for %s:%s/%u", module, fn.name,
                             fn.arity);
-        nif_fun_init(&lib->funs[i], lib, name, fn.arity, fn.fptr, fn.flags);
+        nif_fun_init(&lib->funs[i], lib, name, fn.arity, fn.arity, fn.fptr, fn.flags);
     }
     return true;
 }
@@ -317,15 +326,8 @@ static BIF(load_nif) {
 
 static void module_gone(vm_t *vm, module_t *m) {
     nif_lib_t *lib = m->nif;
+    (void)vm;
     m->nif = NULL;
-    if (lib->entry->unload) {
-        nif_env_block_t b;
-        nif_env_open(&b, vm, lib, ENV_CALLBACK);
-        nif_visit_t v = nif_enter(vm);
-        lib->entry->unload(&b.env, lib->priv);
-        nif_leave(v);
-        nif_env_close(&b);
-    }
     nif_types_orphan(lib);
     nif_lib_release(lib);
 }
@@ -343,7 +345,21 @@ static void vm_gone(vm_t *vm) {
     vm->nif = NULL;
 }
 
-static const nif_ops_t nif_ops = {module_gone, nif_process_gone, vm_gone};
+static term_t functions(proc_t *p, const module_t *m) {
+    const nif_lib_t *lib = m->nif;
+    size_t n = (size_t)lib->entry->num_of_funcs;
+    term_t list = TERM_NIL, *hp = heap_alloc(p, 5 * n + 1), *end = hp + 5 * n + 1;
+    if (!hp) return TERM_NONE;
+    for (size_t i = n; i > 0; i--) {
+        const nif_fun_t *f = &lib->funs[i - 1];
+        term_t pair = tuple2(&hp, f->entry.function, make_small(f->argc));
+        list = cons(&hp, pair, list);
+    }
+    heap_release(p, hp, end);
+    return list;
+}
+
+static const nif_ops_t nif_ops = {module_gone, functions, nif_process_gone, vm_gone};
 static const bif_def_t load_nif_def = {"erlang", "load_nif", 2, load_nif, 0};
 
 int nif_init(vm_t *vm) {

@@ -106,7 +106,7 @@ static int on_pair(const ErlNifMapIterator *iter) {
 }
 
 int enif_map_iterator_is_head(ErlNifEnv *env, ErlNifMapIterator *iter) {
-    return (void)env, iter->idx == 0;
+    return (void)env, iter->idx == 0 || iter->size == 0;
 }
 
 int enif_map_iterator_is_tail(ErlNifEnv *env, ErlNifMapIterator *iter) {

@@ -137,7 +137,8 @@ int enif_monitor_process(ErlNifEnv *env, void *obj, const ErlNifPid *target, Erl
     vm_t *vm = r->type->vm;
     (void)env;
     if (!r->type->down) return -1;
-    if (!is_local_pid(target->pid) || (!vm->threaded && !nif_is_inside(vm))) return 1;
+    if (!is_local_pid(target->pid) || vm->nif->closing || (!vm->threaded && !nif_is_inside(vm)))
+        return 1;
     nif_monitor_t *m = mem_alloc(vm, sizeof *m);
     if (!m) return 1;
     *m = (nif_monitor_t){.object = r, .vm = vm, .id = vm_next_ref(vm), .pid = target->pid};

@@ -7,6 +7,7 @@
 
 #include "nif/nif.h"
 #include "vm/code.h"
+#include "vm/io.h"
 #include "vm/sched.h"
 
 /* ---- pids ---- */
@@ -27,7 +28,9 @@ int enif_get_local_pid(ErlNifEnv *env, ERL_NIF_TERM t, ErlNifPid *pid) {
 void enif_set_pid_undefined(ErlNifPid *pid) { pid->pid = A_undefined; }
 int enif_is_pid_undefined(const ErlNifPid *pid) { return pid->pid == A_undefined; }
 
+/* While the VM ends there are destructors left to run, but no processes and names. */
 static bool is_alive(vm_t *vm, term_t pid) {
+    if (vm->nif->closing) return false;
     vm_visit_t v = vm_enter(vm);
     proc_t *p = is_local_pid(pid) ? proc_lookup(vm, pid) : NULL;
     bool alive =
@@ -52,7 +55,7 @@ int enif_is_current_process_alive(ErlNifEnv *env) {
 }
 
 static term_t whereis(ErlNifEnv *env, term_t name) {
-    if (!is_atom(name)) return TERM_NONE;
+    if (!is_atom(name) || env->vm->nif->closing) return TERM_NONE;
     vm_visit_t v = vm_enter(env->vm);
     term_t t = name_whereis(env->vm, name);
     vm_leave(env->vm, v);
@@ -198,16 +201,11 @@ void enif_system_info(ErlNifSysInfo *out, size_t size) {
 
 int enif_getenv(const char *key, char *value, size_t *size) {
     vm_t *vm = nif_vm();
-    const char *s = vm ? vm->host->ops->env_get(vm->host, key) : getenv(key);
-    if (!s) return 1;
-    size_t n = strlen(s);
-    if (n >= *size) {
-        *size = n + 1;
-        return -1;
-    }
-    memcpy(value, s, n + 1);
-    *size = n;
-    return 0;
+    size_t n = *size;
+    if (!vm || !io_getenv(vm, key, value, &n)) return -1;
+    int fits = n < *size;
+    *size = fits ? n : n + 1;
+    return fits ? 0 : 1;
 }
 
 /* ---- other libraries ---- */

@@ -196,7 +196,6 @@ ERL_NIF_TERM enif_make_resource_binary(ErlNifEnv *env, void *obj, const void *da
 }
 
 nif_resource_t *nif_resource_from_term(term_t t) {
-    if (boxed_type(t) == T_SUB_BIN) t = ((sub_bin_t *)boxed_ptr(t))->orig;
     if (boxed_type(t) == T_MAGIC_REF) {
         magic_t *m = ((magic_ref_t *)boxed_ptr(t))->magic;
         return m->destroy == resource_destroy ? (nif_resource_t *)m : NULL;

@@ -280,13 +280,10 @@ int enif_get_string(ErlNifEnv *env, ERL_NIF_TERM t, char *buf, unsigned size,
     unsigned n = 0;
     for (; is_cons(t); t = cons_tail(t)) {
         term_t c = cons_head(t);
-        if (n == size - 1) {
+        bool is_char = is_small(c) && small_value(c) >= 0 && small_value(c) <= 255;
+        if (!is_char || n == size - 1) {
             buf[n] = 0;
-            return -(int)size; /* as much as fits */
-        }
-        if (!is_small(c) || small_value(c) < 0 || small_value(c) > 255) {
-            buf[n] = 0;
-            return 0;
+            return is_char ? -(int)size : 0; /* as much as fits */
         }
         buf[n++] = (char)small_value(c);
     }

@@ -9,6 +9,7 @@
 #include "vm/bif_tables.h"
 #include "vm/binary.h"
 #include "vm/code.h"
+#include "vm/nif.h"
 #include "vm/process.h"
 
 /* ---- prepared code ---- a magic reference to a module that is in no table yet */
@@ -238,9 +239,10 @@ static BIF(bif_purge_module) {
     case A_complete: op = PURGE_COMPLETE; break;
     default: return bif_badarg(p);
     }
-    /* The purger has asked every process. Without one (no OTP running) nobody has, and the caller
-     * itself may be running in the old version: its memory stays. */
-    bool keep = p->name != A_erts_code_purger;
+    /* The purger has asked every process, and so has the code server of the bare mode (ling_boot).
+     * Of others that is not known, and the caller itself may be running in the old version: its
+     * memory stays. */
+    bool keep = p->name != A_erts_code_purger && p->name != A_code_server;
     int r = code_purge(p->vm, a[0], op, keep);
     if (r < 0) return bif_badarg(p);
     return make_bool(r == 1);
@@ -377,7 +379,7 @@ static term_t module_info_item(proc_t *p, const module_t *m, term_t item) {
         return b == TERM_NONE ? bif_oom(p) : b;
     }
     case A_native: return A_false;
-    case A_nifs: return TERM_NIL;
+    case A_nifs: return m->nif ? p->vm->nif_ops->functions(p, m) : TERM_NIL;
     default: return bif_badarg(p);
     }
 }

@@ -529,6 +529,21 @@ static BIF(os_getenv_1) {
     return result == TERM_NONE ? bif_oom(p) : result;
 }
 
+bool io_getenv(vm_t *vm, const char *name, char *out, size_t *size) {
+    bool there = false;
+    size_t room = *size;
+    spin_lock(vm, &vm->io->lock);
+    env_entry_t *e = env_find(vm->io, name);
+    const char *value = e ? e->value : vm->host->ops->env_get(vm->host, name);
+    if (value) {
+        *size = strlen(value);
+        if (*size < room) memcpy(out, value, *size + 1);
+        there = true;
+    }
+    spin_unlock(vm, &vm->io->lock);
+    return there;
+}
+
 static BIF(os_putenv_2) {
     text_t name, value;
     if (!env_text(p, a[0], true, &name)) return TERM_NONE;

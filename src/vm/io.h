@@ -17,5 +17,8 @@ int io_pending(vm_t *vm);
  * fn must not block. */
 typedef bool (*io_env_fn)(void *user, const char *name, size_t name_len, const char *value);
 void io_env_each(vm_t *vm, io_env_fn fn, void *user);
+/* One variable, copied to out with its NUL if that fits into *size bytes; *size: its length then.
+ * false: not set. Any thread. */
+bool io_getenv(vm_t *vm, const char *name, char *out, size_t *size);
 
 #endif

@@ -14,6 +14,8 @@
 typedef struct nif_ops {
     /* m, whose nif is set, is out of the tables and nobody runs it. The VM may be ending. */
     void (*module_gone)(vm_t *vm, module_t *m);
+    /* [{Function, Arity}] on p's heap; TERM_NONE: no memory. */
+    term_t (*functions)(proc_t *p, const module_t *m);
     /* The process that a resource object's monitor (nif_monitor.c) watches has ended. */
     void (*process_gone)(vm_t *vm, void *monitor, term_t pid);
     /* Last call, after all modules and processes are gone. */

@@ -19,6 +19,7 @@ import time
 
 here = pathlib.Path(__file__).resolve().parent
 root = here.parent.parent
+nif_folder = ""  # native libraries of the tests, made by the build that made ling-run
 
 
 def parse():
@@ -37,7 +38,8 @@ def parse():
 def run(command, timeout, directory):
     try:
         p = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           stderr=subprocess.PIPE, timeout=timeout, cwd=directory)
+                           stderr=subprocess.PIPE, timeout=timeout, cwd=directory,
+                           env={**os.environ, "LING_TEST_NIFS": nif_folder})
         return p.returncode, p.stdout, p.stderr
     except subprocess.TimeoutExpired as e:
         return "timeout", e.stdout or b"", e.stderr or b""
@@ -66,6 +68,9 @@ def one(args, source):
         if p.returncode != 0:
             return name, False, p.stdout.decode(errors="replace"), 0
         expected.unlink(missing_ok=True)
+    libs = pathlib.Path(nif_folder).glob("*.so") if "LING_TEST_NIFS" in text else []
+    if expected.exists() and any(l.stat().st_mtime > expected.stat().st_mtime for l in libs):
+        expected.unlink()
     if expected.exists():
         rc0, out0 = expected.read_bytes().split(b"\n", 1)
     else:
@@ -101,7 +106,9 @@ def compile_helpers(build):
 
 def main():
     args = parse()
+    global nif_folder
     args.ling_run = os.path.abspath(args.ling_run)
+    nif_folder = str(pathlib.Path(args.ling_run).parent.parent / "tests/nifs")
     os.makedirs(args.build, exist_ok=True)
     compile_helpers(pathlib.Path(args.build))
     sources = sorted(here.glob("*_t.erl"))
