@@ -76,6 +76,13 @@ static int find_preloaded(vm_t *vm, const char *root, char *dir, size_t size) {
     return api_fail(vm, LING_ENOENT, "%s has no erts-*/ebin with the preloaded modules", root);
 }
 
+/* In OTP stack traces show no lines of preloaded modules. */
+static void drop_lines(module_t *m) {
+    mem_free(m->vm, m->lines, m->nlines * sizeof *m->lines);
+    m->lines = NULL;
+    m->nlines = 0;
+}
+
 static int load_preloaded(vm_t *vm, const char *dir) {
     for (size_t i = 0; i < sizeof preloaded / sizeof *preloaded; i++) {
         char file[PATH_MAX];
@@ -85,9 +92,14 @@ static int load_preloaded(vm_t *vm, const char *dir) {
         snprintf(file, sizeof file, "%s/%s.beam", dir, preloaded[i]);
         int e = vm->host->ops->file_load(vm->host, file, &data, &size);
         if (e < 0) return api_fail(vm, LING_ENOENT, "%s: %s", file, strerror(-e));
-        int rc = code_load_and_publish(vm, data, size, &err);
+        module_t *m = load_beam(vm, data, size, &err);
         vm->host->ops->file_free(vm->host, data, size);
-        if (rc != 0) return api_fail_load(vm, LING_EBADFILE, &err);
+        if (!m) return api_fail_load(vm, LING_EBADFILE, &err);
+        drop_lines(m);
+        if (module_publish(vm, m) != 0) {
+            module_free(vm, m);
+            return api_fail(vm, LING_ENOMEM, NULL);
+        }
     }
     return LING_OK;
 }
@@ -107,6 +119,7 @@ static int start(vm_t *vm, const char *module, const char *function, ling_term_t
 
 static int start_all(vm_t *vm, ling_term_t args) {
     spawn_opts_t first = SPAWN_DEFAULTS, system = SPAWN_DEFAULTS;
+    first.system = true;
     system.prio = PRIO_HIGH;
     system.off_heap_msgs = true;
     system.system = true;

@@ -263,8 +263,6 @@ static BIF(bif_dist_spawn_request) {
 static BIF(bif_spawn_system_process) {
     spawn_opts_t o = SPAWN_DEFAULTS;
     o.system = true;
-    o.off_heap_msgs = true;
-    o.prio = PRIO_HIGH;
     return spawn_mfa(p, a[0], a[1], a[2], &o);
 }
 

@@ -6,6 +6,7 @@
  */
 #include "vm/compare.h"
 #include "vm/engine.h"
+#include "vm/logger.h"
 #include "vm/nif.h"
 #include "vm/map.h"
 #include "vm/print.h"
@@ -156,6 +157,27 @@ static term_t error_module(const char *m) {
 
 /* ---- finding the handler ---- */
 
+/* To OTP's logger, or to the host where there is none. */
+static void report_crash(proc_t *p) {
+    vm_t *vm = p->vm;
+    if (vm->quiet) return;
+    term_t *hp = vm->use_error_handler ? heap_alloc(p, 4) : NULL;
+    if (hp) {
+        term_t args = cons(&hp, p->fvalue, TERM_NIL);
+        args = cons(&hp, p->pid, args);
+        if (logger_error(p, "Error in process ~p with exit value:~n~p~n", args)) return;
+    }
+    text_t t;
+    text_init(&t, vm);
+    text_str(&t, "Error in process ");
+    text_term(&t, p->pid);
+    text_str(&t, " with exit value:\n");
+    text_term(&t, p->fvalue);
+    text_str(&t, "\n");
+    if (!t.failed) vm->host->ops->log(vm->host, HOST_LOG_ERROR, t.data, t.len);
+    text_free(&t);
+}
+
 static void exit_reason(proc_t *p) {
     if (p->fclass == EXC_EXIT) return;
     term_t trace = error_stacktrace(p, p->ftrace), reason = p->fvalue;
@@ -164,16 +186,7 @@ static void exit_reason(proc_t *p) {
     if (p->fclass == EXC_THROW) reason = tuple2(&hp, A_nocatch, reason);
     p->fvalue = tuple2(&hp, reason, trace);
     heap_release(p, hp, end);
-    vm_t *vm = p->vm;
-    text_t t;
-    text_init(&t, vm);
-    text_str(&t, "Error in process ");
-    text_term(&t, p->pid);
-    text_str(&t, " with exit value:\n");
-    text_term(&t, p->fvalue);
-    text_str(&t, "\n");
-    if (!t.failed && !vm->quiet) vm->host->ops->log(vm->host, HOST_LOG_ERROR, t.data, t.len);
-    text_free(&t);
+    report_crash(p);
 }
 
 /* The failing function's frame, with args (NONE: its arity) and an error_info map (NIL: none). */

@@ -8,10 +8,13 @@
 #include "vm/process.h"
 #include "timer/etimer.h"
 #include "vm/copy.h"
+#include "vm/crash_dump.h"
 #include "vm/engine.h"
 #include "vm/heap.h"
+#include "vm/io.h"
 #include "vm/link.h"
 #include "vm/mailbox.h"
+#include "vm/print.h"
 #include "vm/proc_ext.h"
 
 /* ets.c: gives away or deletes the tables a process owned. */
@@ -472,8 +475,27 @@ static void close_queue(proc_t *p) {
     }
 }
 
+/* OTP cannot go on without one of its system processes, and says so. */
+COLD static void system_process_died(proc_t *p, term_t reason) {
+    vm_t *vm = p->vm;
+    if (atomic_load_explicit(&vm->halting, memory_order_relaxed)) return;
+    text_t t;
+    text_init(&t, vm);
+    text_str(&t, "System process ");
+    text_term(&t, p->pid);
+    text_str(&t, " terminated: ");
+    text_term(&t, reason);
+    if (!t.failed) crash_slogan(vm, t.data, t.len);
+    text_char(&t, '\n');
+    if (!t.failed) io_say(vm, t.data, t.len);
+    text_free(&t);
+    sched_halt(vm, 1);
+}
+
 void proc_exit(proc_t *p, term_t reason) {
     vm_t *vm = p->vm;
+    if (UNLIKELY(atomic_load_explicit(&p->state, memory_order_relaxed) & PS_SYSTEM))
+        system_process_died(p, reason);
     sched_t *s = p->sched;
     if (vm->threaded)
         atomic_fetch_or_explicit(&p->state, PS_EXITING, memory_order_seq_cst);
