@@ -262,7 +262,7 @@ int enif_ioq_deq(ErlNifIOQueue *q, size_t count, size_t *size) {
 
 SysIOVec *enif_ioq_peek(ErlNifIOQueue *q, int *iovlen) {
     if (iovlen) *iovlen = (int)q->count;
-    return q->iov + q->first;
+    return q->count ? q->iov + q->first : NULL;
 }
 
 int enif_ioq_peek_head(ErlNifEnv *env, ErlNifIOQueue *q, size_t *size, ERL_NIF_TERM *head) {
