@@ -22,6 +22,7 @@
     T(bifs_shared)    /* bif_shared.c: persistent_term, atomics, counters */                       \
     T(bifs_re)        /* bif_re.c: regular expressions */                                          \
     T(bifs_port)      /* outlet/bif_port.c: ports */                                               \
+    T(bifs_packet)    /* outlet/bif_packet.c: decode_packet */                                     \
     T(bifs_ets)       /* bif_ets.c: tables, match specifications */                                \
     T(bifs_engine)    /* engine_bifs.c: apply, hibernate, garbage_collect ... */
 
