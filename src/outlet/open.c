@@ -142,7 +142,6 @@ static int read_args(open_args_t *a, term_t list) {
     const char **v = chunk_alloc(a, (size_t)n * sizeof *v + 1);
     if (!v) return TEXT_NO_MEMORY;
     for (int64_t i = 0; i < n; i++, list = cons_tail(list)) {
-        if (is_atom(cons_head(list))) return TEXT_BAD;
         int r = read_text(a, cons_head(list), &v[i]);
         if (r != TEXT_OK) return r;
     }
@@ -202,10 +201,14 @@ static int read_option(open_args_t *a, term_t o) {
             if (p->packet || !term_to_int64(value, &n) || n <= 0 || n > INT32_MAX) break;
             p->line = (unsigned)n;
             return TEXT_OK;
-        case A_cd: return read_text(a, value, &p->cd);
+        case A_cd: {
+            int r = read_text(a, value, &p->cd);
+            return r == TEXT_BAD ? TEXT_NOT_HERE : r;
+        }
         case A_env: return read_env(a, value);
-        case A_args: return a->kind == OPEN_EXECUTABLE ? read_args(a, value) : TEXT_BAD;
-        case A_arg0: return a->kind == OPEN_EXECUTABLE ? read_text(a, value, &p->arg0) : TEXT_BAD;
+        case A_args: return a->kind == OPEN_EXECUTABLE ? read_args(a, value) : TEXT_NOT_HERE;
+        case A_arg0:
+            return a->kind == OPEN_EXECUTABLE ? read_text(a, value, &p->arg0) : TEXT_NOT_HERE;
         case A_parallelism:
             if (value != A_true && value != A_false) break;
             a->parallelism = value == A_true;

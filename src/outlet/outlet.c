@@ -36,7 +36,8 @@ struct outlets {
 bool outlets_init(vm_t *vm) {
     struct outlets *t = mem_calloc(vm, sizeof *t);
     vm->outlets = t;
-    return t != NULL;
+    return t && ling_register_outlet(vm, "tty_sl", &driver_tty, NULL, NULL) == LING_OK &&
+           ling_register_outlet(vm, "ram_file_drv", &driver_ram_file, NULL, NULL) == LING_OK;
 }
 
 static void drop_signals(vm_t *vm, signal_t *sig) {

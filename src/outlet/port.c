@@ -222,11 +222,12 @@ static void output(outlet_t *o, signal_t *sig) {
     if (r < 0 && !is_closed(o)) ling_outlet_exit(o, r);
 }
 
-static void badsig(outlet_t *o, term_t to) { proc_exit_signal(o->vm, o->port, to, A_badsig, 0); }
+/* As OTP: whoever sent it, the owner hears of it. */
+static void badsig(outlet_t *o) { proc_exit_signal(o->vm, o->port, o->owner, A_badsig, 0); }
 
 static void command(outlet_t *o, signal_t *sig) {
     if (!is_nil(sig->term) && sig->term != o->owner)
-        badsig(o, sig->from);
+        badsig(o);
     else
         output(o, sig);
     signal_free(o->vm, sched_current(o->vm), sig);
@@ -347,16 +348,16 @@ static void say_to(outlet_t *o, term_t to, term_t what) {
 }
 
 static void on_bang(outlet_t *o, signal_t *sig) {
-    term_t from = sig->from, old = o->owner;
+    term_t old = o->owner;
     if (sig->flags == PORT_BADSIG || sig->term != o->owner) {
-        badsig(o, from);
+        badsig(o);
     } else if (sig->flags == PORT_BANG_CLOSE) {
-        say_to(o, old, A_closed);
         port_exit(o, A_normal);
+        say_to(o, old, A_closed);
     } else if (connect(o, sig->data[0])) {
         say_to(o, old, A_connected);
     } else {
-        badsig(o, from);
+        badsig(o);
     }
     signal_free(o->vm, sched_current(o->vm), sig);
 }
@@ -542,8 +543,7 @@ static const driver_t *resolve(vm_t *vm, const open_args_t *a) {
     const driver_t *d = driver_find(vm, text, space ? (size_t)(space - text) : strlen(text));
     if (d || a->kind == OPEN_DRIVER) return d;
     /* Drivers OTP has: nobody means a program of that name. */
-    static const char *const reserved[] = {"tty_sl", "ram_file_drv", "udp_inet", "tcp_inet",
-                                           "sctp_inet"};
+    static const char *const reserved[] = {"udp_inet", "tcp_inet", "sctp_inet"};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
         size_t n = strlen(reserved[i]);
         if (strncmp(text, reserved[i], n) == 0 && (text[n] == 0 || text[n] == ' ')) return NULL;

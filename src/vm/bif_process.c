@@ -540,7 +540,7 @@ static BIF(bif_register) {
     if (!is_atom(a[0]) || a[0] == A_undefined) return bif_badarg_cause(p, A_none);
     if (is_local_port(a[1])) {
         outlet_t *o = outlet_lookup(p->vm, a[1]);
-        if (!o) return bif_badarg_cause(p, A_notalive);
+        if (!o) return bif_badarg_cause(p, A_none);
         if (name_register_port(p->vm, a[0], o)) return A_true;
         return bif_badarg_cause(p, is_nil(name_of_port(o)) ? A_none : A_registered_name);
     }
