@@ -114,6 +114,9 @@ void nif_scheduled_free(nif_lib_t *lib);
  * threads, also with 0 schedulers. */
 void nif_threads_begin(vm_t *vm);
 
+/* nif_select.c: no descriptor is watched any more; their objects' stop is called. */
+void nif_select_stop(vm_t *vm);
+
 /* nif_monitor.c: a process that obj's library watches has ended. In its scheduler. */
 void nif_process_gone(vm_t *vm, void *monitor, term_t pid);
 void nif_monitors_free(vm_t *vm); /* those the end of the VM left */
@@ -134,6 +137,7 @@ struct nif_state {
     ErlNifResourceType *types;
     spin_t monitor_lock;
     struct nif_monitor *monitors; /* all, under monitor_lock */
+    _Atomic(struct nif_selector *) selector;
     _Atomic(bool) closing;
 };
 /* Makes a VM know NIFs: erlang:load_nif/2 and the static libraries of this one. 0, or -1: no

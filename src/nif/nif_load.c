@@ -406,5 +406,7 @@ int nif_register(vm_t *vm, const ErlNifEntry *entry) {
 int nif_register_entry(vm_t *vm, const void *entry) { return nif_register(vm, entry); }
 
 void nif_closing(vm_t *vm) {
-    if (vm->nif) vm->nif->closing = true;
+    if (!vm->nif) return;
+    nif_select_stop(vm);
+    vm->nif->closing = true;
 }

@@ -6,6 +6,7 @@
 #include <ling/ling.h>
 
 #include "nif/nif.h"
+#include "outlet/outlet.h"
 #include "vm/code.h"
 #include "vm/io.h"
 #include "vm/sched.h"
@@ -108,10 +109,39 @@ int enif_whereis_port(ErlNifEnv *env, ERL_NIF_TERM name, ErlNifPort *port) {
     return 1;
 }
 
-int enif_is_port_alive(ErlNifEnv *env, ErlNifPort *port) { return (void)env, (void)port, 0; }
+int enif_is_port_alive(ErlNifEnv *env, ErlNifPort *port) {
+    vm_visit_t v = vm_enter(env->vm);
+    int alive = !env->vm->nif->closing && outlet_lookup(env->vm, port->port_id) != NULL;
+    vm_leave(env->vm, v);
+    return alive;
+}
 
+/* Like erlang:port_command/2 that never waits; whatever becomes of it. */
 int enif_port_command(ErlNifEnv *env, const ErlNifPort *to, ErlNifEnv *msg_env, ERL_NIF_TERM msg) {
-    return (void)env, (void)to, (void)msg_env, (void)msg, 0;
+    vm_t *vm = env ? env->vm : msg_env ? msg_env->vm : nif_vm();
+    size_t bits;
+    if (!vm || vm->nif->closing || (!vm->threaded && !nif_is_inside(vm))) return 0;
+    if (iodata_bits(vm, msg, false, &bits) != IODATA_OK) return 0;
+    vm_visit_t v = vm_enter(vm);
+    signal_t *sig = NULL;
+    outlet_t *o = outlet_lookup(vm, to->port_id);
+    if (o) {
+        sig = port_request(vm, sched_current(vm), PORT_COMMAND, bits / 8);
+        if (sig && iodata_copy(vm, msg, port_bytes(sig)) != IODATA_OK) {
+            signal_free(vm, sched_current(vm), sig);
+            sig = NULL;
+        }
+    }
+    if (sig) {
+        sig->from = env && is_local_pid(env->p->pid) ? env->p->pid : TERM_NIL;
+        sig->term = TERM_NIL;
+        if (vm->threaded)
+            atomic_fetch_add_explicit(&o->unhandled, port_nbytes(sig), memory_order_relaxed);
+        outlet_signal(vm, to->port_id, sig);
+    }
+    vm_leave(vm, v);
+    if (sig && msg_env) enif_clear_env(msg_env);
+    return sig != NULL;
 }
 
 /* ---- time ---- */

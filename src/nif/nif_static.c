@@ -5,4 +5,4 @@
 #include "nif/nif.h"
 
 const nif_init_fn nif_statics[] = {prim_file_nif_init, prim_buffer_nif_init, zlib_nif_init,
-                                  erl_tracer_nif_init, NULL};
+                                   erl_tracer_nif_init, NULL};

@@ -463,6 +463,43 @@ NIF(unwatch) {
     return o ? INT(enif_demonitor_process(env, o, &o->monitor) == 0) : BADARG;
 }
 
+/* ---- selecting ---- the object's pipe */
+
+NIF(pipe_open) {
+    UNUSED;
+    object_t *o = object_of(env, argv[0]);
+    return o ? INT(pipe(o->fd)) : BADARG;
+}
+
+NIF(pipe_write) {
+    UNUSED;
+    object_t *o = object_of(env, argv[0]);
+    return o ? INT(write(o->fd[1], "x", 1)) : BADARG;
+}
+
+NIF(pipe_read) {
+    UNUSED;
+    char c;
+    object_t *o = object_of(env, argv[0]);
+    return o ? INT(read(o->fd[0], &c, 1)) : BADARG;
+}
+
+/* selecting(Object, End, Flags, Pid, Ref): the result's bits, or a negative number */
+NIF(selecting) {
+    UNUSED;
+    int end, flags;
+    ErlNifPid pid;
+    object_t *o = object_of(env, argv[0]);
+    if (!o || !enif_get_int(env, argv[1], &end) || !enif_get_int(env, argv[2], &flags) ||
+        !enif_get_local_pid(env, argv[3], &pid))
+        return BADARG;
+    int fd = end < 0 ? end : o->fd[end];
+    int r = flags & ERL_NIF_SELECT_CUSTOM_MSG
+                ? enif_select_x(env, fd, (enum ErlNifSelectFlags)flags, o, &pid, argv[4], NULL)
+                : enif_select(env, fd, (enum ErlNifSelectFlags)flags, o, &pid, argv[4]);
+    return INT(r);
+}
+
 /* ---- I/O vectors and queues ---- */
 
 NIF(iovec) {
@@ -499,6 +536,14 @@ NIF(iovec) {
     enif_ioq_destroy(q);
     return enif_make_list(env, 8, INT(same), INT(v->iovcnt), INT(v->size), tail, INT(size), INT(n),
                           INT(bad + (int)left), pieces);
+}
+
+NIF(port) {
+    UNUSED;
+    ErlNifPort to;
+    if (!enif_get_local_port(env, argv[0], &to)) return BADARG;
+    int alive = enif_is_port_alive(env, &to);
+    return enif_make_tuple2(env, INT(alive), INT(enif_port_command(env, &to, NULL, argv[1])));
 }
 
 /* ---- the rest ---- */
@@ -605,6 +650,11 @@ static ErlNifFunc functions[] = {
     {"dynamic", 3, dynamic, 0},
     {"watch", 2, watch, 0},
     {"unwatch", 1, unwatch, 0},
+    {"pipe_open", 1, pipe_open, 0},
+    {"pipe_write", 1, pipe_write, 0},
+    {"pipe_read", 1, pipe_read, 0},
+    {"selecting", 5, selecting, 0},
+    {"port", 2, port, 0},
     {"iovec", 2, iovec, 0},
     {"print", 1, print, 0},
     {"order", 2, order, 0},

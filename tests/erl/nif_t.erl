@@ -17,6 +17,8 @@ main(_) ->
     calls(),
     messages(),
     resources(),
+    selects(),
+    ports(),
     rest(),
     lives(Dir).
 
@@ -178,6 +180,67 @@ keep_nothing(N) -> N = number(object(N)).
 keep_in_table(N) -> ets:insert(objects, {N, object(N)}).
 watch_and_forget(N, Pid) -> watch(object(N), Pid).
 
+%% ---- descriptors ----
+
+-define(READ, 1).
+-define(WRITE, 2).
+-define(STOP, 4).
+-define(CANCEL, 8).
+-define(CUSTOM, 16).
+
+selects() ->
+    O = object(7),
+    Me = self(),
+    0 = pipe_open(O),
+    show(select, selecting(O, 0, ?READ, Me, undefined)),
+    show(nothing, got(O, 50)),
+    1 = pipe_write(O),
+    show(ready, got(O, 5000)),
+    show(once, got(O, 50)),
+    show(select, selecting(O, 0, ?READ, Me, Ref = make_ref())), % still readable
+    show(ready, case got(O, 5000) of {select, object, Ref, What} -> What; Other -> Other end),
+    1 = pipe_read(O),
+    show(select, selecting(O, 0, ?READ bor ?CUSTOM, Me, {custom, "message"})),
+    show(cancel, [selecting(O, 0, ?READ bor ?CANCEL, Me, undefined) || _ <- [1, 2]]),
+    1 = pipe_write(O),
+    show(cancelled, got(O, 50)),
+    show(select, selecting(O, 0, ?READ bor ?CUSTOM, Me, {custom, "message"})),
+    show(ready, got(O, 5000)),
+    show(select, selecting(O, 1, ?WRITE, Me, undefined)),
+    show(ready, got(O, 5000)),
+    Other1 = object(8),
+    0 = pipe_open(Other1),
+    show(invalid, selecting(O, -1, ?READ, Me, undefined) < 0),
+    %% Many rounds.
+    1 = pipe_read(O),
+    [begin
+         0 = selecting(O, 0, ?READ, Me, I),
+         1 = pipe_write(O),
+         {select, object, I, ready_input} = got(O, 5000),
+         1 = pipe_read(O)
+     end || I <- lists:seq(1, 300)],
+    %% The stop callback closes them.
+    show(stop, [selecting(O, End, ?STOP, Me, undefined) > 0 || End <- [0, 1]]),
+    show(stopped, receive {stop, 7} -> stop after 5000 -> none end),
+    show(stop, [selecting(Other1, End, ?STOP, Me, undefined) > 0 || End <- [0, 1]]),
+    show(stopped, receive {stop, 8} -> stop after 5000 -> none end).
+
+got(O, Time) ->
+    receive
+        {select, O, Ref, What} -> {select, object, Ref, What};
+        {dtor, _} -> got(O, Time); % of an object made before
+        M -> M
+    after Time -> none
+    end.
+
+ports() ->
+    P = open_port({spawn, "cat"}, [binary]),
+    show(port, port(P, ["to ", <<"the ">>, "port"])),
+    show(port, receive {P, {data, D}} -> D after 5000 -> none end),
+    show(no_data, port(P, [foo])),
+    port_close(P),
+    show(closed, port(P, "x")).
+
 %% ---- the rest ----
 
 rest() ->
@@ -324,6 +387,11 @@ object_binary(_) -> lost().
 dynamic(_, _, _) -> lost().
 watch(_, _) -> lost().
 unwatch(_) -> lost().
+pipe_open(_) -> lost().
+pipe_write(_) -> lost().
+pipe_read(_) -> lost().
+selecting(_, _, _, _, _) -> lost().
+port(_, _) -> lost().
 iovec(_, _) -> lost().
 print(_) -> lost().
 order(_, _) -> lost().
