@@ -111,7 +111,7 @@ DEFINE_OP(gc_bif3) {
 
 /* A failed inlined BIF: reports it as the BIF itself would. arg[0]: fail address, arg[1]: name,
  * arg[2]: arity, arg[3]: reason; operands in bif_args. */
-DEFINE_SLOW(inline_bif_failed) {
+COLD OP_CC int inline_bif_failed(OP_ARGS) {
     uint64_t *arg = p->sched->arg;
     if (arg[0]) GO(CODE(arg[0]));
     export_t *e = export_get(p->vm, A_erlang, arg[1], (uint32_t)arg[2]);
@@ -126,65 +126,6 @@ DEFINE_SLOW(inline_bif_failed) {
     p->fvalue = arg[3];
     p->sched->guard_args = p->sched->bif_args;
     RAISE();
-}
-#define INLINE_FAIL(fail, name, arity, reason)                                                     \
-    do {                                                                                           \
-        uint64_t *arg = p->sched->arg;                                                             \
-        arg[0] = (fail), arg[1] = (name), arg[2] = (arity), arg[3] = (reason);                     \
-        SLOW(inline_bif_failed);                                                                   \
-    } while (0)
-
-DEFINE_OP(self) {
-    DEST(W0(0)) = p->pid;
-    NEXT(self);
-}
-DEFINE_OP(hd) {
-    term_t t = SOURCE(W0(1));
-    if (LIKELY(is_cons(t))) {
-        DEST(W0(2)) = cons_head(t);
-        NEXT(hd);
-    }
-    p->sched->bif_args[0] = t;
-    INLINE_FAIL(W0(0), A_hd, 1, A_badarg);
-}
-DEFINE_OP(tl) {
-    term_t t = SOURCE(W0(1));
-    if (LIKELY(is_cons(t))) {
-        DEST(W0(2)) = cons_tail(t);
-        NEXT(tl);
-    }
-    p->sched->bif_args[0] = t;
-    INLINE_FAIL(W0(0), A_tl, 1, A_badarg);
-}
-DEFINE_OP(element_ci) {
-    term_t t = SOURCE(W0(1));
-    uint64_t i = W0(3);
-    if (LIKELY(is_tuple(t) && i - 1 < tuple_arity(t))) {
-        DEST(W0(2)) = tuple_elem(t, i);
-        NEXT(element_ci);
-    }
-    p->sched->bif_args[0] = make_small((int64_t)i);
-    p->sched->bif_args[1] = t;
-    INLINE_FAIL(W0(0), A_element, 2, A_badarg);
-}
-DEFINE_OP(element_SS) {
-    term_t i = SOURCE(W0(1)), t = SOURCE(W0(2));
-    if (LIKELY(is_small(i) && is_tuple(t) && (uint64_t)small_value(i) - 1 < tuple_arity(t))) {
-        DEST(W0(3)) = tuple_elem(t, (size_t)small_value(i));
-        NEXT(element_SS);
-    }
-    p->sched->bif_args[0] = i;
-    p->sched->bif_args[1] = t;
-    INLINE_FAIL(W0(0), A_element, 2, A_badarg);
-}
-DEFINE_OP(tuple_size) {
-    term_t t = SOURCE(W0(1));
-    if (LIKELY(is_tuple(t))) {
-        DEST(W0(2)) = make_small((int64_t)tuple_arity(t));
-        NEXT(tuple_size);
-    }
-    p->sched->bif_args[0] = t;
-    INLINE_FAIL(W0(0), A_tuple_size, 1, A_badarg);
 }
 DEFINE_OP(byte_size) {
     term_t t = SOURCE(W0(1));

@@ -2,22 +2,8 @@
  * the others by bs.c. See engine.h.
  */
 #include "vm/binary.h"
-#include "vm/engine.h"
 #include "vm/engine_bits.h"
-
-static inline match_ctx_t *ctx_of(term_t t) { return (match_ctx_t *)boxed_ptr(t); }
-/* Bits left; offsets are kept as smalls, and so is this. */
-static inline uint64_t left_of(const match_ctx_t *c) { return c->end - c->offset; }
-#define BITS(n) ((uint64_t)(n) << SMALL_SHIFT)
-
-/* The next eight bits, which are there. */
-static inline unsigned next_byte(const match_ctx_t *c) {
-    uint64_t off = c->offset >> SMALL_SHIFT;
-    const uint8_t *b = c->base + (off >> 3);
-    unsigned shift = off & 7, v = b[0];
-    if (UNLIKELY(shift != 0)) v = ((v << 8 | b[1]) >> (8 - shift)) & 0xff;
-    return v;
-}
+#include "vm/engine_ops.h"
 
 /* Number of bits from a size operand times unit. false: negative, no integer or absurd. */
 static inline bool bit_count(term_t size, uint64_t unit, uint64_t *bits) {
@@ -59,7 +45,7 @@ DEFINE_OP(bs_start_match) {
     NEXT(bs_start_match);
 }
 
-DEFINE_SLOW(start_match_xx) {
+COLD OP_CC int start_match_xx(OP_ARGS) {
     term_t t = X(0);
     if (!is_bitstring(t)) GO(CODE(W1(0)));
     if (NO_ROOM(MATCH_CTX_WORDS * sizeof(term_t))) {
@@ -77,46 +63,15 @@ DEFINE_SLOW(start_match_xx) {
     X(1) = c;
     NEXT(bs_start_match_xx);
 }
-/* Loops over a binary come here with the context they had. */
-DEFINE_OP(bs_start_match_xx) {
-    term_t t = X(0);
-    if (LIKELY(is_match_ctx(t))) {
-        X(1) = t;
-        NEXT(bs_start_match_xx);
-    }
-    SLOW(start_match_xx);
-}
-
-DEFINE_OP(bs_get_integer8) {
-    match_ctx_t *c = ctx_of(X(0));
-    if (UNLIKELY(left_of(c) < BITS(8))) GO(CODE(W1(0)));
-    unsigned v = next_byte(c);
-    c->offset += BITS(8);
-    X(1) = make_small((int64_t)v);
-    NEXT(bs_get_integer8);
-}
-static inline uint64_t big_endian64(const uint8_t *b) {
-    uint64_t v;
-    memcpy(&v, b, 8);
-    return __builtin_bswap64(v);
-}
-/* At most 56 bits, big endian, unsigned or signed. Eight bytes are read at once where they are
- * there. */
-DEFINE_OP(bs_get_integer_fixed) {
+/* The last bytes of a binary. */
+COLD OP_CC int bs_get_fixed_slow(OP_ARGS) {
     match_ctx_t *c = ctx_of(X(0));
     unsigned n = H(2), flags = H(3);
-    if (UNLIKELY(left_of(c) < BITS(n))) GO(CODE(W1(0)));
-    uint64_t off = c->offset >> SMALL_SHIFT, end = c->end >> SMALL_SHIFT, v;
+    uint64_t off = c->offset >> SMALL_SHIFT, v = 0;
     const uint8_t *b = c->base + (off >> 3);
-    unsigned shift = off & 7;
-    if (LIKELY(off + 64 <= end)) {
-        v = big_endian64(b) << shift >> (64 - n);
-    } else {
-        v = 0;
-        unsigned bytes = (shift + n + 7) / 8;
-        for (unsigned i = 0; i < bytes; i++) v = v << 8 | b[i];
-        v = v >> (8 * bytes - shift - n) & (((uint64_t)1 << n) - 1);
-    }
+    unsigned shift = off & 7, bytes = (shift + n + 7) / 8;
+    for (unsigned i = 0; i < bytes; i++) v = v << 8 | b[i];
+    v = v >> (8 * bytes - shift - n) & (((uint64_t)1 << n) - 1);
     if (flags & BS_SIGNED) v = (uint64_t)((int64_t)(v << (64 - n)) >> (64 - n));
     c->offset += BITS(n);
     X(1) = make_small((int64_t)v);
@@ -205,10 +160,6 @@ DEFINE_OP(bs_skip_bits) {
     c->offset += BITS(bits);
     NEXT(bs_skip_bits);
 }
-DEFINE_OP(bs_test_tail) {
-    if (left_of(ctx_of(SOURCE(W0(1)))) == BITS(W0(2))) NEXT(bs_test_tail);
-    GO(CODE(W0(0)));
-}
 DEFINE_OP(bs_test_unit) {
     term_t t = SOURCE(W0(1));
     uint64_t bits = is_match_ctx(t) ? left_of(ctx_of(t)) >> SMALL_SHIFT : bit_size_of(t);
@@ -220,15 +171,6 @@ DEFINE_OP(bs_match_string) {
     if (left_of(c) < BITS(W0(2))) GO(CODE(W0(0)));
     if (bs_match_string(c, W0(2), (const uint8_t *)(uintptr_t)W0(3))) NEXT(bs_match_string);
     GO(CODE(W0(0)));
-}
-/* One byte. */
-DEFINE_OP(bs_match_string8) {
-    match_ctx_t *c = ctx_of(X(0));
-    if (UNLIKELY(left_of(c) < BITS(8))) GO(CODE(W1(0)));
-    unsigned v = next_byte(c);
-    if (v != H(1)) GO(CODE(W1(0)));
-    c->offset += BITS(8);
-    NEXT(bs_match_string8);
 }
 DEFINE_OP(bs_get_utf8) {
     match_ctx_t *c = ctx_of(SOURCE(W0(1)));

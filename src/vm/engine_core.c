@@ -162,7 +162,7 @@ static COLD OP_CC int hibernate(OP_ARGS) {
 
 /* A BIF call came back without a result: arg[2] is where a normal return would go on (NULL: the
  * caller on the stack), ip the calling instruction. */
-static COLD OP_CC int bif_no_result(OP_ARGS) {
+COLD OP_CC int bif_no_result(OP_ARGS) {
     const uint64_t *back = CODE(p->sched->arg[2]);
     switch (p->fclass) {
     case EXC_TRAP:
@@ -206,7 +206,7 @@ static COLD OP_CC int bif_no_result(OP_ARGS) {
 }
 
 /* After a BIF that left much behind: collect, x0 is the only live register, go on at arg[2]. */
-static COLD OP_CC int bif_collect(OP_ARGS) {
+COLD OP_CC int bif_collect(OP_ARGS) {
     const uint64_t *back = CODE(p->sched->arg[2]);
     (void)hp, (void)reds;
     if (UNLIKELY(gc_is_long(p))) {
@@ -224,61 +224,6 @@ static COLD OP_CC int bif_collect(OP_ARGS) {
     GO(back);
 }
 
-/* Calls the BIF of entry e. back: where to go on, NULL: return to the caller. */
-#define CALL_BIF(entry, function, back_ip)                                                         \
-    do {                                                                                           \
-        const uint64_t *back = (back_ip);                                                          \
-        p->sched->arg[3] = (uint64_t)(uintptr_t)(entry);                                           \
-        p->sched->bif_ip = ip;                                                                     \
-        p->cur_bif = (entry)->bif;                                                                 \
-        p->cause = TERM_NONE;                                                                      \
-        reds--;                                                                                    \
-        SAVE();                                                                                    \
-        term_t bif_result = (function)(p, x);                                                      \
-        RESTORE();                                                                                 \
-        if (UNLIKELY(bif_result == TERM_NONE)) {                                                   \
-            p->sched->arg[2] = (uint64_t)(uintptr_t)back;                                          \
-            SLOW(bif_no_result);                                                                   \
-        }                                                                                          \
-        x[0] = bif_result;                                                                         \
-        if (UNLIKELY(gc_wanted(p))) {                                                              \
-            p->sched->arg[2] = (uint64_t)(uintptr_t)back;                                          \
-            SLOW(bif_collect);                                                                     \
-        }                                                                                          \
-        if (!back) back = CODE(*sp++ - CALL_MARK);                                                 \
-        GO(back);                                                                                  \
-    } while (0)
-#define BIF_FN(w) ((bif_fn)(uintptr_t)(w))
-
-DEFINE_OP(call_bif) { CALL_BIF(EXPORT(W0(0)), BIF_FN(W0(1)), ip + SIZE_call_bif); }
-DEFINE_OP(call_bif_last) {
-    /* The frame goes only after the call: until then a failing BIF's caller is still on the stack.
-     */
-    const uint64_t *back = NULL;
-    export_t *e = EXPORT(W1(0));
-    p->sched->arg[3] = (uint64_t)(uintptr_t)e;
-    p->sched->bif_ip = ip;
-    p->cur_bif = e->bif;
-    p->cause = TERM_NONE;
-    reds--;
-    SAVE();
-    term_t r = BIF_FN(W1(1))(p, x);
-    RESTORE();
-    p->sched->arg[2] = (uint64_t)(uintptr_t)back;
-    if (UNLIKELY(r == TERM_NONE)) {
-        if (p->fclass >= EXC_TRAP && p->fclass != EXC_OOM && !p->sched->hibernating)
-            sp = (term_t *)((char *)sp + H(0));
-        SLOW(bif_no_result);
-    }
-    x[0] = r;
-    sp = (term_t *)((char *)sp + H(0));
-    if (UNLIKELY(gc_wanted(p))) {
-        SAVE();
-        SLOW(bif_collect);
-    }
-    GO(CODE(*sp++ - CALL_MARK));
-}
-DEFINE_OP(call_bif_only) { CALL_BIF(EXPORT(W0(0)), BIF_FN(W0(1)), NULL); }
 /* What the export entry of a BIF points to: reached by apply, funs and processes starting in one.
  */
 DEFINE_OP(bif_entry) {
@@ -387,18 +332,6 @@ COLD OP_CC int fun_slow(OP_ARGS) {
     GO(ip);
 }
 
-DEFINE_OP(make_fun) {
-    size_t n = W0(2);
-    fun_obj_t *f = (fun_obj_t *)hp;
-    f->header = make_header(T_FUN, 2 + n);
-    f->entry = (fun_entry_t *)(uintptr_t)W0(1);
-    f->creator = p->pid;
-    for (size_t i = 0; i < n; i++) f->env[i] = SOURCE(ip[SIZE_make_fun + i]);
-    hp += FUN_WORDS(n);
-    DEST(W0(0)) = make_boxed(f);
-    GO(ip + SIZE_make_fun + n);
-}
-
 /* ---- entries that are no code ---- */
 
 DEFINE_OP(func_info) {
@@ -504,19 +437,6 @@ DEFINE_OP(init_yregs) {
     size_t n = W0(0);
     for (size_t i = 0; i < n; i++) DEST(ip[SIZE_init_yregs + i]) = TERM_NIL;
     GO(ip + SIZE_init_yregs + n);
-}
-
-DEFINE_OP(set_tuple_element) {
-    ELEMENT(DEST(W0(1)), (W0(2) + 1) * sizeof(term_t)) = SOURCE(W0(0));
-    NEXT(set_tuple_element);
-}
-DEFINE_OP(put_tuple2) {
-    size_t n = W0(1);
-    hp[0] = make_header(T_TUPLE, n);
-    for (size_t i = 0; i < n; i++) hp[1 + i] = SOURCE(ip[SIZE_put_tuple2 + i]);
-    DEST(W0(0)) = make_boxed(hp);
-    hp += n + 1;
-    GO(ip + SIZE_put_tuple2 + n);
 }
 
 DEFINE_OP(is_function2) {

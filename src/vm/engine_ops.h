@@ -14,6 +14,8 @@
 
 #include <math.h>
 #include "vm/engine.h"
+#include "vm/binary.h"
+#include "vm/engine_bits.h"
 
 /* ---- calls ---- */
 
@@ -66,6 +68,90 @@
 #define DO_return_       RETURN
 #define DO_deallocate    POP(H(0))
 #define DO_jump          GO(CODE(W0(0)))
+
+/* ---- calls of BIFs ---- */
+
+OP_CC int bif_no_result(OP_ARGS); /* arg[2]: where to return to, arg[3]: the export */
+OP_CC int bif_collect(OP_ARGS);   /* arg[2]: the same */
+/* Calls the BIF of entry e. back: where to go on, NULL: return to the caller. */
+#define CALL_BIF(entry, function, back_ip)                                                         \
+    do {                                                                                           \
+        const uint64_t *back = (back_ip);                                                          \
+        p->sched->arg[3] = (uint64_t)(uintptr_t)(entry);                                           \
+        p->sched->bif_ip = ip;                                                                     \
+        p->cur_bif = (entry)->bif;                                                                 \
+        p->cause = TERM_NONE;                                                                      \
+        reds--;                                                                                    \
+        SAVE();                                                                                    \
+        term_t bif_result = (function)(p, x);                                                      \
+        RESTORE();                                                                                 \
+        if (UNLIKELY(bif_result == TERM_NONE)) {                                                   \
+            p->sched->arg[2] = (uint64_t)(uintptr_t)back;                                          \
+            SLOW(bif_no_result);                                                                   \
+        }                                                                                          \
+        x[0] = bif_result;                                                                         \
+        if (UNLIKELY(gc_wanted(p))) {                                                              \
+            p->sched->arg[2] = (uint64_t)(uintptr_t)back;                                          \
+            SLOW(bif_collect);                                                                     \
+        }                                                                                          \
+        if (!back) back = CODE(*sp++ - CALL_MARK);                                                 \
+        GO(back);                                                                                  \
+    } while (0)
+#define BIF_FN(w)        ((bif_fn)(uintptr_t)(w))
+
+#define DO_call_bif      CALL_BIF(EXPORT(W0(0)), BIF_FN(W0(1)), ip + SIZE_call_bif)
+#define DO_call_bif_only CALL_BIF(EXPORT(W0(0)), BIF_FN(W0(1)), NULL)
+/* The frame goes only after the call: until then a failing BIF's caller is still on the stack. */
+#define DO_call_bif_last                                                                           \
+    do {                                                                                           \
+        export_t *e = EXPORT(W1(0));                                                               \
+        p->sched->arg[3] = (uint64_t)(uintptr_t)e;                                                 \
+        p->sched->bif_ip = ip;                                                                     \
+        p->cur_bif = e->bif;                                                                       \
+        p->cause = TERM_NONE;                                                                      \
+        reds--;                                                                                    \
+        SAVE();                                                                                    \
+        term_t r = BIF_FN(W1(1))(p, x);                                                            \
+        RESTORE();                                                                                 \
+        p->sched->arg[2] = 0;                                                                      \
+        if (UNLIKELY(r == TERM_NONE)) {                                                            \
+            if (p->fclass >= EXC_TRAP && p->fclass != EXC_OOM && !p->sched->hibernating)           \
+                POP(H(0));                                                                         \
+            SLOW(bif_no_result);                                                                   \
+        }                                                                                          \
+        x[0] = r;                                                                                  \
+        POP(H(0));                                                                                 \
+        if (UNLIKELY(gc_wanted(p))) {                                                              \
+            SAVE();                                                                                \
+            SLOW(bif_collect);                                                                     \
+        }                                                                                          \
+        RETURN;                                                                                    \
+    } while (0)
+
+/* setelement/3: the compiler makes record updates of it. All but the plain case is the BIF's. */
+#define SETELEMENT(slow, leave)                                                                    \
+    do {                                                                                           \
+        term_t t = x[1];                                                                           \
+        uint64_t at = x[0] >> SMALL_SHIFT;                                                         \
+        if (LIKELY(is_small(x[0]) && is_tuple(t) && at - 1 < tuple_arity(t) &&                     \
+                   (size_t)(sp - hp) > tuple_arity(t) + STACK_RESERVE)) {                          \
+            const term_t *from = boxed_ptr(t);                                                     \
+            size_t n = tuple_arity(t);                                                             \
+            term_t value = x[2];                                                                   \
+            SHORT_LOOP                                                                             \
+            for (size_t i = 0; i <= n; i++) hp[i] = from[i];                                       \
+            hp[at] = value;                                                                        \
+            x[0] = make_boxed(hp);                                                                 \
+            hp += n + 1;                                                                           \
+            reds--;                                                                                \
+            leave;                                                                                 \
+        } else {                                                                                   \
+            SLOW(slow);                                                                            \
+        }                                                                                          \
+    } while (0)
+#define DO_setelement      SETELEMENT(op_call_bif, (void)0)
+#define DO_setelement_only SETELEMENT(op_call_bif_only, RETURN)
+#define DO_setelement_last SETELEMENT(op_call_bif_last, POP(H(0)); RETURN)
 
 /* Fun calls: the quick way is a closure with as many arguments; its environment goes behind them.
  * All others go to fun_slow: arg[0] fun, arg[1] arity, arg[2] where to return to, or NULL and
@@ -195,6 +281,9 @@ OP_CC int fun_preempt(OP_ARGS); /* arg[1]: live registers */
         X(4) = c;                                                                                  \
     } while (0)
 
+#define DO_set_tuple_element    ELEMENT(DEST(W0(1)), (W0(2) + 1) * sizeof(term_t)) = SOURCE(W0(0))
+#define DO_set_tuple_element_xx ELEMENT(X(1), H(2)) = X(0)
+
 #define PUT_LIST(head, tail, dst)                                                                  \
     do {                                                                                           \
         hp[0] = (head), hp[1] = (tail);                                                            \
@@ -220,6 +309,30 @@ OP_CC int fun_preempt(OP_ARGS); /* arg[1]: live registers */
 #define DO_put_tuple2_2    PUT_TUPLE(2, X(0), (ELEM(1), ELEM(2)))
 #define DO_put_tuple2_3    PUT_TUPLE(3, X(0), (ELEM(1), ELEM(2), ELEM(3)))
 #define DO_put_tuple2_4    PUT_TUPLE(4, X(0), (ELEM(1), ELEM(2), ELEM(3), ELEM(4)))
+
+#define DO_put_tuple2                                                                              \
+    do {                                                                                           \
+        size_t n = W0(1);                                                                          \
+        hp[0] = make_header(T_TUPLE, n);                                                           \
+        SHORT_LOOP                                                                                 \
+        for (size_t i = 0; i < n; i++) hp[1 + i] = SOURCE(ip[SIZE_put_tuple2 + i]);                \
+        DEST(W0(0)) = make_boxed(hp);                                                              \
+        hp += n + 1;                                                                               \
+        GO(ip + SIZE_put_tuple2 + n);                                                              \
+    } while (0)
+#define DO_make_fun                                                                                \
+    do {                                                                                           \
+        size_t n = W0(2);                                                                          \
+        fun_obj_t *f = (fun_obj_t *)hp;                                                            \
+        f->header = make_header(T_FUN, 2 + n);                                                     \
+        f->entry = (fun_entry_t *)(uintptr_t)W0(1);                                                \
+        f->creator = p->pid;                                                                       \
+        SHORT_LOOP                                                                                 \
+        for (size_t i = 0; i < n; i++) f->env[i] = SOURCE(ip[SIZE_make_fun + i]);                  \
+        hp += FUN_WORDS(n);                                                                        \
+        DEST(W0(0)) = make_boxed(f);                                                               \
+        GO(ip + SIZE_make_fun + n);                                                                \
+    } while (0)
 
 /* ---- type tests ---- */
 
@@ -516,6 +629,69 @@ OP_CC int bool_less_slow(OP_ARGS);
 #define DO_bool_equal BOOL_BODY(is_immed(a) && is_immed(b), a == b, bool_equal)
 #define DO_bool_less  BOOL_BODY(are_small(a, b), I(a) < I(b), bool_less)
 
+/* ---- BIFs in expressions ---- */
+
+/* A failed one. arg[0]: fail address, arg[1]: name, arg[2]: arity, arg[3]: reason; operands in
+ * bif_args. */
+OP_CC int inline_bif_failed(OP_ARGS);
+#define INLINE_FAIL(fail, name, arity, reason)                                                     \
+    do {                                                                                           \
+        uint64_t *arg = p->sched->arg;                                                             \
+        arg[0] = (fail), arg[1] = (name), arg[2] = (arity), arg[3] = (reason);                     \
+        SLOW(inline_bif_failed);                                                                   \
+    } while (0)
+
+#define DO_self DEST(W0(0)) = p->pid
+#define DO_hd                                                                                      \
+    do {                                                                                           \
+        term_t t = SOURCE(W0(1));                                                                  \
+        if (UNLIKELY(!is_cons(t))) {                                                               \
+            p->sched->bif_args[0] = t;                                                             \
+            INLINE_FAIL(W0(0), A_hd, 1, A_badarg);                                                 \
+        }                                                                                          \
+        DEST(W0(2)) = cons_head(t);                                                                \
+    } while (0)
+#define DO_tl                                                                                      \
+    do {                                                                                           \
+        term_t t = SOURCE(W0(1));                                                                  \
+        if (UNLIKELY(!is_cons(t))) {                                                               \
+            p->sched->bif_args[0] = t;                                                             \
+            INLINE_FAIL(W0(0), A_tl, 1, A_badarg);                                                 \
+        }                                                                                          \
+        DEST(W0(2)) = cons_tail(t);                                                                \
+    } while (0)
+#define DO_element_ci                                                                              \
+    do {                                                                                           \
+        term_t t = SOURCE(W0(1));                                                                  \
+        uint64_t at = W0(3);                                                                       \
+        if (UNLIKELY(!is_tuple(t) || at - 1 >= tuple_arity(t))) {                                  \
+            p->sched->bif_args[0] = make_small((int64_t)at);                                       \
+            p->sched->bif_args[1] = t;                                                             \
+            INLINE_FAIL(W0(0), A_element, 2, A_badarg);                                            \
+        }                                                                                          \
+        DEST(W0(2)) = tuple_elem(t, at);                                                           \
+    } while (0)
+#define DO_element_SS                                                                              \
+    do {                                                                                           \
+        term_t at = SOURCE(W0(1)), t = SOURCE(W0(2));                                              \
+        if (UNLIKELY(!is_small(at) || !is_tuple(t) ||                                              \
+                     (uint64_t)small_value(at) - 1 >= tuple_arity(t))) {                           \
+            p->sched->bif_args[0] = at;                                                            \
+            p->sched->bif_args[1] = t;                                                             \
+            INLINE_FAIL(W0(0), A_element, 2, A_badarg);                                            \
+        }                                                                                          \
+        DEST(W0(3)) = tuple_elem(t, (size_t)small_value(at));                                      \
+    } while (0)
+#define DO_tuple_size                                                                              \
+    do {                                                                                           \
+        term_t t = SOURCE(W0(1));                                                                  \
+        if (UNLIKELY(!is_tuple(t))) {                                                              \
+            p->sched->bif_args[0] = t;                                                             \
+            INLINE_FAIL(W0(0), A_tuple_size, 1, A_badarg);                                         \
+        }                                                                                          \
+        DEST(W0(2)) = make_small((int64_t)tuple_arity(t));                                         \
+    } while (0)
+
 /* ---- floats ---- */
 
 /* The float registers lie right before the X registers. */
@@ -559,5 +735,141 @@ OP_CC int badarith_slow(OP_ARGS);
 #define DO_fmul    FLOAT_OP(*)
 #define DO_fdiv    FLOAT_OP(/)
 #define DO_fnegate FR(1) = -FR(0)
+
+/* ---- maps ---- */
+
+/* Where a key stands in a flat map's words; 0: nowhere, or not as the same word. An instruction
+ * keeps where it was last: programs meet maps of one shape at one place, and maps updated in place
+ * share their keys. Other schedulers may write there too, each a valid guess. */
+static inline size_t map_slot(const term_t *m, term_t key, const uint64_t *slot) {
+    size_t n = header_size(m[0]) - 1;
+    const term_t *keys = boxed_ptr(m[1]) - 1; /* keys[2]: the first, whose value is m[2] */
+    size_t i = __atomic_load_n(slot, __ATOMIC_RELAXED);
+    if (LIKELY(i - 2 < n && keys[i] == key)) return i;
+    SHORT_LOOP
+    for (i = n + 1; i > 1; i--)
+        if (keys[i] == key) {
+            __atomic_store_n((uint64_t *)(uintptr_t)slot, i, __ATOMIC_RELAXED);
+            return i;
+        }
+    return 0;
+}
+OP_CC int get_map_element_xcx_slow(OP_ARGS);
+OP_CC int get_map_element_xcy_slow(OP_ARGS);
+OP_CC int put_map_assoc_slow(OP_ARGS);
+OP_CC int put_map_exact_slow(OP_ARGS);
+OP_CC int put_map_exact1_slow(OP_ARGS);
+/* One constant immediate key, and its slot. */
+#define GET_MAP_ELEMENT(dst, name)                                                                 \
+    do {                                                                                           \
+        term_t map = X(0);                                                                         \
+        if (UNLIKELY(!is_flat_map(map))) SLOW(name##_slow);                                        \
+        const term_t *m = boxed_ptr(map);                                                          \
+        size_t i = map_slot(m, W1(1), ip + SIZE_##name - 1);                                       \
+        if (i == 0) GO(CODE(W1(0)));                                                               \
+        dst = m[i];                                                                                \
+    } while (0)
+#define DO_get_map_element_xcx GET_MAP_ELEMENT(X(1), get_map_element_xcx)
+#define DO_get_map_element_xcy GET_MAP_ELEMENT(Y(1), get_map_element_xcy)
+/* Values of keys that are there: a copy with the same keys. */
+#define HAS_ROOM(words) ((size_t)(sp - hp) >= (words) + STACK_RESERVE)
+#define DO_put_map_exact1_x                                                                        \
+    do {                                                                                           \
+        term_t map = X(0);                                                                         \
+        if (UNLIKELY(!is_flat_map(map))) SLOW(put_map_exact1_slow);                                \
+        const term_t *m = boxed_ptr(map);                                                          \
+        size_t n = header_size(m[0]) + 1, i = map_slot(m, W1(1), ip + SIZE_put_map_exact1_x - 1);  \
+        if (UNLIKELY(i == 0 || !HAS_ROOM(n))) SLOW(put_map_exact1_slow);                           \
+        term_t v = SOURCE(W1(2));                                                                  \
+        SHORT_LOOP                                                                                 \
+        for (size_t j = 0; j < n; j++) hp[j] = m[j];                                               \
+        hp[i] = v;                                                                                 \
+        X(1) = make_boxed(hp);                                                                     \
+        hp += n;                                                                                   \
+    } while (0)
+/* Triples of key, value and slot. */
+#define PUT_MAP(name)                                                                              \
+    do {                                                                                           \
+        term_t map = SOURCE(W1(1));                                                                \
+        if (UNLIKELY(!is_flat_map(map))) SLOW(name##_slow);                                        \
+        const term_t *m = boxed_ptr(map);                                                          \
+        size_t n = header_size(m[0]) + 1;                                                          \
+        if (UNLIKELY(!HAS_ROOM(n))) SLOW(name##_slow);                                             \
+        SHORT_LOOP                                                                                 \
+        for (size_t j = 0; j < n; j++) hp[j] = m[j];                                               \
+        const uint64_t *kvs = ip + SIZE_##name, *end = kvs + W1(3);                                \
+        for (; kvs < end; kvs += 3) {                                                              \
+            size_t i = map_slot(m, SOURCE(kvs[0]), &kvs[2]);                                       \
+            if (UNLIKELY(i == 0)) SLOW(name##_slow);                                               \
+            hp[i] = SOURCE(kvs[1]);                                                                \
+        }                                                                                          \
+        DEST(W1(2)) = make_boxed(hp);                                                              \
+        hp += n;                                                                                   \
+        GO(end);                                                                                   \
+    } while (0)
+#define DO_put_map_assoc PUT_MAP(put_map_assoc)
+#define DO_put_map_exact PUT_MAP(put_map_exact)
+
+/* ---- matching bits ---- */
+
+static inline match_ctx_t *ctx_of(term_t t) { return (match_ctx_t *)boxed_ptr(t); }
+/* Bits left; offsets are kept as smalls, and so is this. */
+static inline uint64_t left_of(const match_ctx_t *c) { return c->end - c->offset; }
+#define BITS(n) ((uint64_t)(n) << SMALL_SHIFT)
+
+/* The next eight bits, which are there. */
+static inline unsigned next_byte(const match_ctx_t *c) {
+    uint64_t off = c->offset >> SMALL_SHIFT;
+    const uint8_t *b = c->base + (off >> 3);
+    unsigned shift = off & 7, v = b[0];
+    if (UNLIKELY(shift != 0)) v = ((v << 8 | b[1]) >> (8 - shift)) & 0xff;
+    return v;
+}
+
+OP_CC int start_match_xx(OP_ARGS);
+OP_CC int bs_get_fixed_slow(OP_ARGS);
+/* Loops over a binary come here with the context they had. */
+#define DO_bs_start_match_xx                                                                       \
+    do {                                                                                           \
+        term_t t = X(0);                                                                           \
+        if (UNLIKELY(!is_match_ctx(t))) SLOW(start_match_xx);                                      \
+        X(1) = t;                                                                                  \
+    } while (0)
+#define DO_bs_get_integer8                                                                         \
+    do {                                                                                           \
+        match_ctx_t *c = ctx_of(X(0));                                                             \
+        if (UNLIKELY(left_of(c) < BITS(8))) GO(CODE(W1(0)));                                       \
+        unsigned v = next_byte(c);                                                                 \
+        c->offset += BITS(8);                                                                      \
+        X(1) = make_small((int64_t)v);                                                             \
+    } while (0)
+static inline uint64_t big_endian64(const uint8_t *b) {
+    uint64_t v;
+    memcpy(&v, b, 8);
+    return __builtin_bswap64(v);
+}
+/* At most 56 bits, big endian, unsigned or signed. Eight bytes are read at once where they are
+ * there. */
+#define DO_bs_get_integer_fixed                                                                    \
+    do {                                                                                           \
+        match_ctx_t *c = ctx_of(X(0));                                                             \
+        if (UNLIKELY(left_of(c) < BITS(H(2)))) GO(CODE(W1(0)));                                    \
+        if (UNLIKELY(left_of(c) < BITS(64))) SLOW(bs_get_fixed_slow);                              \
+        uint64_t off = c->offset >> SMALL_SHIFT;                                                   \
+        uint64_t v = big_endian64(c->base + (off >> 3)) << (off & 7);                              \
+        v = H(3) & BS_SIGNED ? (uint64_t)((int64_t)v >> (64 - H(2))) : v >> (64 - H(2));           \
+        c->offset += BITS(H(2));                                                                   \
+        X(1) = make_small((int64_t)v);                                                             \
+    } while (0)
+#define DO_bs_test_tail                                                                            \
+    if (left_of(ctx_of(SOURCE(W0(1)))) != BITS(W0(2))) GO(CODE(W0(0)))
+/* One byte. */
+#define DO_bs_match_string8                                                                        \
+    do {                                                                                           \
+        match_ctx_t *c = ctx_of(X(0));                                                             \
+        if (UNLIKELY(left_of(c) < BITS(8))) GO(CODE(W1(0)));                                       \
+        if (next_byte(c) != H(1)) GO(CODE(W1(0)));                                                 \
+        c->offset += BITS(8);                                                                      \
+    } while (0)
 
 #endif

@@ -1,6 +1,6 @@
 /* engine_proc.c: instructions for exceptions, messages and maps. See engine.h. */
 #include "vm/binary.h"
-#include "vm/engine.h"
+#include "vm/engine_ops.h"
 #include "vm/map.h"
 
 /* ---- catch and try ----
@@ -300,7 +300,8 @@ DEFINE_OP(recv_marker_use) {
 
 /* ---- maps ---- */
 
-/* Pairs of an instruction's list are put together in the scheduler's scratch words, in portions. */
+/* Pairs of an instruction's list (of triples: key, value, slot) are put together in the scheduler's
+ * scratch words, in portions. */
 #define MAP_CHUNK 64
 DEFINE_SLOW(put_map) {
     bool exact = p->sched->arg[0] != 0;
@@ -317,7 +318,10 @@ DEFINE_SLOW(put_map) {
     for (size_t i = 0; i < n;) {
         term_t *kv = p->sched->scratch;
         size_t k = 0;
-        for (; k < MAP_CHUNK && i < n; i++, k++) kv[k] = SOURCE(list[i]);
+        for (; k < MAP_CHUNK && i < n; i += 3, k += 2) {
+            kv[k] = SOURCE(list[i]);
+            kv[k + 1] = SOURCE(list[i + 1]);
+        }
         map = map_update(p, map, kv, k / 2, exact);
         if (map == TERM_NONE) GO_OR_RAISE(W1(0));
     }
@@ -333,36 +337,17 @@ DEFINE_SLOW(put_map) {
     DEST(W1(2)) = map;
     GO(list + n);
 }
-DEFINE_OP(put_map_assoc) {
+COLD OP_CC int put_map_assoc_slow(OP_ARGS) {
     p->sched->arg[0] = 0;
     SLOW(put_map);
 }
-DEFINE_OP(put_map_exact) {
+COLD OP_CC int put_map_exact_slow(OP_ARGS) {
     p->sched->arg[0] = 1;
     SLOW(put_map);
 }
-/* Pairs without equal key words are compared the long way. */
-DEFINE_OP(put_map_exact1_x) {
-    term_t map = X(0);
-    term_t key = W1(1);
-    if (LIKELY(is_flat_map(map))) {
-        term_t *m = boxed_ptr(map);
-        size_t n = header_size(m[0]) - 1;
-        if (LIKELY((size_t)(sp - hp) >= n + 2 + STACK_RESERVE)) {
-            const term_t *keys = boxed_ptr(m[1]) + 1;
-            for (size_t i = 0; i < n; i++)
-                if (keys[i] == key) {
-                    term_t v = SOURCE(W1(2));
-                    for (size_t j = 0; j < n + 2; j++) hp[j] = m[j];
-                    hp[2 + i] = v;
-                    X(1) = make_boxed(hp);
-                    hp += n + 2;
-                    NEXT(put_map_exact1_x);
-                }
-        }
-    }
-    term_t *kv = p->sched->scratch;
-    kv[0] = key, kv[1] = SOURCE(W1(2));
+COLD OP_CC int put_map_exact1_slow(OP_ARGS) {
+    term_t map = X(0), *kv = p->sched->scratch;
+    kv[0] = W1(1), kv[1] = SOURCE(W1(2));
     SAVE();
     p->cur_bif = NULL;
     p->cause = TERM_NONE;
@@ -382,38 +367,38 @@ DEFINE_OP(put_map_exact1_x) {
     NEXT(put_map_exact1_x);
 }
 
-static inline term_t lookup(vm_t *vm, term_t map, term_t key) {
+static inline term_t lookup(vm_t *vm, term_t map, term_t key, const uint64_t *slot) {
     if (LIKELY(is_flat_map(map))) {
         term_t *m = boxed_ptr(map);
-        size_t n = header_size(m[0]) - 1;
-        const term_t *keys = boxed_ptr(m[1]) + 1;
-        for (size_t i = 0; i < n; i++)
-            if (keys[i] == key) return m[2 + i];
+        size_t i = map_slot(m, key, slot);
+        if (LIKELY(i > 0)) return m[i];
         if (is_immed(key)) return TERM_NONE;
     }
     return map_get(vm, map, key);
 }
+/* Keys in pairs of the key and its slot. */
 DEFINE_OP(has_map_fields) {
     term_t map = SOURCE(W0(1));
     size_t n = W0(2);
     const uint64_t *list = ip + SIZE_has_map_fields;
     SAVE();
-    for (size_t i = 0; i < n; i++)
-        if (lookup(p->vm, map, SOURCE(list[i])) == TERM_NONE) {
+    for (size_t i = 0; i < n; i += 2)
+        if (lookup(p->vm, map, SOURCE(list[i]), &list[i + 1]) == TERM_NONE) {
             RESTORE();
             GO(CODE(W0(0)));
         }
     RESTORE();
     GO(list + n);
 }
-/* The source may be one of the destinations, but then it is the last one. */
+/* Triples of key, destination and slot. The source may be one of the destinations, but then it is
+ * the last one. */
 DEFINE_OP(get_map_elements) {
     term_t map = SOURCE(W0(1));
     size_t n = W0(2);
     const uint64_t *list = ip + SIZE_get_map_elements;
     SAVE();
-    for (size_t i = 0; i < n; i += 2) {
-        term_t v = lookup(p->vm, map, SOURCE(list[i]));
+    for (size_t i = 0; i < n; i += 3) {
+        term_t v = lookup(p->vm, map, SOURCE(list[i]), &list[i + 2]);
         if (v == TERM_NONE) {
             RESTORE();
             GO(CODE(W0(0)));
@@ -423,27 +408,17 @@ DEFINE_OP(get_map_elements) {
     RESTORE();
     GO(list + n);
 }
-/* One constant immediate key. */
-DEFINE_OP(get_map_element_xcx) {
-    term_t map = X(0), key = W1(1);
-    if (LIKELY(is_flat_map(map))) {
-        term_t *m = boxed_ptr(map);
-        size_t n = header_size(m[0]) - 1;
-        const term_t *keys = boxed_ptr(m[1]) + 1;
-        for (size_t i = 0; i < n; i++)
-            if (keys[i] == key) {
-                X(1) = m[2 + i];
-                NEXT(get_map_element_xcx);
-            }
-        GO(CODE(W1(0)));
+#define GET_ELEMENT_SLOW(name, dst)                                                                \
+    COLD OP_CC int name##_slow(OP_ARGS) {                                                          \
+        SAVE();                                                                                    \
+        term_t v = map_get(p->vm, X(0), W1(1));                                                    \
+        RESTORE();                                                                                 \
+        if (v == TERM_NONE) GO(CODE(W1(0)));                                                       \
+        dst = v;                                                                                   \
+        NEXT(name);                                                                                \
     }
-    SAVE();
-    term_t v = map_get(p->vm, map, key);
-    RESTORE();
-    if (v == TERM_NONE) GO(CODE(W1(0)));
-    X(1) = v;
-    NEXT(get_map_element_xcx);
-}
+GET_ELEMENT_SLOW(get_map_element_xcx, X(1))
+GET_ELEMENT_SLOW(get_map_element_xcy, Y(1))
 
 /* ---- records and leftovers ---- */
 

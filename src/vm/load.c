@@ -230,12 +230,17 @@ static void emit_call_ext(loader_t *l, const beam_arg_t *a, unsigned opcode) {
     beam_arg_t entry = arg_ptr(e);
     if (e->bif) {
         beam_arg_t fn = bif_pointer(e->bif);
-        if (opcode == BO_call_ext)
-            EMIT(call_bif, entry, fn);
-        else if (opcode == BO_call_ext_only)
-            EMIT(call_bif_only, entry, fn);
-        else
-            EMIT(call_bif_last, arg_u(a[2].value * sizeof(term_t)), entry, fn);
+        bool set = e->module == A_erlang && e->function == A_setelement && e->arity == 3;
+        if (opcode == BO_call_ext) {
+            const beam_arg_t w[] = {entry, fn};
+            emit_args(l, set ? OP_setelement : OP_call_bif, w);
+        } else if (opcode == BO_call_ext_only) {
+            const beam_arg_t w[] = {entry, fn};
+            emit_args(l, set ? OP_setelement_only : OP_call_bif_only, w);
+        } else {
+            const beam_arg_t w[] = {arg_u(a[2].value * sizeof(term_t)), entry, fn};
+            emit_args(l, set ? OP_setelement_last : OP_call_bif_last, w);
+        }
     } else if (opcode == BO_call_ext) {
         EMIT(call_ext, entry);
     } else if (opcode == BO_call_ext_only) {
@@ -962,7 +967,12 @@ static void emit_one(loader_t *l, const gen_op_t *o) {
             EMIT(get_tuple_element_S, a[0], arg_u(a[1].value + 1), a[2]);
         break;
     }
-    case BO_set_tuple_element: EMIT(set_tuple_element, a[0], a[1], a[2]); break;
+    case BO_set_tuple_element:
+        if (is_x(&a[0]) && is_x(&a[1]) && a[2].value < 1000)
+            EMIT(set_tuple_element_xx, a[0], a[1], arg_u((a[2].value + 1) * word));
+        else
+            EMIT(set_tuple_element, a[0], a[1], a[2]);
+        break;
     case BO_put_list:
         if (is_x(&a[0]) && is_x(&a[1]) && is_x(&a[2]))
             EMIT(put_list_xxx, a[0], a[1], a[2]);
@@ -1092,30 +1102,46 @@ static void emit_one(loader_t *l, const gen_op_t *o) {
         const beam_arg_t *e = list_of(l, &a[4]);
         if (o->opcode == BO_put_map_exact && n == 2 && is_x(&a[1]) && is_x(&a[2]) &&
             is_imm(&e[0])) {
-            EMIT(put_map_exact1_x, a[1], a[2], a[3], a[0], e[0], e[1]);
+            EMIT(put_map_exact1_x, a[1], a[2], a[3], a[0], e[0], e[1], arg_u(0));
             break;
         }
-        const beam_arg_t w[] = {a[3], a[0], a[1], a[2], arg_u(n)};
+        const beam_arg_t w[] = {a[3], a[0], a[1], a[2], arg_u(n / 2 * 3)};
         emit_args(l, o->opcode == BO_put_map_exact ? OP_put_map_exact : OP_put_map_assoc, w);
-        for (size_t i = 0; i < n; i++) put_source(l, &e[i]);
+        for (size_t i = 0; i < n; i++) {
+            put_source(l, &e[i]);
+            if (i % 2 == 1) put_word(l, 0);
+        }
         break;
     }
     case BO_has_map_fields: {
         size_t n = a[2].value;
         const beam_arg_t *e = list_of(l, &a[2]);
-        EMIT(has_map_fields, a[0], a[1], arg_u(n));
-        for (size_t i = 0; i < n; i++) put_source(l, &e[i]);
+        EMIT(has_map_fields, a[0], a[1], arg_u(2 * n));
+        for (size_t i = 0; i < n; i++) {
+            put_source(l, &e[i]);
+            put_word(l, 0);
+        }
         break;
     }
     case BO_get_map_elements: {
         size_t n = a[2].value;
         const beam_arg_t *e = list_of(l, &a[2]);
-        if (n == 2 && is_x(&a[1]) && is_x(&e[1]) && is_imm(&e[0])) {
-            EMIT(get_map_element_xcx, a[1], e[1], a[0], e[0]);
+        bool simple = is_x(&a[1]);
+        for (size_t i = 0; i < n; i += 2)
+            if (!is_imm(&e[i]) || (i + 2 < n && same_reg(&a[1], &e[i + 1]))) simple = false;
+        if (simple) { /* key by key; the last may overwrite the map */
+            for (size_t i = 0; i < n; i += 2)
+                if (is_x(&e[i + 1]))
+                    EMIT(get_map_element_xcx, a[1], e[i + 1], a[0], e[i], arg_u(0));
+                else
+                    EMIT(get_map_element_xcy, a[1], e[i + 1], a[0], e[i], arg_u(0));
             break;
         }
-        EMIT(get_map_elements, a[0], a[1], arg_u(n));
-        for (size_t i = 0; i < n; i++) put_source(l, &e[i]);
+        EMIT(get_map_elements, a[0], a[1], arg_u(n / 2 * 3));
+        for (size_t i = 0; i < n; i++) {
+            put_source(l, &e[i]);
+            if (i % 2 == 1) put_word(l, 0);
+        }
         break;
     }
     /* matching bits */
