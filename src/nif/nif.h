@@ -130,6 +130,8 @@ void nif_types_orphan(nif_lib_t *lib);
 
 /* ---- the VM's part ---- nif_load.c */
 struct nif_state {
+    vm_t *vm;
+    struct nif_state *next; /* the next VM of the program */
     spin_t lock;
     nif_lib_t *libs;
     const ErlNifEntry **statics;

@@ -4,18 +4,42 @@
  * come first; when load or upgrade has agreed, the module's functions are taken over. Texts of
  * errors are OTP's. Relies on vm/nif.h; called by the engine, code.c's hooks and src/api.
  */
+#include <pthread.h>
+
 #include "nif/nif.h"
 #include "nif/nif_api.h"
 #include "vm/bif_tables.h"
 #include "vm/sched.h"
 
-/* ---- the oldest VM with NIFs ----
- * For threads that belong to none: the API lets them make environments and send. */
-static _Atomic(vm_t *) first_vm;
+/* ---- the VMs of the program ----
+ * For threads that belong to none: the API lets them make environments and send, and does not say
+ * where. They get the oldest VM. This list is all the state the library shares between VMs. */
+static pthread_mutex_t vms_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct nif_state *vms;
+
+static void vms_add(struct nif_state *st) {
+    pthread_mutex_lock(&vms_mutex);
+    struct nif_state **link = &vms;
+    while (*link) link = &(*link)->next;
+    *link = st;
+    pthread_mutex_unlock(&vms_mutex);
+}
+
+static void vms_remove(struct nif_state *st) {
+    pthread_mutex_lock(&vms_mutex);
+    struct nif_state **link = &vms;
+    while (*link && *link != st) link = &(*link)->next;
+    if (*link) *link = st->next;
+    pthread_mutex_unlock(&vms_mutex);
+}
 
 vm_t *nif_vm(void) {
     vm_t *vm = nif_thread()->vm;
-    return vm ? vm : atomic_load_explicit(&first_vm, memory_order_acquire);
+    if (vm) return vm;
+    pthread_mutex_lock(&vms_mutex);
+    if (vms) vm = vms->vm;
+    pthread_mutex_unlock(&vms_mutex);
+    return vm;
 }
 
 /* ---- errors ---- */
@@ -336,9 +360,7 @@ static void module_gone(vm_t *vm, module_t *m) {
 
 static void vm_gone(vm_t *vm) {
     struct nif_state *st = vm->nif;
-    vm_t *me = vm;
-    atomic_compare_exchange_strong_explicit(&first_vm, &me, NULL, memory_order_acq_rel,
-                                            memory_order_relaxed);
+    vms_remove(st);
     nif_monitors_free(vm);
     mem_free(vm, st->statics, st->statics_cap * sizeof *st->statics);
     mem_free(vm, st, sizeof *st);
@@ -369,15 +391,14 @@ int nif_init(vm_t *vm) {
         mem_free(vm, st, sizeof *st);
         return -1;
     }
+    st->vm = vm;
     vm->nif = st;
     vm->nif_ops = &nif_ops;
     e->bif = &load_nif_def;
     engine_make_bif_stub(e);
     for (const nif_init_fn *init = nif_statics; *init; init++)
         if (nif_register(vm, (*init)()) != 0) return -1;
-    vm_t *none = NULL;
-    atomic_compare_exchange_strong_explicit(&first_vm, &none, vm, memory_order_acq_rel,
-                                            memory_order_relaxed);
+    vms_add(st);
     return 0;
 }
 

@@ -182,6 +182,7 @@ ERL_NIF_TERM enif_make_resource(ErlNifEnv *env, void *obj) {
     ref->id = r->magic.id;
     ref->magic = &r->magic;
     off_heap_link(env->p, ref);
+    env->p->vheap += r->size; /* large objects make collections due, as large binaries do */
     return make_boxed(ref);
 }
 
