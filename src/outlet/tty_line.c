@@ -134,7 +134,7 @@ static bool room(tty_line_t *l, size_t more) {
 /* A newline ends the line; the cursor is behind all of it then. */
 static void end_line(tty_line_t *l, text_t *out) {
     go(l, columns(l, l->pos), columns(l, l->len), out);
-    text_str(out, "\r\n");
+    text_char(out, '\n'); /* the terminal makes a carriage return of it, too */
     l->len = l->pos = 0;
 }
 
