@@ -1,6 +1,7 @@
 %% Ports with real programs: opening and its failures, messages, packets, lines, links, monitors,
 %% names, owners, the end of programs, much data, many ports. Pids, ports and references are printed
 %% as words, so that what stock prints is the expectation.
+%% only: uv
 -module(port_t).
 -export([start/0]).
 
