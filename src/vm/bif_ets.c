@@ -185,7 +185,7 @@ static BIF(ets_internal_request_all_0) {
     if (list == TERM_NONE) return bif_oom(p);
     for (unsigned i = 0; i < p->vm->nscheds; i++) {
         term_t *hp = heap_alloc(p, 3);
-        if (!hp || !proc_send(p->vm, p, p->pid, tuple2(&hp, ref, i == 0 ? list : TERM_NIL)))
+        if (!hp || !proc_send(p->vm, NULL, p->pid, tuple2(&hp, ref, i == 0 ? list : TERM_NIL)))
             return bif_oom(p);
     }
     return ref;
@@ -1317,22 +1317,30 @@ static BIF(erlang_match_spec_test_3) {
         hp = heap_alloc(p, 3);
         return hp ? tuple2(&hp, A_error, errors) : bif_oom(p);
     }
-    ms_run_t r;
-    term_t v = TERM_NONE;
-    oom = !ms_begin(&r, p, ms);
-    if (!oom) {
-        v = ms_match(&r, a[0], NULL);
-        oom = r.oom;
+    term_t v = TERM_NONE, flags = TERM_NIL;
+    ms_trace_t mt = {.p = p, .message = A_true, .test = true};
+    if (trace) {
+        v = ms_run_trace(p, ms, a[0], &mt) ? term_copy_to(p, mt.message) : (term_t)A_false;
+        oom = v == TERM_NONE;
+    } else {
+        ms_run_t r;
+        oom = !ms_begin(&r, p, ms);
+        if (!oom) {
+            v = ms_match(&r, a[0], NULL);
+            oom = r.oom;
+        }
+        ms_end(&r);
+        if (v == TERM_NONE) v = A_false;
     }
-    ms_end(&r);
     ms_release(ms);
-    hp = oom ? NULL : heap_alloc(p, 5);
+    hp = oom ? NULL : heap_alloc(p, 5 + 4);
     if (!hp) return bif_oom(p);
-    if (v == TERM_NONE)
-        v = A_false;
-    else if (trace)
-        v = A_true;
-    return tuple4(&hp, A_ok, v, TERM_NIL, TERM_NIL);
+    term_t *end = hp + 5 + 4;
+    if (mt.exception_trace) flags = cons(&hp, A_exception_trace, flags);
+    if (mt.return_trace) flags = cons(&hp, A_return_trace, flags);
+    term_t result = tuple4(&hp, A_ok, v, flags, TERM_NIL);
+    heap_release(p, hp, end);
+    return result;
 }
 
 const bif_def_t bifs_ets[] = {{"ets", "new", 2, ets_new_2, 0},

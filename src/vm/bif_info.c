@@ -11,8 +11,11 @@
 #include "vm/link.h"
 #include "vm/map.h"
 #include "vm/proc_dict.h"
+#include "vm/proc_dump.h"
 #include "vm/proc_ext.h"
 #include "vm/process.h"
+#include "vm/seq_trace.h"
+#include "vm/trace.h"
 
 #define OTP_RELEASE  "25"
 #define ERTS_VERSION "13.1.5"
@@ -51,7 +54,7 @@ static unsigned places(proc_t *p, const uint64_t **at, unsigned max) {
     for (const term_t *s = from; s < p->hend && n < max; s++) {
         if (!is_header(*s)) continue;
         const uint64_t *ret = (const uint64_t *)(uintptr_t)(*s - CALL_MARK);
-        if (ret != engine_exit_code(p->vm)) at[n++] = ret - 1;
+        if (ret != engine_exit_code(p->vm) && !trace_is_frame(p->vm, *s)) at[n++] = ret - 1;
     }
     return n;
 }
@@ -230,11 +233,6 @@ static size_t process_bytes(const proc_t *p) {
     return n + 2 * pdict_count(p) * sizeof(term_t);
 }
 
-static term_t item_backtrace(proc_t *p, proc_t *out) {
-    (void)p;
-    return new_binary(out, (const uint8_t *)"", 0);
-}
-
 static term_t item_max_heap_size(proc_t *p, proc_t *out) { return max_heap_size(p, out); }
 static term_t item_initial_call(proc_t *p, proc_t *out) {
     return mfa(out, p->init_m, p->init_f, p->init_a);
@@ -279,7 +277,6 @@ ITEM(min_bin_vheap_size, make_small(min_bin_vheap(p)))
 ITEM(fullsweep_after, make_small(p->fullsweep_after))
 ITEM(parent, p->parent)
 ITEM(last_calls, A_false)
-ITEM(sequential_trace_token, TERM_NIL)
 ITEM(registered_name, name_of(p))
 
 typedef struct {
@@ -289,6 +286,9 @@ typedef struct {
 
 /* What process_info/1 shows comes first, in its order. */
 #define SUMMARY_ITEMS 17
+static term_t item_sequential_trace_token(proc_t *p, proc_t *out) {
+    return term_copy_to(out, seq_token(p));
+}
 static const info_item_t info_items[] = {
     {A_registered_name, item_registered_name},
     {A_current_function, current_function},
@@ -325,7 +325,7 @@ static const info_item_t info_items[] = {
     {A_magic_ref, item_magic_ref},
     {A_last_calls, item_last_calls},
     {A_sequential_trace_token, item_sequential_trace_token},
-    {A_backtrace, item_backtrace},
+    {A_backtrace, proc_backtrace},
 };
 #define INFO_ITEMS (sizeof info_items / sizeof *info_items)
 
@@ -563,7 +563,14 @@ static term_t sys_compiler(proc_t *p) {
     if (!hp) return TERM_NONE;
     return pair(p, A_gnuc, tuple3(&hp, make_small(12), make_small(2), make_small(0)));
 }
-static term_t sys_seq_tracer(proc_t *p) { return pair(p, A_sequential_tracer, A_false); }
+static term_t seq_tracer(vm_t *vm) {
+    term_t t = atomic_load_explicit(&vm->trace->seq_tracer, memory_order_relaxed);
+    return trace_tracer_lives(vm, t) ? t : (term_t)A_false;
+}
+static term_t sys_seq_tracer(proc_t *p) { return pair(p, A_sequential_tracer, seq_tracer(p->vm)); }
+static term_t sys_trace_word(proc_t *p) {
+    return make_small((int64_t)atomic_load_explicit(&p->vm->trace->tcw, memory_order_relaxed));
+}
 static term_t sys_clock_source(proc_t *p) {
     term_t l = push(p, pair(p, A_resolution, make_small(1000000000)), TERM_NIL);
     l = push(p, pair(p, A_extended, A_no), l);
@@ -652,7 +659,7 @@ static const struct {
     {A_time_offset, A_final, NULL},
     {A_time_warp_mode, A_no_time_warp, NULL},
     {A_tolerant_timeofday, A_enabled, NULL},
-    {A_trace_control_word, 0, NULL},
+    {A_trace_control_word, 0, sys_trace_word},
     {A_dynamic_trace, A_none, NULL},
     {A_dynamic_trace_probes, A_false, NULL},
     {A_dist_buf_busy_limit, 1048576u << SMALL_SHIFT, NULL},
@@ -714,15 +721,27 @@ static BIF(bif_system_flag) {
     case A_dirty_cpu_schedulers_online:
         if (!count || n < 1 || n > p->vm->nscheds) return bif_badarg(p);
         return make_small(dirty_count(p->vm, DIRTY_CPU));
-    case A_trace_control_word: return count ? make_small(0) : bif_badarg(p);
+    case A_trace_control_word:
+        if (!count || n > SMALL_MAX) return bif_badarg(p);
+        return make_small((int64_t)atomic_exchange_explicit(&p->vm->trace->tcw, (uint64_t)n,
+                                                            memory_order_relaxed));
     case A_outstanding_system_requests_limit: return count && n ? make_small(4) : bif_badarg(p);
     case A_time_offset: return v == A_finalize ? (term_t)A_final : bif_badarg(p);
     case A_scheduler_bind_type: return A_unbound;
     case A_cpu_topology: return A_undefined;
     case A_scheduler_wall_time:
-    case A_microstate_accounting:
-    case A_sequential_tracer: return A_false;
-    case A_reset_seq_trace: return A_true;
+    case A_microstate_accounting: return A_false;
+    case A_sequential_tracer: {
+        term_t old = seq_tracer(p->vm);
+        if (v != A_false && !trace_tracer_lives(p->vm, v)) return bif_badarg(p);
+        atomic_store_explicit(&p->vm->trace->seq_tracer, v == A_false ? 0 : v,
+                              memory_order_relaxed);
+        return old;
+    }
+    case A_reset_seq_trace:
+        if (v != A_true) return bif_badarg(p);
+        seq_reset(p->vm);
+        return A_true;
     default: return bif_badarg_cause(p, A_badopt);
     }
 }
@@ -819,10 +838,6 @@ static BIF(bif_one) {
     (void)p, (void)a;
     return make_small(1);
 }
-static BIF(bif_seq_trace_2) {
-    (void)p, (void)a;
-    return A_false;
-}
 static BIF(bif_true_1) {
     (void)p, (void)a;
     return A_true;
@@ -830,11 +845,6 @@ static BIF(bif_true_1) {
 static BIF(bif_same_1) {
     (void)p;
     return a[0];
-}
-static BIF(bif_seq_trace_info) {
-    if (!is_atom(a[0])) return bif_badarg(p);
-    if (a[0] == A_serial || a[0] == A_label) return TERM_NIL;
-    return or_oom(p, pair(p, a[0], A_false));
 }
 static BIF(bif_false_any) {
     (void)p, (void)a;
@@ -910,10 +920,6 @@ const bif_def_t bifs_info[] = {{"erlang", "process_info", 1, bif_process_info_1,
                                {"erts_internal", "no_aux_work_threads", 0, bif_one, 0},
                                {"erts_internal", "gather_alloc_histograms", 1, bif_false_any, 0},
                                {"erts_internal", "gather_carrier_info", 1, bif_false_any, 0},
-                               {"erlang", "seq_trace", 2, bif_seq_trace_2, 0},
-                               {"erlang", "seq_trace_info", 1, bif_seq_trace_info, 0},
-                               {"erlang", "seq_trace_print", 1, bif_false_any, 0},
-                               {"erlang", "seq_trace_print", 2, bif_false_any, 0},
                                {"erlang", "dt_get_tag", 0, bif_undefined_0, 0},
                                {"erlang", "dt_get_tag_data", 0, bif_undefined_0, 0},
                                {"erlang", "dt_put_tag", 1, bif_undefined_0, 0},

@@ -66,7 +66,7 @@ void io_free(vm_t *vm) {
 }
 
 /* 0 or a negative errno value. */
-static int io_write(vm_t *vm, int which, const void *data, size_t n) {
+int io_write(vm_t *vm, int which, const void *data, size_t n) {
     host_stream_t *s = vm->io->out[which];
     return s ? vm->host->ops->stream_write(vm->host, s, data, n, NULL, NULL) : -EBADF;
 }

@@ -10,6 +10,7 @@
 #include "vm/proc_dict.h"
 #include "vm/proc_ext.h"
 #include "vm/process.h"
+#include "vm/trace.h"
 
 /* p has been told to end (PF_EXIT_PENDING): it goes to sleep for ever and the scheduler ends it. */
 static term_t leave(proc_t *p) { return bif_wait(p); }
@@ -219,7 +220,7 @@ static BIF(bif_spawn_opt_4) {
 /* {ReplyTag, ReqId, ok | error, Pid | Reason} to the caller itself. */
 static bool spawn_reply(proc_t *p, const request_opts_t *req, term_t ref, term_t how, term_t what) {
     term_t *hp = heap_alloc(p, 5);
-    return hp && proc_send(p->vm, p, p->pid, tuple4(&hp, req->reply_tag, ref, how, what));
+    return hp && proc_send(p->vm, NULL, p->pid, tuple4(&hp, req->reply_tag, ref, how, what));
 }
 
 /* erts_internal:spawn_request(M, F, Args, Opts): ReqId, badarg or badopt. */
@@ -276,6 +277,8 @@ static BIF(bif_self) {
 static BIF(bif_link) {
     vm_t *vm = p->vm;
     term_t other = a[0];
+    if (UNLIKELY(trace_of(p) != NULL) && (is_pid(other) || is_port(other)))
+        trace_proc(p, A_link, other);
     if (other == p->pid) return A_true;
     if (is_local_pid(other) || is_local_port(other)) {
         relation_t *r = relation_find(p->links, other);
@@ -303,7 +306,7 @@ static BIF(bif_link) {
     /* Another node. */
     if (!(p->flags & PF_TRAP_EXIT)) return bif_error(p, A_noconnection);
     term_t *hp = heap_alloc(p, 4);
-    if (!hp || !proc_send(vm, p, p->pid, tuple3(&hp, A_EXIT, other, A_noconnection)))
+    if (!hp || !proc_send(vm, NULL, p->pid, tuple3(&hp, A_EXIT, other, A_noconnection)))
         return bif_oom(p);
     return A_true;
 }
@@ -312,6 +315,7 @@ static BIF(bif_unlink) {
     vm_t *vm = p->vm;
     term_t other = a[0];
     if (!is_pid(other) && !is_port(other)) return bif_badarg(p);
+    if (UNLIKELY(trace_of(p) != NULL)) trace_proc(p, A_unlink, other);
     relation_t *r = is_boxed(other) ? NULL : relation_find(p->links, other);
     if (!r || (r->flags & REL_UNLINKING)) return A_true;
     signal_t *sig = signal_new(vm, p->sched, SIG_UNLINK, 0);
@@ -547,7 +551,10 @@ static BIF(bif_register) {
     if (!is_local_pid(a[1])) return bif_badarg_cause(p, A_none);
     proc_t *to = proc_lookup(p->vm, a[1]);
     if (!to) return bif_badarg_cause(p, A_notalive);
-    if (name_register(p->vm, a[0], to)) return A_true;
+    if (name_register(p->vm, a[0], to)) {
+        if (UNLIKELY(trace_of(to) != NULL)) trace_proc(to, A_register, a[0]);
+        return A_true;
+    }
     if (!is_nil(name_of(to))) return bif_badarg_cause(p, A_registered_name);
     if (name_whereis(p->vm, a[0]) == TERM_NONE) return bif_badarg_cause(p, A_notalive);
     return bif_badarg_cause(p, A_none);
@@ -597,7 +604,7 @@ static BIF(bif_internal_group_leader_3) {
     term_t r = set_group_leader(p, a[0], a[1]);
     if (r == TERM_NONE) return r;
     term_t *hp = heap_alloc(p, 3);
-    if (!hp || !proc_send(p->vm, p, p->pid, tuple2(&hp, a[2], r))) return bif_oom(p);
+    if (!hp || !proc_send(p->vm, NULL, p->pid, tuple2(&hp, a[2], r))) return bif_oom(p);
     return A_ok;
 }
 
@@ -786,7 +793,7 @@ static BIF(bif_internal_is_process_alive) {
     term_t r = is_alive(p, a[0]);
     if (r == TERM_NONE) return r;
     term_t *hp = heap_alloc(p, 3);
-    if (!hp || !proc_send(p->vm, p, p->pid, tuple2(&hp, a[1], r))) return bif_oom(p);
+    if (!hp || !proc_send(p->vm, NULL, p->pid, tuple2(&hp, a[1], r))) return bif_oom(p);
     return A_ok;
 }
 
@@ -854,7 +861,7 @@ static term_t suspend(proc_t *p, term_t pid, term_t opts) {
     if (note != TERM_NONE) {
         term_t *hp = heap_alloc(p, 3);
         term_t how = q ? A_suspended : A_exited;
-        if (!hp || !proc_send(p->vm, p, p->pid, tuple2(&hp, note, how))) return bif_oom(p);
+        if (!hp || !proc_send(p->vm, NULL, p->pid, tuple2(&hp, note, how))) return bif_oom(p);
     }
     return A_true;
 }

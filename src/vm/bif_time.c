@@ -374,7 +374,7 @@ static term_t timer_access(proc_t *p, term_t ref, term_t options, term_t name, t
     if (!async) return answer;
     term_t *hp = heap_alloc(p, 4);
     if (!hp) return bif_oom(p);
-    if (!proc_send(p->vm, p, p->pid, tuple3(&hp, name, ref, answer))) return bif_oom(p);
+    if (!proc_send(p->vm, NULL, p->pid, tuple3(&hp, name, ref, answer))) return bif_oom(p);
     return A_ok;
 }
 

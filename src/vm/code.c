@@ -10,6 +10,7 @@
 #include "vm/hash.h"
 #include "vm/nif.h"
 #include "vm/sched.h"
+#include "vm/trace.h"
 
 enum { SLAB_BYTES = 8192, LITERAL_UNIT = 2 /* words: room for a free_literals_t */ };
 
@@ -358,6 +359,7 @@ static void exports_reset(module_t *m) {
 /* Under the lock: m, which is in the ranges, becomes the current version. */
 static void make_current(module_slot_t *s, module_t *m) {
     module_t *before = atomic_load_explicit(&s->current, memory_order_relaxed);
+    if (before != NULL) trace_module_gone(m->vm, before);
     for (uint32_t i = 0; i < m->nexports; i++) {
         export_t *e = m->exports[i].entry;
         if (e->bif == NULL)
@@ -369,6 +371,7 @@ static void make_current(module_slot_t *s, module_t *m) {
         atomic_store_explicit(&s->old, before, memory_order_release);
     }
     atomic_store_explicit(&s->current, m, memory_order_release);
+    trace_module_loaded(m->vm, m);
 }
 
 int module_publish(vm_t *vm, module_t *m) {
@@ -438,6 +441,7 @@ int module_delete(vm_t *vm, term_t name) {
     module_t *m = s == NULL ? NULL : atomic_load_explicit(&s->current, memory_order_relaxed);
     if (s != NULL && atomic_load_explicit(&s->old, memory_order_relaxed) != NULL) r = -1;
     if (r == -1 || m == NULL) goto done;
+    trace_module_gone(vm, m);
     exports_reset(m);
     atomic_store_explicit(&s->old, m, memory_order_release);
     atomic_store_explicit(&s->current, NULL, memory_order_release);

@@ -20,8 +20,7 @@ typedef struct export {
     const bif_def_t *bif; /* NULL: no BIF */
     term_t module, function;
     uint32_t arity;
-    uint32_t traced;
-    uint64_t stub[4]; /* instruction words: engine_make_stub */
+    uint64_t stub[4]; /* instruction words: of the stub, and of a breakpoint (trace_code.c) */
 }
 export_t;
 

@@ -101,6 +101,21 @@ int op_by_handler(uint64_t word);
 #define SHORT_LOOP
 #endif
 
+/* The handler an instruction word holds. Breakpoints change it while other threads run the code:
+ * who reads the old word runs the old handler. */
+#if defined(__SANITIZE_THREAD__)
+#define ENGINE_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define ENGINE_TSAN 1
+#endif
+#endif
+#ifdef ENGINE_TSAN
+#define HANDLER_AT(ip) __atomic_load_n((ip), __ATOMIC_ACQUIRE)
+#else
+#define HANDLER_AT(ip) (*(ip))
+#endif
+
 /* ---- going on ---- */
 #ifdef ENGINE_TRAMPOLINE
 #define GO(where)                                                                                  \
@@ -114,7 +129,7 @@ int op_by_handler(uint64_t word);
 #define GO(where)                                                                                  \
     do {                                                                                           \
         const uint64_t *go_ip = (where);                                                           \
-        TAIL return ((op_fn)(uintptr_t)*go_ip)(p, go_ip, x, hp, sp, reds);                         \
+        TAIL return ((op_fn)(uintptr_t)HANDLER_AT(go_ip))(p, go_ip, x, hp, sp, reds);                         \
     } while (0)
 #endif
 #define NEXT(name) GO(ip + SIZE_##name)

@@ -46,9 +46,9 @@ int engine_run(sched_t *s, proc_t *p) {
 #ifdef LING_COUNT
         if (engine_count) engine_count(p->ip);
 #endif
-    } while (((op_fn)(uintptr_t)*p->ip)(p, p->ip, x, p->htop, p->sp, p->reds));
+    } while (((op_fn)(uintptr_t)HANDLER_AT(p->ip))(p, p->ip, x, p->htop, p->sp, p->reds));
 #else
-    ((op_fn)(uintptr_t)*p->ip)(p, p->ip, x, p->htop, p->sp, p->reds);
+    ((op_fn)(uintptr_t)HANDLER_AT(p->ip))(p, p->ip, x, p->htop, p->sp, p->reds);
 #endif
     s->current = NULL;
     return s->run_result;
@@ -108,6 +108,7 @@ COLD static bool dirty_collect(proc_t *p, const uint64_t *ip, term_t *x) {
 }
 
 /* Makes room and repeats the instruction. */
+static inline uint64_t handler(int op);
 COLD OP_CC int engine_collect(OP_ARGS) {
     uint64_t need = p->sched->arg[0];
     unsigned live = (unsigned)p->sched->arg[1];
@@ -118,6 +119,7 @@ COLD OP_CC int engine_collect(OP_ARGS) {
         RAISE();
     }
     RESTORE();
+    if (HANDLER_AT(ip) == handler(OP_breakpoint)) p->sched->bp_again = ip; /* told already */
     GO(ip);
 }
 
@@ -197,7 +199,7 @@ COLD OP_CC int bif_no_result(OP_ARGS) {
         for (unsigned i = 0; i < live; i++) sp[i] = x[i];
         p->arity = (uint16_t)live;
         p->flags |= PF_SAVED_ARGS;
-        p->ip = atomic_load_explicit(&e->code, memory_order_acquire);
+        p->ip = e->stub; /* not through a breakpoint again */
         SAVE();
         STOP(why);
     }
@@ -503,7 +505,7 @@ DEFINE_OP(select_slow) {
 
 /* ---- stubs ---- */
 
-static uint64_t handler(int op) { return (uint64_t)(uintptr_t)op_table[op].fn; }
+static inline uint64_t handler(int op) { return (uint64_t)(uintptr_t)op_table[op].fn; }
 
 void engine_make_bif_stub(export_t *e) {
     bool dirty = e->bif->flags & (BIF_DIRTY_CPU | BIF_DIRTY_IO);
@@ -543,6 +545,8 @@ term_t engine_nif_module(const uint64_t *ip) {
 
 static const uint64_t *exit_code(vm_t *vm) { return vm->exit_code; }
 const uint64_t *engine_exit_code(vm_t *vm) { return exit_code(vm); }
+
+uint64_t engine_handler(int op) { return handler(op); }
 
 bool engine_init(vm_t *vm) {
     vm->exit_code[0] = handler(OP_process_exit);

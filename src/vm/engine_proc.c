@@ -2,6 +2,8 @@
 #include "vm/binary.h"
 #include "vm/engine_ops.h"
 #include "vm/map.h"
+#include "vm/seq_trace.h"
+#include "vm/trace.h"
 
 /* ---- catch and try ----
  * The mark in a Y register holds the address to continue at. A handler finds x0 = NONE, x1 class,
@@ -184,8 +186,9 @@ DEFINE_OP(loop_rec_end) {
 /* The message's words become a heap fragment where they are: registers point into them. */
 DEFINE_OP(remove_message) {
     signal_t *m = msg_queue_drop(&p->mq);
-    if (UNLIKELY(p->flags & (PF_TIMER_SET | PF_TIMED_OUT))) {
+    if (UNLIKELY(p->flags & (PF_TIMER_SET | PF_TIMED_OUT | PF_SEQ_TRACE))) {
         SAVE();
+        if (p->flags & PF_SEQ_TRACE) seq_received(p, m);
         proc_timer_cancel(p);
         RESTORE();
         p->flags &= ~(uint32_t)(PF_TIMER_SET | PF_TIMED_OUT);
@@ -218,6 +221,7 @@ DEFINE_OP(timeout) {
         RESTORE();
     }
     p->flags &= ~(uint32_t)(PF_TIMER_SET | PF_TIMED_OUT);
+    if (UNLIKELY(trace_of(p) != NULL)) trace_receive(p, A_clock_service, A_timeout);
     msg_queue_reset(&p->mq);
     NEXT(timeout);
 }

@@ -10,6 +10,7 @@
 #include "vm/nif.h"
 #include "vm/map.h"
 #include "vm/print.h"
+#include "vm/trace.h"
 
 #define TRACE_DEPTH 8
 
@@ -55,7 +56,10 @@ term_t bif_trap(proc_t *p, term_t m, term_t f, unsigned n, const term_t *args) {
 term_t bif_yield(proc_t *p, const bif_def_t *def, unsigned n, const term_t *args) {
     term_t m = atom_from_string(p->vm, def->module), f = atom_from_string(p->vm, def->function);
     if (m == TERM_NONE || f == TERM_NONE) return bif_oom(p);
-    return bif_continue(p, export_get(p->vm, m, f, n), EXC_YIELD, n, args);
+    export_t *e = export_get(p->vm, m, f, n);
+    bif_continue(p, e, EXC_YIELD, n, args);
+    if (e && e->bif) p->ip = e->stub; /* not through a breakpoint again */
+    return TERM_NONE;
 }
 term_t bif_wait(proc_t *p) {
     p->fclass = EXC_WAIT;
@@ -86,7 +90,8 @@ static void make_raw_times(proc_t *p, const uint64_t *pc, bool twice, term_t m, 
             const uint64_t *ret = CODE(*s - CALL_MARK);
             before = *s;
             /* The call instruction ends where the return goes to. */
-            if (ret != engine_exit_code(p->vm)) pcs[n++] = (uint64_t)(uintptr_t)(ret - 1);
+            if (ret != engine_exit_code(p->vm) && !trace_is_frame(p->vm, *s))
+                pcs[n++] = (uint64_t)(uintptr_t)(ret - 1);
         }
     size_t words = RAW_PCS + n;
     term_t *t = heap_alloc(p, words);
@@ -284,7 +289,7 @@ const uint64_t *error_unwind(proc_t *p, const uint64_t *ip, term_t *x) {
     }
     if (p->ftrace == TERM_NONE) {
         const bif_def_t *b = p->cur_bif;
-        int op = b ? op_by_handler(*ip) : -1;
+        int op = b ? op_by_handler(trace_original(p->vm, ip)) : -1;
         if (b && is_increment(op, ip)) b = NULL;
         if (b && b->flags & BIF_NIF) {
             term_t f = atom_from_string(p->vm, b->function);
@@ -315,6 +320,8 @@ const uint64_t *error_unwind(proc_t *p, const uint64_t *ip, term_t *x) {
                 frame = s + 1;
             else if (is_catch(*s)) {
                 static const uint32_t class_atom[] = {A_error, A_exit, A_throw};
+                if (UNLIKELY(p->flags & PF_TRACE_FRAMES))
+                    trace_unwind(p, s, catch_address(*s), p->fclass, p->fvalue);
                 p->sp = frame;
                 x[0] = TERM_NONE;
                 x[1] = class_atom[p->fclass];
@@ -326,6 +333,7 @@ const uint64_t *error_unwind(proc_t *p, const uint64_t *ip, term_t *x) {
             }
         }
     }
+    if (UNLIKELY(p->flags & PF_TRACE_FRAMES)) trace_unwind(p, p->hend, NULL, p->fclass, p->fvalue);
     exit_reason(p);
     p->ftrace = TERM_NONE;
     return NULL;

@@ -15,6 +15,7 @@
 #include "vm/binary.h"
 #include "vm/code.h"
 #include "vm/process.h"
+#include "vm/trace.h"
 
 /* A process that collects more than once in a slice allocates fast: its young block doubles, up to
  * what fits a second-level cache; beyond that it grows only as survivors demand. */
@@ -468,9 +469,9 @@ bool gc_is_long(const proc_t *p) {
     return young > GC_LONG_WORDS || (young + old > GC_LONG_WORDS && is_major_due(p));
 }
 
-bool gc_minor(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, unsigned nextra) {
+static bool minor(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra,
+                  unsigned nextra) {
     size_t mature = (size_t)(p->high_water - p->heap);
-    if (is_major_due(p)) return gc_major(p, need, x, live, extra, nextra);
     size_t old_words = 0;
     if (!p->old_heap && mature) p->old_limit = old_words = heap_next_size(mature * 2);
     size_t size = young_size(p);
@@ -482,7 +483,8 @@ bool gc_minor(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, u
     return within_limit(p);
 }
 
-bool gc_major(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, unsigned nextra) {
+static bool major(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra,
+                  unsigned nextra) {
     size_t mature = (size_t)(p->high_water - p->heap);
     size_t old_used = (size_t)(p->old_top - p->old_heap);
     /* Twice what could survive; what is never touched costs only address space. */
@@ -510,7 +512,7 @@ bool gc_major(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, u
     return within_limit(p);
 }
 
-bool gc_hibernate(proc_t *p, term_t *x, unsigned live) {
+static bool collapse(proc_t *p, term_t *x, unsigned live) {
     size_t stack = (size_t)(p->hend - p->sp) + STACK_RESERVE;
     size_t all = heap_used_words(p) + stack;
     if (!gc_run(p, all, all, 0, 0, x, live, NULL, 0, GC_COLLAPSE)) return false;
@@ -520,4 +522,40 @@ bool gc_hibernate(proc_t *p, term_t *x, unsigned live) {
     p->gen_gcs = 0;
     p->grow_young = false;
     return true;
+}
+
+/* ---- with the events a tracer may want ---- */
+
+/* After a collection that began with before words. */
+COLD static void tell_end(proc_t *p, bool is_major, size_t before) {
+    size_t after = heap_used_words(p);
+    trace_gc(p, is_major, false, before > after ? before - after : 0);
+}
+
+bool gc_major(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, unsigned nextra) {
+    if (LIKELY(trace_of(p) == NULL)) return major(p, need, x, live, extra, nextra);
+    size_t before = heap_used_words(p);
+    trace_gc(p, true, true, need);
+    bool ok = major(p, need, x, live, extra, nextra);
+    tell_end(p, true, before);
+    return ok;
+}
+
+bool gc_minor(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, unsigned nextra) {
+    if (is_major_due(p)) return gc_major(p, need, x, live, extra, nextra);
+    if (LIKELY(trace_of(p) == NULL)) return minor(p, need, x, live, extra, nextra);
+    size_t before = heap_used_words(p);
+    trace_gc(p, false, true, need);
+    bool ok = minor(p, need, x, live, extra, nextra);
+    tell_end(p, false, before);
+    return ok;
+}
+
+bool gc_hibernate(proc_t *p, term_t *x, unsigned live) {
+    if (LIKELY(trace_of(p) == NULL)) return collapse(p, x, live);
+    size_t before = heap_used_words(p);
+    trace_gc(p, true, true, 0);
+    bool ok = collapse(p, x, live);
+    tell_end(p, true, before);
+    return ok;
 }

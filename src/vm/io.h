@@ -20,5 +20,7 @@ void io_env_each(vm_t *vm, io_env_fn fn, void *user);
 /* One variable, copied to out with its NUL if that fits into *size bytes; *size: its length then.
  * false: not set. Any thread. */
 bool io_getenv(vm_t *vm, const char *name, char *out, size_t *size);
+/* 0, or an error of the host. */
+int io_write(vm_t *vm, int which, const void *data, size_t n);
 
 #endif

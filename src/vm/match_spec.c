@@ -42,9 +42,10 @@ enum {
     OP_VAR_COPY,
     OP_OBJECT,
     OP_OBJECT_COPY,
-    OP_ALL,  /* count, registers: '$$' */
-    OP_COPY, /* top may be part of the object */
-    OP_CALL, /* bif, arity */
+    OP_ALL,    /* count, registers: '$$' */
+    OP_COPY,   /* top may be part of the object */
+    OP_CALL,   /* bif, arity */
+    OP_ACTION, /* name, arguments: of the trace dialect */
     OP_SELF,
     OP_RECORD,   /* is_record/3 */
     OP_MK_TUPLE, /* arity */
@@ -100,7 +101,7 @@ typedef struct {
     vec_t fix;   /* places in code that hold terms to be copied */
     vec_t jumps; /* places in code of jumps to the end of their expression */
     size_t depth, max_depth;
-    bool no_memory, bad, bad_head, trace;
+    bool no_memory, bad, bad_head, trace, in_guard;
     term_t *errors;
 } comp_t;
 
@@ -187,6 +188,11 @@ static int64_t var_find(comp_t *c, int64_t number) {
 
 enum { HEAD_TERM, HEAD_OP, HEAD_POP, HEAD_KEY };
 
+static bool is_proper(term_t l) {
+    while (is_cons(l)) l = cons_tail(l);
+    return is_nil(l);
+}
+
 static void compile_head(comp_t *c, term_t head) {
     size_t start = c->todo.n;
     c->depth = 0;
@@ -231,6 +237,11 @@ static void compile_head(comp_t *c, term_t head) {
         if (is_immed(t)) {
             emit2(c, OP_EQ, t);
         } else if (is_cons(t)) {
+            if (c->trace && t == head && !is_proper(t)) {
+                c->bad_head = true;
+                error_text(c, "Match expression part ", t, " is not a proper list.");
+                return;
+            }
             emit(c, OP_CONS);
             deeper(c, 1);
             todo(c, HEAD_TERM, cons_tail(t), 0);
@@ -309,10 +320,44 @@ static const bif_def_t *guard_fun(comp_t *c, term_t f, size_t arity) {
 
 /* EX_TERM: an expression to be used in place; EX_COPY: for a result. Else what comes when its
  * arguments are on the stack. */
-enum { EX_TERM, EX_COPY, EX_OP, EX_OP_N, EX_CALL, EX_JUMP, EX_LABEL };
+enum { EX_TERM, EX_COPY, EX_OP, EX_OP_N, EX_CALL, EX_ACTION, EX_JUMP, EX_LABEL };
 
 static void todo_args(comp_t *c, term_t tuple, size_t from, uint64_t how) {
     for (size_t i = tuple_arity(tuple); i >= from; i--) todo(c, how, tuple_elem(tuple, i), 0);
+}
+
+static void emit_action(comp_t *c, term_t t, term_t f, size_t argc) {
+    todo(c, EX_ACTION, f, argc);
+    todo_args(c, t, 2, EX_TERM);
+}
+
+/* What only the trace dialect has: least and most arguments, allowed in guards. */
+static const struct {
+    uint32_t name;
+    uint8_t least, most;
+    bool guard;
+} actions[] = {
+    {A_message, 1, 1, false},       {A_return_trace, 0, 0, false}, {A_exception_trace, 0, 0, false},
+    {A_process_dump, 0, 0, false},  {A_enable_trace, 1, 2, false}, {A_disable_trace, 1, 2, false},
+    {A_trace, 2, 3, false},         {A_silent, 1, 1, false},       {A_caller, 0, 0, false},
+    {A_caller_line, 0, 0, false},   {A_display, 1, 1, false},      {A_get_seq_token, 0, 0, false},
+    {A_set_seq_token, 2, 2, false}, {A_is_seq_trace, 0, 0, true},
+};
+static void compile_action(comp_t *c, term_t t, term_t f, size_t argc) {
+    size_t i = 0;
+    while (actions[i].name != f) i++;
+    const char *name = atom_name(c->vm, f);
+    if (!c->trace)
+        error_form(c, f == A_set_seq_token ? "set_seq_trace" : name, "used in wrong dialect.",
+                   TERM_NONE);
+    else if (c->in_guard && !actions[i].guard)
+        error_form(c, name, "called in guard context.", TERM_NONE);
+    else if (argc > actions[i].most && actions[i].most == 0)
+        error_form(c, name, "called with arguments in ", t);
+    else if (argc < actions[i].least || argc > actions[i].most)
+        error_form(c, name, "called with wrong number of arguments in ", t);
+    else
+        emit_action(c, t, f, argc);
 }
 
 static void compile_call(comp_t *c, term_t t, bool copy) {
@@ -389,10 +434,11 @@ static void compile_call(comp_t *c, term_t t, bool copy) {
     case A_display:
     case A_get_seq_token:
     case A_is_seq_trace:
-    case A_set_seq_token:
-        if (c->trace) break;
-        error_form(c, f == A_set_seq_token ? "set_seq_trace" : atom_name(c->vm, f),
-                   "used in wrong dialect.", TERM_NONE);
+    case A_set_seq_token: compile_action(c, t, f, argc); return;
+    case A_get_tcw:
+    case A_set_tcw:
+        if (!c->trace || argc != (f == A_set_tcw) || (f == A_set_tcw && c->in_guard)) break;
+        emit_action(c, t, f, argc);
         return;
     default:
         bif = guard_fun(c, f, argc);
@@ -489,6 +535,11 @@ static void compile_expr(comp_t *c, term_t expr, bool for_result) {
             emit(c, y);
             deeper(c, 1 - (int64_t)y);
             continue;
+        case EX_ACTION:
+            emit2(c, OP_ACTION, x);
+            emit(c, y);
+            deeper(c, 1 - (int64_t)y);
+            continue;
         case EX_JUMP:
             emit2(c, x, 0);
             push(c, &c->jumps, c->code.n - 1);
@@ -523,11 +574,6 @@ static void compile_expr(comp_t *c, term_t expr, bool for_result) {
     }
 }
 
-static bool is_proper(term_t l) {
-    while (is_cons(l)) l = cons_tail(l);
-    return is_nil(l);
-}
-
 static void compile_clause(comp_t *c, term_t clause, bool last) {
     if (!is_tuple_of(clause, 3)) {
         error_text(c, "Match program part is not a tuple of arity 3.", TERM_NONE, "");
@@ -545,21 +591,28 @@ static void compile_clause(comp_t *c, term_t clause, bool last) {
     } else if (!is_proper(guards)) {
         error_text(c, "Match expression is not a proper list.", TERM_NONE, "");
     } else {
+        c->in_guard = true;
         for (; is_cons(guards) && !c->no_memory; guards = cons_tail(guards)) {
             compile_expr(c, cons_head(guards), false);
             emit(c, OP_GUARD);
             c->depth = 0;
         }
     }
+    c->in_guard = false;
     emit(c, OP_BODY);
-    if (!is_cons(body)) {
+    if (c->trace && is_nil(body)) {
+        emit2(c, OP_IMMED, A_true);
+        emit(c, OP_RETURN);
+        deeper(c, 1);
+    } else if (!is_cons(body)) {
         error_text(c, "Body clause does not return anything.", TERM_NONE, "");
     } else if (!is_proper(body)) {
         error_text(c, "Match expression is not a proper list.", TERM_NONE, "");
     } else {
         for (; is_cons(body) && !c->no_memory; body = cons_tail(body)) {
             bool final = is_nil(cons_tail(body));
-            compile_expr(c, cons_head(body), final);
+            /* What a trace's body says is only in its actions. */
+            compile_expr(c, cons_head(body), final && !c->trace);
             emit(c, final ? OP_RETURN : OP_DROP);
             c->depth = 0;
         }
@@ -787,6 +840,7 @@ bool ms_keeps_key(vm_t *vm, term_t spec, uint32_t keypos) {
 bool ms_begin(ms_run_t *r, proc_t *p, const ms_t *ms) {
     r->p = p;
     r->ms = ms;
+    r->trace = NULL;
     r->oom = false;
     r->stack = r->small;
     r->stack_words = ms->nvars + ms->depth;
@@ -982,6 +1036,14 @@ term_t ms_match(ms_run_t *r, term_t obj, const ets_obj_t *o) {
             ip += 3;
             continue;
         }
+        case OP_ACTION: {
+            size_t n = ip[2];
+            t = trace_action(r->trace, ip[1], sp - n, n);
+            sp -= n;
+            *sp++ = t;
+            ip += 3;
+            continue;
+        }
         case OP_RECORD:
             if (!run_record(sp - 3, &t)) {
                 if (!body) goto fail;
@@ -1058,4 +1120,15 @@ term_t ms_match(ms_run_t *r, term_t obj, const ets_obj_t *o) {
         if (!next) return TERM_NONE;
         ip = next;
     }
+}
+
+bool ms_run_trace(proc_t *p, const ms_t *ms, term_t args, ms_trace_t *t) {
+    ms_run_t r;
+    bool matched = false;
+    if (ms_begin(&r, p, ms)) {
+        r.trace = t;
+        matched = ms_match(&r, args, NULL) != TERM_NONE && !r.oom;
+    }
+    ms_end(&r);
+    return matched;
 }

@@ -23,11 +23,26 @@ term_t *ms_keys(vm_t *vm, term_t spec, uint32_t keypos, size_t *n, size_t *room,
 typedef struct {
     proc_t *p;
     const ms_t *ms;
+    struct ms_trace *trace; /* trace dialect, else NULL */
     term_t *stack;
     size_t stack_words;
     bool oom;
     term_t small[96];
 } ms_run_t;
+/* Trace dialect: what the body said about the call. The caller fills p and caller. */
+typedef struct ms_trace {
+    proc_t *p;
+    const uint64_t *caller; /* address in the calling function; NULL: unknown */
+    term_t message;         /* true: as usual, false: none, else what to add. May lie anywhere */
+    bool return_trace, exception_trace;
+    bool test; /* match_spec_test: changes nothing */
+} ms_trace_t;
+/* Does it match the list of arguments? The message is good as long as the specification and what
+ * the arguments refer to. */
+bool ms_run_trace(proc_t *p, const ms_t *ms, term_t args, ms_trace_t *t);
+/* trace_action.c: a function of the trace dialect. */
+term_t trace_action(ms_trace_t *t, term_t name, const term_t *a, size_t n);
+
 bool ms_begin(ms_run_t *r, proc_t *p, const ms_t *ms); /* false: no memory */
 void ms_end(ms_run_t *r);
 /* The body's value on p's heap, TERM_NONE: no match (or r->oom). o: the object obj is part of, or

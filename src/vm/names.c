@@ -9,6 +9,7 @@
 #include "vm/hash.h"
 #include "vm/heap.h"
 #include "vm/process.h"
+#include "vm/trace.h"
 
 typedef struct {
     _Atomic(term_t) name;  /* 0: free */
@@ -142,6 +143,7 @@ static void drop(struct name_table *t, entry_t *e) {
 bool name_unregister(vm_t *vm, term_t name) {
     struct name_table *t = vm->names;
     bool ok = false;
+    proc_t *told = NULL;
     spin_lock(vm, &t->lock);
     entry_t *e = find(atomic_load_explicit(&t->names, memory_order_relaxed), name);
     term_t value = atomic_load_explicit(&e->value, memory_order_relaxed);
@@ -151,10 +153,12 @@ bool name_unregister(vm_t *vm, term_t name) {
         outlet_t *o = p ? NULL : outlet_lookup(vm, value);
         if (p) p->name = TERM_NIL;
         if (o) o->name = TERM_NIL;
+        if (p && UNLIKELY(trace_of(p) != NULL)) told = p;
         drop(t, e);
         ok = true;
     }
     spin_unlock(vm, &t->lock);
+    if (told) trace_proc(told, A_unregister, name);
     return ok;
 }
 
@@ -169,7 +173,11 @@ static void forget(vm_t *vm, term_t *own) {
     spin_unlock(vm, &t->lock);
 }
 
-void name_forget(proc_t *p) { forget(p->vm, &p->name); }
+void name_forget(proc_t *p) {
+    term_t name = UNLIKELY(trace_of(p) != NULL) ? name_of(p) : TERM_NIL;
+    forget(p->vm, &p->name);
+    if (!is_nil(name)) trace_proc(p, A_unregister, name);
+}
 void name_forget_port(outlet_t *o) { forget(o->vm, &o->name); }
 
 static term_t read_name(vm_t *vm, const term_t *own) {

@@ -118,11 +118,13 @@ enum {
     PF_SAVED_ARGS = 128,   /* p->arity words of X registers are saved on the stack */
     PF_EXIT_PENDING = 256, /* exit_reason is set: the engine must end the process */
     PF_DIST_FLUSH = 512,
-    PF_BIF_WAIT = 1024,     /* re-executing a BIF that waited */
-    PF_OOM = 2048,          /* killed for lack of memory */
-    PF_TASKS = 4096,        /* system tasks wait in ext until the process does not run */
-    PF_DIRTY_GC = 8192,     /* goes on with a collection, on a dirty scheduler */
-    PF_SAVED_FLOATS = 16384 /* float registers are in ext */
+    PF_BIF_WAIT = 1024,      /* re-executing a BIF that waited */
+    PF_OOM = 2048,           /* killed for lack of memory */
+    PF_TASKS = 4096,         /* system tasks wait in ext until the process does not run */
+    PF_DIRTY_GC = 8192,      /* goes on with a collection, on a dirty scheduler */
+    PF_SAVED_FLOATS = 16384, /* float registers are in ext */
+    PF_TRACE_FRAMES = 32768, /* frames that watch returns may be on the stack: trace.h */
+    PF_SEQ_TRACE = 65536     /* has a sequential trace token, or a message in its queue has */
 };
 
 enum { PRIO_MAX, PRIO_HIGH, PRIO_NORMAL, PRIO_LOW, PRIO_LEVELS };
@@ -143,11 +145,12 @@ struct proc {
     uint32_t flags;
     uint8_t prio;
     uint8_t fclass;
-    uint8_t gen_gcs;     /* minor collections since the last major one */
     uint8_t inline_heap; /* heap is the one in this block */
     vm_t *vm;
     sched_t *sched; /* runs it, or ran it last */
     term_t pid;
+
+    _Atomic(const struct trace *) trace; /* NULL: not traced; trace.h */
 
     /* -- mailbox -- */
     msg_queue_t mq;
@@ -171,6 +174,7 @@ struct proc {
     uint64_t old_vheap, old_vheap_limit; /* the same for the old generation */
     size_t old_limit; /* words in the old generation at which a major collection is due */
     uint32_t gc_mark; /* total_reds (low bits) at the last collection: two in one slice? */
+    uint16_t gen_gcs; /* minor collections since the last major one */
     bool grow_young;  /* the last collection left little room */
 
     /* -- exceptions -- */

@@ -4,6 +4,7 @@
 #include "vm/proc_ext.h"
 #include "vm/link.h"
 #include "vm/process.h"
+#include "vm/seq_trace.h"
 
 proc_ext_t *proc_ext_get(proc_t *p) {
     if (p->ext) return p->ext;
@@ -29,6 +30,7 @@ void proc_ext_free(proc_t *p) {
     vm_t *vm = p->vm;
     sched_t *s = sched_current(vm);
     if (x->wait_reply) signal_free(vm, s, x->wait_reply);
+    seq_forget(p);
     for (signal_t *t = x->tasks, *next; t; t = next) {
         next = t->next;
         signal_undeliverable(vm, p->pid, t);

@@ -12,6 +12,10 @@ typedef struct proc_ext {
     signal_t *tasks;      /* system tasks, newest first: PF_TASKS */
     relation_t *suspends; /* processes this one suspended; tag: how often, a small */
     term_t error_handler; /* process_flag(error_handler, M) */
+    struct call_time *timed; /* function whose time is being counted: trace_code.c */
+    uint64_t timed_since;
+    signal_t *token; /* holds the sequential trace token, or NULL: seq_trace.c */
+    uint64_t seq_clock, seq_last;
     uint32_t min_bin_vheap;
     uint32_t save_calls;
     uint32_t monitor_nodes;

@@ -16,6 +16,7 @@
 #include "vm/mailbox.h"
 #include "vm/print.h"
 #include "vm/proc_ext.h"
+#include "vm/trace.h"
 
 /* ets.c: gives away or deletes the tables a process owned. */
 void ets_owner_exit(proc_t *p) __attribute__((weak));
@@ -266,8 +267,8 @@ static void block_free(vm_t *vm, sched_t *s, proc_t *p) { pool_free(vm, s, p, PR
 
 /* Starts the process at ip with X registers a[0..n-1]. */
 static term_t start(vm_t *vm, proc_t *parent, const uint64_t *ip, const term_t *a, unsigned n,
-                    term_t m, term_t f, uint32_t arity, const spawn_opts_t *o, uint64_t *mon,
-                    term_t *err) {
+                    term_t m, term_t f, uint32_t arity, term_t args, const spawn_opts_t *o,
+                    uint64_t *mon, term_t *err) {
     sched_t *s = parent ? parent->sched : sched_current(vm);
     _Atomic(proc_t *) *slot;
     term_t pid = slot_reserve(vm, &slot, err);
@@ -309,6 +310,10 @@ static term_t start(vm_t *vm, proc_t *parent, const uint64_t *ip, const term_t *
         }
     }
     if (mon) *mon = ref;
+    if (UNLIKELY((parent && trace_of(parent)) ||
+                 atomic_load_explicit(&vm->trace->new_procs, memory_order_relaxed)) &&
+        !o->system)
+        trace_spawn(parent, p, m, f, args, o->link);
     atomic_store_explicit(slot, p, memory_order_release);
     sched_make_runnable(vm, p);
     return pid;
@@ -324,19 +329,21 @@ no_block:
 }
 
 static term_t start_export(vm_t *vm, proc_t *parent, term_t m, term_t f, const term_t *a,
-                           unsigned n, term_t im, term_t jf, uint32_t arity, const spawn_opts_t *o,
-                           uint64_t *mon, term_t *err) {
+                           unsigned n, term_t im, term_t jf, uint32_t arity, term_t args,
+                           const spawn_opts_t *o, uint64_t *mon, term_t *err) {
     export_t *e = export_get(vm, m, f, n);
     if (!e) {
         *err = TERM_NONE;
         return TERM_NONE;
     }
     const uint64_t *ip = atomic_load_explicit(&e->code, memory_order_acquire);
-    return start(vm, parent, ip, a, n, im, jf, arity, o, mon, err);
+    return start(vm, parent, ip, a, n, im, jf, arity, args, o, mon, err);
 }
 
 term_t proc_spawn_fun(vm_t *vm, proc_t *parent, term_t fun, const spawn_opts_t *o, uint64_t *mon,
                       term_t *err) {
+    term_t cells[4], *hp = cells, args = cons(&hp, TERM_NIL, TERM_NIL);
+    args = cons(&hp, fun, args);
     if (is_closure(fun)) {
         fun_obj_t *c = (fun_obj_t *)boxed_ptr(fun);
         const uint64_t *ip = atomic_load_explicit(&c->entry->code, memory_order_acquire);
@@ -344,10 +351,11 @@ term_t proc_spawn_fun(vm_t *vm, proc_t *parent, term_t fun, const spawn_opts_t *
          * is for apply to complain about. */
         if (c->entry->arity == 0 && ip != c->entry->stub)
             return start(vm, parent, ip, c->env, (unsigned)fun_num_free(fun), A_erlang, A_apply, 2,
-                         o, mon, err);
+                         args, o, mon, err);
     }
     term_t a[2] = {fun, TERM_NIL};
-    return start_export(vm, parent, A_erlang, A_apply, a, 2, A_erlang, A_apply, 2, o, mon, err);
+    return start_export(vm, parent, A_erlang, A_apply, a, 2, A_erlang, A_apply, 2, args, o, mon,
+                        err);
 }
 
 term_t proc_spawn(vm_t *vm, proc_t *parent, term_t m, term_t f, term_t args, const spawn_opts_t *o,
@@ -360,7 +368,7 @@ term_t proc_spawn(vm_t *vm, proc_t *parent, term_t m, term_t f, term_t args, con
         is_fun(cons_head(args)))
         return proc_spawn_fun(vm, parent, cons_head(args), o, mon, err);
     for (; is_cons(l) && n < MAX_ARITY; l = cons_tail(l)) a[n++] = cons_head(l);
-    if (is_nil(l)) return start_export(vm, parent, m, f, a, n, m, f, n, o, mon, err);
+    if (is_nil(l)) return start_export(vm, parent, m, f, a, n, m, f, n, args, o, mon, err);
     int64_t length = list_length(args);
     if (length < 0) {
         *err = A_badarg;
@@ -368,7 +376,8 @@ term_t proc_spawn(vm_t *vm, proc_t *parent, term_t m, term_t f, term_t args, con
     }
     /* More than a call can have: apply raises undef. */
     a[0] = m, a[1] = f, a[2] = args;
-    return start_export(vm, parent, A_erlang, A_apply, a, 3, m, f, (uint32_t)length, o, mon, err);
+    return start_export(vm, parent, A_erlang, A_apply, a, 3, m, f, (uint32_t)length, args, o, mon,
+                        err);
 }
 
 /* ---- the end ---- */
@@ -411,6 +420,7 @@ static void discard(proc_t *p) {
         p->ext->tasks = NULL;
         proc_ext_free(p);
     }
+    trace_forget(p);
     heap_free(p);
     block_free(vm, s, p);
 }
@@ -503,6 +513,7 @@ void proc_exit(proc_t *p, term_t reason) {
         atomic_store_explicit(&p->state,
                               atomic_load_explicit(&p->state, memory_order_relaxed) | PS_EXITING,
                               memory_order_relaxed);
+    if (UNLIKELY(trace_of(p) != NULL)) trace_proc(p, A_exit, reason);
     if (p->timer) proc_timer_cancel(p);
     etimer_cancel_by_receiver(vm, p->pid);
     if (ets_owner_exit) ets_owner_exit(p);
@@ -517,6 +528,10 @@ void proc_exit(proc_t *p, term_t reason) {
     close_queue(p);
     if (p->mq.len) msg_queue_free(vm, s, &p->mq);
     if (p->dict) pdict_free(p);
+    if (UNLIKELY(trace_of(p) != NULL)) {
+        trace_sched_exit(p);
+        trace_forget(p);
+    }
     heap_free(p);
     if (!vm->threaded) {
         block_free(vm, s, p);

@@ -79,8 +79,8 @@ signal_t *signal_new_reason(vm_t *vm, sched_t *s, int kind, term_t reason, size_
 #define EXIT_WORDS 4
 /* Marks the in-queue of a process that is gone. */
 #define SIG_CLOSED ((signal_t *)8)
-/* erlang:send: copies msg to the process behind a local pid; a dead pid swallows it. from may be
- * NULL. false: no memory. */
+/* erlang:send: copies msg to the process behind a local pid; a dead pid swallows it. from NULL: by
+ * the machine or from outside; such messages are not traced as sent. false: no memory. */
 bool proc_send(vm_t *vm, proc_t *from, term_t to, term_t msg);
 /* Like proc_send, but to a process, port, registered name, {Name, Node} or alias as `!` takes them.
  * A_ok, A_badarg, A_nosuspend ..., or TERM_NONE (no memory). */
@@ -100,7 +100,14 @@ bool proc_exit_signal(vm_t *vm, term_t src, term_t to, term_t reason, unsigned f
 void proc_unwatch(proc_t *p, relation_t *r);
 /* System tasks that waited for p not to run. sched.c calls it between slices. */
 void proc_run_tasks(proc_t *p);
-enum { SIGF_LINK = 1, SIGF_KILL = 2, SIGF_KILLED = 4 };
+enum {
+    SIGF_LINK = 1,
+    SIGF_KILL = 2,
+    SIGF_KILLED = 4,
+    SIGF_TRACE = 8,  /* messages: told by a trace, not traced itself */
+    SIGF_TOKEN = 16, /* messages: from is a sequential trace token */
+    SIGF_PLAIN = 32  /* messages: from the machine itself */
+};
 
 /* ---- receive timeouts ---- the engine's part of `receive ... after` */
 /* Arms p's timeout ns from now. false: no memory. */

@@ -24,6 +24,7 @@
 #include "vm/io.h"
 #include "vm/os_signal.h"
 #include "vm/sched_internal.h"
+#include "vm/trace.h"
 
 #define LOW_TURN     8    /* low priority runs once for so many turns of normal */
 #define ROUND_REDS   8000 /* N = 0: between two looks at the timers */
@@ -314,7 +315,9 @@ uint32_t sched_run(sched_t *s, proc_t *p) {
                  (p->flags & (PF_EXIT_PENDING | PF_TASKS))) &&
         !prepare(vm, p))
         return 0;
+    if (UNLIKELY(trace_of(p) != NULL)) trace_sched(p, true);
     int result = engine_run(s, p);
+    if (UNLIKELY(trace_of(p) != NULL) && result != RUN_EXIT) trace_sched(p, false);
     int32_t left = p->reds;
     uint32_t used = left < SLICE_REDS ? (uint32_t)(SLICE_REDS - left) : 0;
     if (UNLIKELY(s->dirty)) used = 1; /* what native work costs is not counted */

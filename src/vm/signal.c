@@ -13,6 +13,8 @@
 #include "vm/link.h"
 #include "vm/proc_ext.h"
 #include "vm/process.h"
+#include "vm/seq_trace.h"
+#include "vm/trace.h"
 
 /* Up to this size a message is copied into the heap and its block reused. */
 #define MESSAGE_COPY_WORDS 64
@@ -156,11 +158,29 @@ static term_t *signal_room(vm_t *vm, sched_t *s, signal_t **sig, size_t words) {
 /* ---- effects ----
  * Each returns whether a process that sleeps has to look. */
 
+/* A message arrives at p, which is traced, or it is no ordinary one. */
+COLD static void message_seen(proc_t *p, signal_t *sig, term_t term) {
+    term_t from = sig->from;
+    if (sig->flags & SIGF_TOKEN) {
+        p->flags |= PF_SEQ_TRACE;
+        from = tuple_elem(from, 4);
+    }
+    if (!(sig->flags & SIGF_TRACE))
+        trace_receive(p, is_nil(from) ? (term_t)A_undefined : from, term);
+}
+static inline void message_look(proc_t *p, signal_t *sig, term_t term) {
+    if (UNLIKELY(trace_of(p) != NULL || sig->flags)) message_seen(p, sig, term);
+}
+
 static inline bool take_as_message(proc_t *p, signal_t *sig, term_t term, const term_t *hp) {
-    if (hp) sig->used = (uint32_t)(hp - sig->data);
+    if (hp) {
+        sig->used = (uint32_t)(hp - sig->data);
+        sig->flags = 0;
+    }
     sig->kind = SIG_MESSAGE;
     sig->term = term;
     signal_seal(sig);
+    message_look(p, sig, term);
     msg_queue_push(&p->mq, sig);
     return true;
 }
@@ -242,6 +262,8 @@ static bool on_exit(proc_t *p, sched_t *s, signal_t *sig) {
             return false;
         }
         relation_free(vm, s, relation_remove(&p->links, from));
+        if (UNLIKELY(trace_of(p) != NULL) && (reason == A_normal || p->flags & PF_TRAP_EXIT))
+            trace_proc(p, A_getting_unlinked, from);
     } else if (reason == A_kill) {
         signal_free(vm, s, sig);
         return must_exit(p, A_killed);
@@ -290,14 +312,18 @@ static void on_link(proc_t *p, sched_t *s, signal_t *sig) {
         r->flags &= ~(uint32_t)REL_UNLINKING;
         signal_free(p->vm, s, sig);
     } else {
-        relation_insert(&p->links, relation_from_signal(sig, sig->from, sig->from, 0));
+        term_t from = sig->from;
+        relation_insert(&p->links, relation_from_signal(sig, from, from, 0));
+        if (UNLIKELY(trace_of(p) != NULL)) trace_proc(p, A_getting_linked, from);
     }
 }
 
 static void on_unlink(proc_t *p, sched_t *s, signal_t *sig) {
     relation_t *r = relation_find(p->links, sig->from);
-    if (r && !(r->flags & REL_UNLINKING))
+    if (r && !(r->flags & REL_UNLINKING)) {
         relation_free(p->vm, s, relation_remove(&p->links, sig->from));
+        if (UNLIKELY(trace_of(p) != NULL)) trace_proc(p, A_getting_unlinked, sig->from);
+    }
     term_t to = sig->from;
     sig->kind = SIG_UNLINK_ACK;
     sig->from = p->pid;
@@ -372,6 +398,7 @@ static bool handle(proc_t *p, sched_t *s, signal_t *sig) {
     switch (sig->kind) {
     case SIG_MESSAGE:
         signal_seal(sig);
+        message_look(p, sig, sig->term);
         msg_queue_push(&p->mq, sig);
         return true;
     case SIG_ALIAS_MESSAGE: return on_alias_message(p, s, sig);
@@ -533,23 +560,47 @@ COLD static bool send_from_outside(vm_t *vm, term_t to, term_t msg) {
     return sig != NULL;
 }
 
+static inline bool is_watched(proc_t *from) {
+    return UNLIKELY(trace_of(from) != NULL || (from->flags & PF_SEQ_TRACE));
+}
+/* By a process that is traced or has a sequential trace token. to: what the program named; pid: who
+ * that is, or NONE. */
+COLD static bool send_watched(proc_t *from, term_t to, term_t pid, term_t msg) {
+    vm_t *vm = from->vm;
+    proc_t *p = is_local_pid(pid) ? proc_lookup(vm, pid) : NULL;
+    trace_send(from, to, msg, p || to != pid || is_local_port(pid));
+    if (is_local_port(pid)) return outlet_bang(from, pid, msg);
+    if (!p) return true;
+    signal_t *sig = seq_send(from, pid, msg, SIG_MESSAGE);
+    if (!sig) return false;
+    if (!(sig->flags & SIGF_TOKEN)) sig->from = from->pid;
+    proc_signal(vm, p, sig);
+    return true;
+}
+
 bool proc_send(vm_t *vm, proc_t *from, term_t to, term_t msg) {
     if (UNLIKELY(!from)) return send_from_outside(vm, to, msg);
+    if (is_watched(from)) return send_watched(from, to, to, msg);
     proc_t *p = proc_lookup(vm, to);
     if (UNLIKELY(!p)) return true;
     signal_t *sig = signal_new_copy(vm, from->sched, SIG_MESSAGE, msg);
     if (UNLIKELY(!sig)) return false;
+    sig->from = from->pid;
     proc_signal(vm, p, sig);
     return true;
 }
 
 static bool send_alias(vm_t *vm, proc_t *from, term_t ref, term_t msg) {
+    if (UNLIKELY(trace_of(from) != NULL)) trace_send(from, ref, msg, true);
     if (boxed_type(ref) != T_REF) return true;
     term_t pid = ((ref_obj_t *)boxed_ptr(ref))->pid;
     proc_t *p = is_local_pid(pid) ? proc_lookup(vm, pid) : NULL;
     if (!p) return true;
-    signal_t *sig = signal_new_copy(vm, from->sched, SIG_ALIAS_MESSAGE, msg);
+    signal_t *sig = from->flags & PF_SEQ_TRACE
+                        ? seq_send(from, pid, msg, SIG_ALIAS_MESSAGE)
+                        : signal_new_copy(vm, from->sched, SIG_ALIAS_MESSAGE, msg);
     if (!sig) return false;
+    if (!(sig->flags & SIGF_TOKEN)) sig->from = from->pid;
     sig->ref = ref_id(ref);
     proc_signal(vm, p, sig);
     return true;
@@ -562,8 +613,11 @@ term_t proc_send_any(proc_t *from, term_t to, term_t msg) {
         ok = proc_send(vm, from, to, msg);
     } else if (is_atom(to)) {
         term_t pid = name_whereis(vm, to);
-        if (pid == TERM_NONE) return A_badarg;
-        ok = is_local_pid(pid) ? proc_send(vm, from, pid, msg) : outlet_bang(from, pid, msg);
+        if (is_watched(from))
+            ok = send_watched(from, to, pid, msg);
+        else if (pid != TERM_NONE)
+            ok = is_local_pid(pid) ? proc_send(vm, from, pid, msg) : outlet_bang(from, pid, msg);
+        if (pid == TERM_NONE) return ok ? (term_t)A_badarg : TERM_NONE;
     } else if (is_ref(to)) {
         ok = send_alias(vm, from, to, msg);
     } else if (is_tuple_of(to, 2)) {
@@ -571,7 +625,9 @@ term_t proc_send_any(proc_t *from, term_t to, term_t msg) {
         if (!is_atom(name) || !is_atom(node)) return A_badarg;
         if (node != A_nonode) return A_noconnection;
         term_t pid = name_whereis(vm, name);
-        if (pid != TERM_NONE)
+        if (is_watched(from))
+            ok = send_watched(from, to, pid, msg);
+        else if (pid != TERM_NONE)
             ok = is_local_pid(pid) ? proc_send(vm, from, pid, msg) : outlet_bang(from, pid, msg);
     } else if (is_pid(to)) {
         return A_noconnection;

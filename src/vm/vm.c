@@ -14,6 +14,7 @@
 #include "vm/process.h"
 #include "vm/re.h"
 #include "vm/shared.h"
+#include "vm/trace.h"
 
 static void *default_alloc(void *user, void *ptr, size_t old_size, size_t new_size) {
     (void)user, (void)old_size;
@@ -35,6 +36,7 @@ static const part_t parts[] = {
     {sched_init, sched_free},
     {engine_init, NULL},
     {nif_init_part, nif_free_part},
+    {trace_init, trace_free},
     {code_init, code_free},
     {code_path_init, code_path_free},
     {procs_init, proc_table_free},

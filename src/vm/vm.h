@@ -57,6 +57,7 @@ struct ling_vm {
     struct proc_table *procs;
     struct etimer_wheel *timers; /* src/timer */
     struct name_table *names;    /* registered names */
+    struct trace_state *trace; /* trace.h */
     struct ets_tables *ets;
     struct persistent *persistent;
     _Atomic(struct re_state *) re; /* compiled regular expressions; made at first use */

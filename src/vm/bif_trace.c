@@ -1,0 +1,339 @@
+/* bif_trace.c: erlang:trace and its kin, as programs call them. Arguments are checked here; what
+ * they ask for is done by trace.c and trace_code.c.
+ */
+#include "vm/code_table.h"
+#include "vm/copy.h"
+#include "vm/trace.h"
+
+/* ---- erts_internal:trace/3 ---- */
+
+typedef struct {
+    uint32_t flags; /* TF_* */
+    term_t tracer;  /* NONE: the caller */
+} trace_opts_t;
+
+/* {tracer, Module, State} needs modules with native functions: trace messages go to processes. */
+static bool parse_flags(term_t l, trace_opts_t *o) {
+    *o = (trace_opts_t){0, TERM_NONE};
+    for (; is_cons(l); l = cons_tail(l)) {
+        term_t f = cons_head(l);
+        if (is_atom(f)) {
+            uint32_t flag = trace_flag_of(f);
+            if (!flag) return false;
+            o->flags |= flag;
+        } else if (is_tuple_of(f, 2) && tuple_elem(f, 1) == A_tracer) {
+            o->tracer = tuple_elem(f, 2);
+            if (!is_local_pid(o->tracer)) return false;
+        } else {
+            return false;
+        }
+    }
+    return is_nil(l);
+}
+
+typedef struct {
+    vm_t *vm;
+    bool on, oom;
+    trace_opts_t o;
+    int64_t count;
+} trace_all_t;
+
+static bool trace_one(void *user, proc_t *q) {
+    trace_all_t *t = user;
+    if (atomic_load_explicit(&q->state, memory_order_relaxed) & (PS_EXITING | PS_SYSTEM))
+        return true;
+    switch (trace_change(t->vm, q, t->on, t->o.flags, t->o.tracer)) {
+    case TRACE_DONE: t->count++; break;
+    case TRACE_NO_MEMORY: t->oom = true; return false;
+    default: break;
+    }
+    return true;
+}
+
+enum { WHO_PROCS = 1, WHO_PORTS = 2, WHO_OLD = 4, WHO_NEW = 8 };
+static unsigned who_of(term_t t) {
+    switch (t) {
+    case A_all: return WHO_PROCS | WHO_PORTS | WHO_OLD | WHO_NEW;
+    case A_processes: return WHO_PROCS | WHO_OLD | WHO_NEW;
+    case A_ports: return WHO_PORTS | WHO_OLD | WHO_NEW;
+    case A_existing: return WHO_PROCS | WHO_PORTS | WHO_OLD;
+    case A_existing_processes: return WHO_PROCS | WHO_OLD;
+    case A_existing_ports: return WHO_PORTS | WHO_OLD;
+    case A_new: return WHO_PROCS | WHO_PORTS | WHO_NEW;
+    case A_new_processes: return WHO_PROCS | WHO_NEW;
+    case A_new_ports: return WHO_PORTS | WHO_NEW;
+    default: return 0;
+    }
+}
+
+static BIF(trace_3) {
+    vm_t *vm = p->vm;
+    trace_all_t t = {.vm = vm, .on = a[1] == A_true};
+    if ((a[1] != A_true && a[1] != A_false) || !parse_flags(a[2], &t.o)) return bif_badarg(p);
+    if (t.o.tracer == TERM_NONE) t.o.tracer = p->pid;
+    if (t.o.flags & TF_CPU_TS && a[0] != A_all) return bif_badarg(p);
+    t.o.flags &= TF_ALL;
+    if (is_local_pid(a[0])) {
+        proc_t *q = proc_lookup(vm, a[0]);
+        if (!q) return bif_badarg(p);
+        switch (trace_change(vm, q, t.on, t.o.flags, t.o.tracer)) {
+        case TRACE_DONE: return make_small(1);
+        case TRACE_NO_MEMORY: return bif_oom(p);
+        default: return bif_badarg(p);
+        }
+    }
+    unsigned who = is_atom(a[0]) ? who_of(a[0]) : 0;
+    if (!who) return bif_badarg(p);
+    if (t.o.flags == 0) return make_small(0);
+    if ((who & (WHO_PROCS | WHO_OLD)) == (WHO_PROCS | WHO_OLD)) proc_each(vm, trace_one, &t);
+    if ((who & (WHO_PROCS | WHO_NEW)) == (WHO_PROCS | WHO_NEW) &&
+        !trace_change_new(vm, t.on, t.o.flags, t.o.tracer) && t.on)
+        return bif_badarg(p);
+    if (t.oom) return bif_oom(p);
+    bif_bump(p, (size_t)t.count);
+    return make_small(t.count);
+}
+
+/* All that was told before is in the tracer's queue already. */
+static BIF(trace_delivered_1) {
+    if (!is_local_pid(a[0]) && a[0] != A_all) return bif_badarg(p);
+    term_t ref = new_ref(p);
+    term_t *hp = ref == TERM_NONE ? NULL : heap_alloc(p, 4);
+    if (!hp || !proc_send(p->vm, NULL, p->pid, tuple3(&hp, A_trace_delivered, a[0], ref)))
+        return bif_oom(p);
+    return ref;
+}
+
+/* ---- erts_internal:trace_pattern/3 ---- */
+
+typedef struct {
+    uint32_t kinds;
+    term_t meta;
+} pattern_opts_t;
+
+static bool parse_kinds(proc_t *p, term_t l, pattern_opts_t *o) {
+    bool global = false;
+    *o = (pattern_opts_t){0, TERM_NIL};
+    for (; is_cons(l); l = cons_tail(l)) {
+        term_t f = cons_head(l);
+        switch (f) {
+        case A_local: o->kinds |= BP_LOCAL; continue;
+        case A_global: global = true; continue;
+        case A_call_count: o->kinds |= BP_COUNT; continue;
+        case A_call_time: o->kinds |= BP_TIME; continue;
+        case A_meta:
+            o->kinds |= BP_META;
+            o->meta = p->pid;
+            continue;
+        default: break;
+        }
+        if (!is_tuple_of(f, 2) || tuple_elem(f, 1) != A_meta) return false;
+        o->kinds |= BP_META;
+        o->meta = tuple_elem(f, 2);
+        if (!is_local_pid(o->meta)) return false;
+    }
+    if (!is_nil(l) || (global && o->kinds)) return false;
+    if (!o->kinds) o->kinds = BP_GLOBAL;
+    return true;
+}
+
+static bool parse_mfa(term_t t, bp_filter_t *f) {
+    if (!is_tuple_of(t, 3)) return false;
+    f->module = tuple_elem(t, 1);
+    f->function = tuple_elem(t, 2);
+    term_t arity = tuple_elem(t, 3);
+    if (!is_atom(f->module) || !is_atom(f->function)) return false;
+    if (f->module == A_underscore && f->function != A_underscore) return false;
+    if (arity == A_underscore) {
+        f->arity = -1;
+    } else {
+        if (!is_small(arity) || f->function == A_underscore) return false;
+        f->arity = small_value(arity) < 0 ? INT64_MAX : small_value(arity); /* no function */
+    }
+    return true;
+}
+
+/* What is to be matched: true, [] or a specification. NULL with *bad or without memory. */
+static trace_spec_t *spec_of(proc_t *p, term_t t, bool *bad) {
+    bool oom = false;
+    ms_t *ms = NULL;
+    *bad = false;
+    if (t == A_true) t = TERM_NIL;
+    if (!is_nil(t)) {
+        ms = is_cons(t) ? ms_compile(p, t, MS_TRACE, NULL, &oom) : NULL;
+        *bad = !ms && !oom;
+        if (!ms) return NULL;
+    }
+    return trace_spec_new(p, t, ms);
+}
+
+static void spec_release(vm_t *vm, void *s) {
+    (void)vm;
+    trace_spec_release(s);
+}
+/* send, 'receive' */
+static term_t message_pattern(proc_t *p, bool send, term_t t, term_t opts) {
+    struct trace_state *ts = p->vm->trace;
+    trace_spec_t *spec = NULL;
+    bool bad;
+    if (!is_nil(opts)) return bif_badarg(p);
+    if (is_cons(t)) {
+        spec = spec_of(p, t, &bad);
+        if (!spec) return bad ? bif_badarg(p) : bif_oom(p);
+    } else if (t != A_true && t != A_false && !is_nil(t)) {
+        return bif_badarg(p);
+    }
+    spin_lock(p->vm, &ts->lock);
+    trace_spec_t *old =
+        atomic_exchange_explicit(send ? &ts->send : &ts->receive, spec, memory_order_acq_rel);
+    atomic_store_explicit(send ? &ts->send_off : &ts->receive_off, t == A_false,
+                          memory_order_relaxed);
+    spin_unlock(p->vm, &ts->lock);
+    if (old) sched_defer_free(p->vm, old, spec_release);
+    return make_small(1);
+}
+
+static term_t on_load_pattern(proc_t *p, uint32_t kinds, bool on, trace_spec_t *spec, term_t meta) {
+    vm_t *vm = p->vm;
+    struct trace_state *ts = vm->trace;
+    spin_lock(vm, &vm->code->lock);
+    trace_spec_t *old = ts->on_load;
+    trace_spec_keep(spec);
+    ts->on_load = spec;
+    ts->on_load_kinds = on ? kinds : 0;
+    ts->on_load_meta = meta;
+    spin_unlock(vm, &vm->code->lock);
+    trace_spec_release(old);
+    return make_small(0);
+}
+
+static BIF(trace_pattern_3) {
+    vm_t *vm = p->vm;
+    if (a[0] == A_send || a[0] == A_receive_) return message_pattern(p, a[0] == A_send, a[1], a[2]);
+    pattern_opts_t o;
+    bp_filter_t f = {TERM_NIL, TERM_NIL, -1};
+    if (!parse_kinds(p, a[2], &o)) return bif_badarg(p);
+    if (a[0] != A_on_load && !parse_mfa(a[0], &f)) return bif_badarg(p);
+    const uint32_t counters = BP_COUNT | BP_TIME;
+    int how = a[1] == A_false     ? BP_CLEAR
+              : a[1] == A_restart ? BP_RESTART
+              : a[1] == A_pause   ? BP_PAUSE
+                                  : BP_SET;
+    bool bad = false;
+    trace_spec_t *spec = how == BP_SET ? spec_of(p, a[1], &bad) : NULL;
+    if (bad || (o.kinds & counters && is_cons(a[1]))) {
+        trace_spec_release(spec);
+        return bif_badarg(p);
+    }
+    if (how == BP_SET && !spec) return bif_oom(p);
+    int64_t n;
+    if (a[0] == A_on_load) {
+        n = small_value(on_load_pattern(p, o.kinds, how == BP_SET, spec, o.meta));
+    } else {
+        n = trace_points_change(vm, &f, o.kinds, how, spec, o.meta);
+    }
+    trace_spec_release(spec);
+    if (n < 0) return bif_oom(p);
+    bif_bump(p, (size_t)n);
+    return make_small(n);
+}
+
+/* ---- erlang:trace_info/2 ---- */
+
+static term_t info_pair(proc_t *p, term_t item, term_t v) {
+    term_t *hp = v == TERM_NONE ? NULL : heap_alloc(p, 3);
+    return hp ? tuple2(&hp, item, v) : bif_oom(p);
+}
+
+static term_t info_of_trace(proc_t *p, const trace_t *t, term_t item) {
+    if (t && !trace_tracer_lives(p->vm, t->tracer)) t = NULL;
+    if (item == A_tracer) return info_pair(p, item, t ? t->tracer : TERM_NIL);
+    return info_pair(p, item, trace_flags_list(p, t ? t->flags : 0));
+}
+
+static term_t message_info(proc_t *p, bool send, term_t item) {
+    struct trace_state *ts = p->vm->trace;
+    if (item != A_match_spec) return bif_badarg(p);
+    trace_spec_t *s = atomic_load_explicit(send ? &ts->send : &ts->receive, memory_order_acquire);
+    if (atomic_load_explicit(send ? &ts->send_off : &ts->receive_off, memory_order_relaxed))
+        return info_pair(p, item, A_false);
+    return info_pair(p, item, s ? term_copy_to(p, s->source->term) : (term_t)A_true);
+}
+
+static term_t on_load_item(proc_t *p, term_t item) {
+    struct trace_state *ts = p->vm->trace;
+    uint32_t k = ts->on_load_kinds;
+    switch (item) {
+    case A_traced: return k & BP_GLOBAL ? A_global : k & BP_LOCAL ? A_local : A_false;
+    case A_match_spec:
+        if (!(k & (BP_GLOBAL | BP_LOCAL))) return A_false;
+        return term_copy_to(p, ts->on_load->source->term);
+    case A_meta: return k & BP_META ? ts->on_load_meta : (term_t)A_false;
+    case A_meta_match_spec:
+        return k & BP_META ? term_copy_to(p, ts->on_load->source->term) : (term_t)A_false;
+    case A_call_count: return make_bool(k & BP_COUNT);
+    default: return TERM_NONE;
+    }
+}
+static term_t on_load_info(proc_t *p, term_t item) {
+    static const uint32_t items[] = {A_call_count, A_meta_match_spec, A_meta, A_match_spec,
+                                     A_traced};
+    if (item != A_all) {
+        for (size_t i = 0; i < sizeof items / sizeof *items; i++)
+            if (items[i] == item) return info_pair(p, item, on_load_item(p, item));
+        return bif_badarg(p);
+    }
+    if (!p->vm->trace->on_load_kinds) return info_pair(p, item, A_false);
+    term_t list = TERM_NIL;
+    for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
+        term_t pair = info_pair(p, items[i], on_load_item(p, items[i]));
+        term_t *hp = pair == TERM_NONE ? NULL : heap_alloc(p, 2);
+        if (!hp) return bif_oom(p);
+        list = cons(&hp, pair, list);
+    }
+    return info_pair(p, item, list);
+}
+
+static BIF(trace_info_2) {
+    vm_t *vm = p->vm;
+    bool of_process = a[1] == A_flags || a[1] == A_tracer;
+    if (a[0] == A_send || a[0] == A_receive_) return message_info(p, a[0] == A_send, a[1]);
+    if (a[0] == A_on_load) return on_load_info(p, a[1]);
+    if (is_local_pid(a[0])) {
+        if (!of_process) return bif_badarg(p);
+        proc_t *q = proc_lookup(vm, a[0]);
+        return q ? info_of_trace(p, trace_of(q), a[1]) : (term_t)A_undefined;
+    }
+    if (a[0] == A_new || a[0] == A_new_processes || a[0] == A_new_ports) {
+        if (!of_process) return bif_badarg(p);
+        const trace_t *t = atomic_load_explicit(&vm->trace->new_procs, memory_order_acquire);
+        return info_of_trace(p, a[0] == A_new_ports ? NULL : t, a[1]);
+    }
+    if (!is_tuple_of(a[0], 3) || !is_atom(tuple_elem(a[0], 1)) || !is_atom(tuple_elem(a[0], 2)) ||
+        !is_small(tuple_elem(a[0], 3)))
+        return bif_badarg(p);
+    bp_filter_t f = {tuple_elem(a[0], 1), tuple_elem(a[0], 2), small_value(tuple_elem(a[0], 3))};
+    switch (a[1]) {
+    case A_traced:
+    case A_match_spec:
+    case A_meta:
+    case A_meta_match_spec:
+    case A_call_count:
+    case A_call_time:
+    case A_all: break;
+    default:
+        if (module_find(vm, f.module) != NULL &&
+            trace_point_info(p, f.module, f.function, (uint32_t)f.arity, A_traced) != A_undefined)
+            return bif_badarg(p);
+        return info_pair(p, a[1], A_undefined);
+    }
+    return info_pair(p, a[1], trace_point_info(p, f.module, f.function, (uint32_t)f.arity, a[1]));
+}
+
+const bif_def_t bifs_trace[] = {
+    {"erts_internal", "trace", 3, trace_3, 0},
+    {"erts_internal", "trace_pattern", 3, trace_pattern_3, 0},
+    {"erlang", "trace_info", 2, trace_info_2, 0},
+    {"erlang", "trace_delivered", 1, trace_delivered_1, 0},
+    {0},
+};

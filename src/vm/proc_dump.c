@@ -1,0 +1,145 @@
+/* proc_dump.c: a process as readable text: process_info(P, backtrace), erlang:process_display/2 and
+ * {process_dump} of match specifications. The caller owns p, or nothing else runs.
+ */
+#include "vm/proc_dump.h"
+#include "vm/binary.h"
+#include "vm/engine.h"
+#include "vm/heap.h"
+#include "vm/print.h"
+#include "vm/trace.h"
+
+#define VALUE_MAX 2000 /* bytes of one value that are shown */
+
+static void put_hex(text_t *t, uint64_t n) {
+    char s[18] = "0x";
+    for (int i = 0; i < 16; i++) s[2 + i] = "0123456789abcdef"[n >> (60 - 4 * i) & 15];
+    text_bytes(t, s, sizeof s);
+}
+
+/* mod:fun/arity + offset */
+static void put_place(text_t *t, vm_t *vm, const uint64_t *ip) {
+    code_place_t pl;
+    term_t mfa[3];
+    if (!trace_place(vm, ip, mfa)) {
+        text_str(t, ip == vm->exit_code ? "<terminate process normally>" : "unknown function");
+        return;
+    }
+    text_atom(t, mfa[0], true);
+    text_char(t, ':');
+    text_atom(t, mfa[1], true);
+    text_char(t, '/');
+    text_int(t, small_value(mfa[2]));
+    if (!code_lookup(vm, ip, &pl) || !pl.function) return;
+    text_str(t, " + ");
+    text_uint(t, (uint64_t)(ip - pl.function->start) * sizeof *ip);
+}
+
+static void put_value(text_t *t, term_t v) {
+    size_t from = t->len;
+    if (is_catch(v))
+        text_str(t, "Catch");
+    else
+        text_term(t, v);
+    if (t->failed || t->len - from <= VALUE_MAX) return;
+    t->len = from + VALUE_MAX;
+    while (t->len > from && (t->data[t->len] & 0xc0) == 0x80) t->len--; /* whole characters */
+    text_str(t, "...");
+}
+
+void proc_backtrace_text(proc_t *p, text_t *t) {
+    vm_t *vm = p->vm;
+    const uint64_t *ip = p->ip;
+    bool running = atomic_load_explicit(&p->state, memory_order_relaxed) & PS_RUNNING &&
+                   p->sched->current == p;
+    if (running) ip = p->sched->bif_ip;
+    text_str(t, "Program counter: ");
+    put_hex(t, (uintptr_t)ip);
+    text_str(t, " (");
+    put_place(t, vm, ip);
+    text_str(t, ")\n");
+    const term_t *s = p->sp;
+    if (p->flags & PF_SAVED_ARGS) {
+        text_str(t, "arity = ");
+        text_uint(t, p->arity);
+        text_char(t, '\n');
+        for (unsigned i = 0; i < p->arity; i++, s++) {
+            text_str(t, "   ");
+            put_value(t, *s);
+            text_char(t, '\n');
+        }
+    }
+    unsigned y = 0;
+    for (; s < p->hend && !t->failed; s++) {
+        text_char(t, '\n');
+        put_hex(t, (uintptr_t)s);
+        if (is_header(*s)) {
+            const uint64_t *ret = (const uint64_t *)(uintptr_t)(*s - CALL_MARK);
+            text_str(t, " Return addr ");
+            put_hex(t, (uintptr_t)ret);
+            text_str(t, " (");
+            if (trace_is_frame(vm, *s))
+                text_str(t, "<trace>");
+            else
+                put_place(t, vm, ret == vm->exit_code ? ret : ret - 1);
+            text_char(t, ')');
+            y = 0;
+            continue;
+        }
+        text_str(t, " y(");
+        text_uint(t, y++);
+        text_str(t, ")     ");
+        put_value(t, *s);
+    }
+    text_char(t, '\n');
+}
+
+static void put_line(text_t *t, const char *what, uint64_t n) {
+    text_str(t, what);
+    text_uint(t, n);
+    text_char(t, '\n');
+}
+
+void proc_dump_text(proc_t *p, text_t *t) {
+    uint32_t st = atomic_load_explicit(&p->state, memory_order_relaxed);
+    text_str(t, "=proc:");
+    text_term(t, p->pid);
+    text_str(t, "\nState: ");
+    text_str(t, st & PS_EXITING     ? "Exiting"
+                : st & PS_SUSPENDED ? "Suspended"
+                : st & PS_RUNNING   ? "Running"
+                : st & PS_RUNNABLE  ? "Scheduled"
+                                    : "Waiting");
+    if (!is_nil(p->name)) {
+        text_str(t, "\nName: ");
+        text_atom(t, p->name, true);
+    }
+    text_str(t, "\nSpawned as: ");
+    text_atom(t, p->init_m, true);
+    text_char(t, ':');
+    text_atom(t, p->init_f, true);
+    text_char(t, '/');
+    text_uint(t, p->init_a);
+    text_str(t, "\nSpawned by: ");
+    text_term(t, p->parent);
+    text_char(t, '\n');
+    put_line(t, "Message queue length: ", p->mq.len);
+    put_line(t, "Heap fragment data: ", p->frag_words);
+    put_line(t, "Reductions: ", p->total_reds);
+    put_line(t, "Stack+heap: ", heap_block_words(p));
+    put_line(t, "OldHeap: ", (size_t)(p->old_end - p->old_heap));
+    put_line(t, "Heap unused: ", (size_t)(p->sp - p->htop));
+    put_line(t, "OldHeap unused: ", (size_t)(p->old_end - p->old_top));
+    proc_backtrace_text(p, t);
+}
+
+static term_t as_binary(proc_t *p, proc_t *out, void (*write)(proc_t *, text_t *)) {
+    text_t t;
+    text_init(&t, p->vm);
+    write(p, &t);
+    term_t b = t.failed ? TERM_NONE : new_binary(out, (const uint8_t *)t.data, t.len);
+    text_free(&t);
+    return b;
+}
+
+term_t proc_backtrace(proc_t *p, proc_t *out) { return as_binary(p, out, proc_backtrace_text); }
+term_t process_dump(proc_t *p) { return as_binary(p, p, proc_dump_text); }

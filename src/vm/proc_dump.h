@@ -1,0 +1,14 @@
+/* proc_dump.h: a process as readable text. proc_dump.c. The caller owns p, or nothing else runs. */
+#ifndef LING_VM_PROC_DUMP_H
+#define LING_VM_PROC_DUMP_H
+
+#include "vm/print.h"
+#include "vm/proc.h"
+
+void proc_backtrace_text(proc_t *p, text_t *t);
+void proc_dump_text(proc_t *p, text_t *t);
+/* As binaries, on out's and on p's heap; NONE: no memory. */
+term_t proc_backtrace(proc_t *p, proc_t *out);
+term_t process_dump(proc_t *p);
+
+#endif

@@ -1,0 +1,432 @@
+/* trace.c: traced processes and what is told about them (see trace.h). Messages are put together
+ * on the C stack and copied once, into the signal for the tracer: a traced process's heap does not
+ * grow by being traced. Relies on signals, names of places in code, match specifications.
+ */
+#include "vm/trace.h"
+#include "vm/copy.h"
+#include "vm/engine.h"
+#include "vm/heap.h"
+#include "vm/proc_ext.h"
+
+/* ---- life ---- */
+
+bool trace_init(vm_t *vm) {
+    struct trace_state *ts = vm->trace = mem_calloc(vm, sizeof *ts);
+    if (!ts) return false;
+    atomic_flag_clear(&ts->lock.held);
+    ts->on_load_meta = TERM_NIL;
+    engine_trace_init(vm);
+    return true;
+}
+
+/* ---- specifications ---- */
+
+trace_spec_t *trace_spec_new(proc_t *p, term_t source, ms_t *ms) {
+    vm_t *vm = p->vm;
+    trace_spec_t *s = mem_alloc(vm, sizeof *s);
+    signal_t *src = s ? signal_new_copy(vm, p->sched, SIG_FRAGMENT, source) : NULL;
+    if (!src) {
+        mem_free(vm, s, sizeof *s);
+        if (ms) ms_release(ms);
+        return NULL;
+    }
+    atomic_init(&s->refs, 1);
+    s->vm = vm;
+    s->ms = ms;
+    s->source = src;
+    return s;
+}
+void trace_spec_keep(trace_spec_t *s) {
+    if (s) atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+}
+void trace_spec_release(trace_spec_t *s) {
+    if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
+    if (s->ms) ms_release(s->ms);
+    signal_free(s->vm, NULL, s->source);
+    mem_free(s->vm, s, sizeof *s);
+}
+
+/* ---- switching ---- */
+
+static const struct {
+    uint32_t atom, flag;
+} flag_names[] = {
+    /* the last one is first in trace_info's list */
+    {A_timestamp, TF_NOW_TS},
+    {A_strict_monotonic_timestamp, TF_STRICT_TS},
+    {A_monotonic_timestamp, TF_MONO_TS},
+    {A_send, TF_SEND},
+    {A_receive_, TF_RECEIVE},
+    {A_set_on_spawn, TF_ON_SPAWN},
+    {A_call, TF_CALL},
+    {A_procs, TF_PROCS},
+    {A_set_on_first_spawn, TF_ON_FIRST_SPAWN},
+    {A_set_on_link, TF_ON_LINK},
+    {A_set_on_first_link, TF_ON_FIRST_LINK},
+    {A_running, TF_RUNNING},
+    {A_exiting, TF_EXITING},
+    {A_garbage_collection, TF_GC},
+    {A_arity, TF_ARITY},
+    {A_return_to, TF_RETURN_TO},
+    {A_silent, TF_SILENT},
+    {A_scheduler_id, TF_SCHED_ID},
+    {A_ports, TF_PORTS},
+    {A_running_ports, TF_RUNNING_PORTS},
+    {A_running_procs, TF_RUNNING_PROCS},
+};
+#define FLAG_NAMES (sizeof flag_names / sizeof *flag_names)
+
+uint32_t trace_flag_of(term_t atom) {
+    for (size_t i = 0; i < FLAG_NAMES; i++)
+        if (flag_names[i].atom == atom) return flag_names[i].flag;
+    if (atom == A_cpu_timestamp) return TF_CPU_TS;
+    return atom == A_all ? TF_ALL : 0;
+}
+
+term_t trace_flags_list(proc_t *p, uint32_t flags) {
+    term_t *hp = heap_alloc(p, 2 * FLAG_NAMES), *end = hp + 2 * FLAG_NAMES, list = TERM_NIL;
+    if (!hp) return TERM_NONE;
+    for (size_t i = 0; i < FLAG_NAMES; i++)
+        if (flags & flag_names[i].flag) list = cons(&hp, flag_names[i].atom, list);
+    heap_release(p, hp, end);
+    return list;
+}
+
+bool trace_tracer_lives(vm_t *vm, term_t tracer) {
+    return is_local_pid(tracer) && proc_lookup(vm, tracer) != NULL;
+}
+
+static void trace_release(vm_t *vm, void *t) { mem_free(vm, t, sizeof(trace_t)); }
+
+/* Under the lock: *at becomes what is given. false: no memory. */
+static bool replace(vm_t *vm, _Atomic(const trace_t *) *at, uint32_t flags, term_t tracer) {
+    const trace_t *old = atomic_load_explicit(at, memory_order_relaxed);
+    trace_t *t = NULL;
+    if (flags) {
+        if (old && old->flags == flags && old->tracer == tracer) return true;
+        t = mem_alloc(vm, sizeof *t);
+        if (!t) return false;
+        *t = (trace_t){flags, tracer};
+    }
+    atomic_store_explicit(at, t, memory_order_release);
+    if (old) sched_defer_free(vm, (void *)(uintptr_t)old, trace_release);
+    return true;
+}
+
+/* Under the lock. */
+static int change(vm_t *vm, _Atomic(const trace_t *) *at, bool on, uint32_t flags, term_t tracer) {
+    const trace_t *old = atomic_load_explicit(at, memory_order_relaxed);
+    if (old && !trace_tracer_lives(vm, old->tracer)) {
+        replace(vm, at, 0, TERM_NIL);
+        old = NULL;
+    }
+    uint32_t now = old ? old->flags : 0;
+    if (on) {
+        if (old && old->tracer != tracer) return TRACE_TAKEN;
+        now |= flags;
+    } else {
+        now &= ~flags;
+        if (old) tracer = old->tracer;
+    }
+    return replace(vm, at, now, tracer) ? TRACE_DONE : TRACE_NO_MEMORY;
+}
+
+int trace_change(vm_t *vm, proc_t *q, bool on, uint32_t flags, term_t tracer) {
+    struct trace_state *ts = vm->trace;
+    int r = TRACE_GONE;
+    spin_lock(vm, &ts->lock);
+    if (!(atomic_load_explicit(&q->state, memory_order_seq_cst) & (PS_EXITING | PS_FREE)))
+        r = change(vm, &q->trace, on, flags, tracer);
+    spin_unlock(vm, &ts->lock);
+    return r;
+}
+
+bool trace_change_new(vm_t *vm, bool on, uint32_t flags, term_t tracer) {
+    struct trace_state *ts = vm->trace;
+    spin_lock(vm, &ts->lock);
+    int r = change(vm, &ts->new_procs, on, flags, tracer);
+    spin_unlock(vm, &ts->lock);
+    return r == TRACE_DONE;
+}
+
+void trace_forget(proc_t *p) {
+    vm_t *vm = p->vm;
+    spin_lock(vm, &vm->trace->lock);
+    replace(vm, &p->trace, 0, TERM_NIL);
+    spin_unlock(vm, &vm->trace->lock);
+}
+
+/* The tracer is gone: nobody else ever clears the flags. */
+COLD static void lose_tracer(proc_t *p, const trace_t *t) {
+    vm_t *vm = p->vm;
+    spin_lock(vm, &vm->trace->lock);
+    if (atomic_load_explicit(&p->trace, memory_order_relaxed) == t)
+        replace(vm, &p->trace, 0, TERM_NIL);
+    spin_unlock(vm, &vm->trace->lock);
+}
+
+void trace_free(vm_t *vm) {
+    struct trace_state *ts = vm->trace;
+    if (!ts) return;
+    replace(vm, &ts->new_procs, 0, TERM_NIL);
+    trace_spec_release(atomic_load_explicit(&ts->send, memory_order_relaxed));
+    trace_spec_release(atomic_load_explicit(&ts->receive, memory_order_relaxed));
+    trace_points_free(vm);
+    mem_free(vm, ts, sizeof *ts);
+    vm->trace = NULL;
+}
+
+/* ---- messages ---- */
+
+#define STAMP_WORDS 8
+static term_t put_int(term_t **hp, int64_t v) {
+    if (LIKELY(fits_small(v))) return make_small(v);
+    term_t *p = *hp;
+    p[0] = make_header(v < 0 ? T_BIG_NEG : T_BIG_POS, 1);
+    p[1] = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    *hp += 2;
+    return make_boxed(p);
+}
+
+/* The same as erlang:now/0. */
+static term_t stamp_now(vm_t *vm, term_t **hp) {
+    int64_t us = ((int64_t)vm_now(vm) + vm->time_offset_ns) / 1000;
+    int64_t last = atomic_load_explicit(&vm->last_now_us, memory_order_relaxed), next;
+    do {
+        next = us > last ? us : last + 1;
+    } while (!atomic_compare_exchange_weak(&vm->last_now_us, &last, next));
+    int64_t s = next / 1000000;
+    return tuple3(hp, make_small(s / 1000000), make_small(s % 1000000), make_small(next % 1000000));
+}
+
+term_t trace_stamp(vm_t *vm, uint32_t flags, term_t **hp) {
+    if (flags & TF_NOW_TS) return stamp_now(vm, hp);
+    term_t mono = put_int(hp, (int64_t)vm_now(vm));
+    if (!(flags & TF_STRICT_TS)) return mono;
+    int64_t n = atomic_fetch_add_explicit(&vm->next_unique_mono, 1, memory_order_relaxed) + 1;
+    return tuple2(hp, mono, put_int(hp, n - (1LL << 59)));
+}
+
+bool trace_deliver(vm_t *vm, term_t tracer, term_t msg) {
+    sched_t *s = sched_current(vm);
+    proc_t *to = is_local_pid(tracer) ? proc_lookup(vm, tracer) : NULL;
+    if (!to) return false;
+    signal_t *sig = signal_new_copy(vm, s, SIG_MESSAGE, msg);
+    if (!sig) return true; /* no memory: the event is lost */
+    sig->flags = SIGF_TRACE;
+    proc_signal(vm, to, sig);
+    return true;
+}
+
+/* n: how many of args. */
+static void emit(proc_t *p, const trace_t *t, term_t tag, const term_t *args, unsigned n) {
+    term_t words[12 + STAMP_WORDS], *w = words + 1, *hp = words + 12;
+    if (t->tracer == p->pid) return; /* nobody traces itself */
+    bool ts = t->flags & TF_ANY_TS;
+    *w++ = ts ? A_trace_ts : A_trace;
+    *w++ = p->pid;
+    *w++ = tag;
+    for (unsigned i = 0; i < n; i++) *w++ = args[i];
+    if (ts) *w++ = trace_stamp(p->vm, t->flags, &hp);
+    words[0] = make_header(T_TUPLE, (size_t)(w - words) - 1);
+    if (!trace_deliver(p->vm, t->tracer, make_boxed(words))) lose_tracer(p, t);
+}
+
+void trace_emit_as(proc_t *p, const trace_t *t, term_t tag, term_t a, term_t b) {
+    term_t args[2] = {a, b};
+    emit(p, t, tag, args, b == TERM_NONE ? 1 : 2);
+}
+
+void trace_emit(proc_t *p, term_t tag, term_t a, term_t b) {
+    const trace_t *t = trace_of(p);
+    if (t) trace_emit_as(p, t, tag, a, b);
+}
+
+void trace_emit_meta(proc_t *p, term_t tracer, term_t tag, term_t a, term_t b) {
+    trace_t t = {TF_NOW_TS, tracer};
+    term_t args[2] = {a, b};
+    /* A meta tracer that is gone is found out by trace_points_change and trace_info. */
+    if (trace_tracer_lives(p->vm, tracer)) emit(p, &t, tag, args, b == TERM_NONE ? 1 : 2);
+}
+
+/* ---- places in code ---- */
+
+bool trace_place(vm_t *vm, const uint64_t *ip, term_t mfa[3]) {
+    code_place_t pl;
+    if (!ip) return false;
+    if (code_lookup(vm, ip, &pl) && pl.function) {
+        mfa[0] = pl.module->name;
+        mfa[1] = pl.function->function;
+        mfa[2] = make_small(pl.function->arity);
+        return true;
+    }
+    if (ip == vm->exit_code || ip + 1 == vm->exit_code) return false;
+    uint64_t h = ip[0];
+    if (h != engine_handler(OP_bif_entry) && h != engine_handler(OP_bif_entry_dirty) &&
+        h != engine_handler(OP_export_break) && h != engine_handler(OP_undefined_entry))
+        return false;
+    const export_t *e = (const export_t *)(uintptr_t)ip[1];
+    mfa[0] = e->module;
+    mfa[1] = e->function;
+    mfa[2] = make_small(e->arity);
+    return true;
+}
+
+term_t trace_mfa(vm_t *vm, const uint64_t *ip, term_t **hp, term_t unknown) {
+    term_t mfa[3];
+    return trace_place(vm, ip, mfa) ? tuple3(hp, mfa[0], mfa[1], mfa[2]) : unknown;
+}
+
+/* ---- messages of the process ---- */
+
+/* Does the pattern let it pass? args: list on the C stack. */
+static bool passes(proc_t *p, trace_spec_t *spec, term_t args, term_t *extra) {
+    *extra = TERM_NONE;
+    if (!spec || !spec->ms) return true;
+    ms_trace_t mt = {.p = p, .message = A_true};
+    bool yes = ms_run_trace(p, spec->ms, args, &mt);
+    if (mt.message != A_true) *extra = mt.message;
+    return yes && mt.message != A_false;
+}
+
+void trace_send(proc_t *p, term_t to, term_t msg, bool exists) {
+    const trace_t *t = trace_of(p);
+    struct trace_state *ts = p->vm->trace;
+    if (!t || !(t->flags & TF_SEND) || atomic_load_explicit(&ts->send_off, memory_order_relaxed))
+        return;
+    term_t cells[4], *hp = cells, extra;
+    term_t list = cons(&hp, msg, TERM_NIL);
+    list = cons(&hp, to, list);
+    heap_mark_t mark = heap_mark(p);
+    if (passes(p, atomic_load_explicit(&ts->send, memory_order_acquire), list, &extra)) {
+        term_t args[3] = {msg, to, extra};
+        emit(p, t, exists ? A_send : A_send_to_non_existing_process, args,
+             extra == TERM_NONE ? 2 : 3);
+    }
+    heap_back(p, mark);
+}
+
+void trace_receive(proc_t *p, term_t from, term_t msg) {
+    const trace_t *t = trace_of(p);
+    struct trace_state *ts = p->vm->trace;
+    if (!t || !(t->flags & TF_RECEIVE) ||
+        atomic_load_explicit(&ts->receive_off, memory_order_relaxed))
+        return;
+    term_t cells[6], *hp = cells, extra;
+    term_t list = cons(&hp, msg, TERM_NIL);
+    list = cons(&hp, from, list);
+    list = cons(&hp, A_nonode, list);
+    heap_mark_t mark = heap_mark(p);
+    if (passes(p, atomic_load_explicit(&ts->receive, memory_order_acquire), list, &extra)) {
+        term_t args[2] = {msg, extra};
+        emit(p, t, A_receive_, args, extra == TERM_NONE ? 1 : 2);
+    }
+    heap_back(p, mark);
+}
+
+/* ---- life of the process ---- */
+
+void trace_proc(proc_t *p, term_t what, term_t arg) {
+    const trace_t *t = trace_of(p);
+    if (t && (t->flags & TF_PROCS)) emit(p, t, what, &arg, 1);
+}
+
+/* A child gets all of its parent's trace, and the parent loses the flags that work only once. As in
+ * OTP 25, set_on_link concerns children that are spawned linked, and no others. */
+static void inherit(proc_t *from, proc_t *to, uint32_t always, uint32_t once) {
+    vm_t *vm = from->vm;
+    struct trace_state *ts = vm->trace;
+    spin_lock(vm, &ts->lock);
+    const trace_t *t = atomic_load_explicit(&from->trace, memory_order_relaxed);
+    if (t && (t->flags & (always | once)) && to->pid != t->tracer &&
+        !(atomic_load_explicit(&to->state, memory_order_seq_cst) & (PS_EXITING | PS_FREE))) {
+        uint32_t flags = t->flags;
+        term_t tracer = t->tracer;
+        if (flags & once) {
+            flags &= ~(always | once);
+            replace(vm, &from->trace, flags, tracer);
+        }
+        change(vm, &to->trace, true, flags, tracer);
+    }
+    spin_unlock(vm, &ts->lock);
+}
+
+void trace_spawn(proc_t *parent, proc_t *child, term_t m, term_t f, term_t args, bool link) {
+    vm_t *vm = child->vm;
+    const trace_t *t = parent ? trace_of(parent) : NULL;
+    const trace_t *n = atomic_load_explicit(&vm->trace->new_procs, memory_order_acquire);
+    term_t words[4], *hp = words, mfa = tuple3(&hp, m, f, args);
+    if (t && (t->flags & TF_PROCS)) {
+        term_t a[2] = {child->pid, mfa};
+        emit(parent, t, A_spawn, a, 2);
+        if (link) emit(parent, t, A_link, &child->pid, 1);
+    }
+    if (t) {
+        inherit(parent, child, TF_ON_SPAWN, TF_ON_FIRST_SPAWN);
+        if (link) inherit(parent, child, TF_ON_LINK, TF_ON_FIRST_LINK);
+    }
+    if (n && n->tracer != child->pid && !trace_of(child)) {
+        spin_lock(vm, &vm->trace->lock);
+        n = atomic_load_explicit(&vm->trace->new_procs, memory_order_relaxed);
+        if (n && trace_tracer_lives(vm, n->tracer))
+            change(vm, &child->trace, true, n->flags, n->tracer);
+        spin_unlock(vm, &vm->trace->lock);
+    }
+    const trace_t *c = trace_of(child);
+    if (c && (c->flags & TF_PROCS)) {
+        term_t a[2] = {parent ? parent->pid : (term_t)A_undefined, mfa};
+        emit(child, c, A_spawned, a, 2);
+        if (link) emit(child, c, A_getting_linked, a, 1);
+    }
+}
+
+static void emit_sched(proc_t *p, const trace_t *t, term_t tag, term_t where) {
+    term_t args[2] = {where, make_small(p->sched->id)};
+    emit(p, t, tag, args, t->flags & TF_SCHED_ID ? 2 : 1);
+}
+
+void trace_sched(proc_t *p, bool in) {
+    const trace_t *t = trace_of(p);
+    trace_time_pause(p, in);
+    if (!t || !(t->flags & (TF_RUNNING | TF_RUNNING_PROCS))) return;
+    term_t words[4], *hp = words, where;
+    if (in && p->total_reds == 0 && (p->flags & PF_SAVED_ARGS))
+        where = tuple3(&hp, p->init_m, p->init_f, make_small(p->init_a));
+    else
+        where = trace_mfa(p->vm, p->ip, &hp, make_small(0));
+    emit_sched(p, t, in ? A_in : A_out, where);
+}
+
+void trace_sched_exit(proc_t *p) {
+    const trace_t *t = trace_of(p);
+    if (t && (t->flags & TF_EXITING)) emit_sched(p, t, A_out_exited, make_small(0));
+}
+
+void trace_gc(proc_t *p, bool major, bool start, size_t words) {
+    const trace_t *t = trace_of(p);
+    if (!t || !(t->flags & TF_GC)) return;
+    const struct {
+        term_t name;
+        size_t value;
+    } rows[] = {{A_bin_old_vheap_block_size, MIN_BIN_VHEAP},
+                {A_bin_old_vheap_size, p->old_vheap / 8},
+                {A_bin_vheap_block_size, MIN_BIN_VHEAP},
+                {A_bin_vheap_size, p->vheap / 8},
+                {A_heap_size, (size_t)(p->htop - p->heap)},
+                {A_old_heap_size, (size_t)(p->old_top - p->old_heap)},
+                {A_stack_size, (size_t)(p->hend - p->sp)},
+                {A_recent_size, (size_t)(p->high_water - p->heap)},
+                {A_mbuf_size, p->frag_words},
+                {A_heap_block_size, heap_block_words(p)},
+                {A_old_heap_block_size, (size_t)(p->old_end - p->old_heap)},
+                {A_wordsize, words}}; /* OTP's name for words needed, then reclaimed */
+    enum { ROWS = sizeof rows / sizeof *rows };
+    term_t buf[5 * ROWS], *hp = buf, list = TERM_NIL;
+    for (size_t i = 0; i < ROWS; i++) {
+        term_t pair = tuple2(&hp, rows[i].name, make_small((int64_t)rows[i].value));
+        list = cons(&hp, pair, list);
+    }
+    term_t tag = major ? (start ? A_gc_major_start : A_gc_major_end)
+                       : (start ? A_gc_minor_start : A_gc_minor_end);
+    emit(p, t, tag, &list, 1);
+}
