@@ -649,13 +649,13 @@ static bool call_seen(proc_t *p, bp_t *b, term_t *x) {
     if (meta_returns) push_return(p, b, meta, meta_returns == 2);
     proc_ext_t *ext = timed ? proc_ext_get(p) : NULL;
     if (ext) {
-        call_time_t *before = ext->timed;
+        call_time_t *outer = ext->timed;
         time_switch(p, ext, b->time);
         time_add(vm, b->time, p->pid, 1, 0);
         if (!has_frame(p, TRACE_FRAME_TIME)) {
             p->sp -= 2;
             p->sp[0] = frame_mark(vm, TRACE_FRAME_TIME);
-            p->sp[1] = (term_t)(uintptr_t)before;
+            p->sp[1] = (term_t)(uintptr_t)outer;
             p->flags |= PF_TRACE_FRAMES;
         }
     }

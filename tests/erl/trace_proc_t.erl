@@ -64,7 +64,7 @@ sync(P) ->
     receive {trace_delivered, P, R} -> ok end.
 
 collect() ->
-    receive M when element(1, M) =:= trace; element(1, M) =:= trace_proc_ts -> [M | collect()]
+    receive M when element(1, M) =:= trace; element(1, M) =:= trace_ts -> [M | collect()]
     after 0 -> []
     end.
 
@@ -288,7 +288,7 @@ stamps() ->
          P = spawn(fun() -> receive go -> register(trace_proc_t_x, self()) end, receive stop -> ok end end),
          erlang:trace(P, true, [procs | Fl]),
          P ! go,
-         Ts = receive {trace_proc_ts, P, register, trace_proc_t_x, Ts0} -> Ts0 end,
+         Ts = receive {trace_ts, P, register, trace_proc_t_x, Ts0} -> Ts0 end,
          erlang:trace(P, false, [all]),
          M = monitor(process, P),
          exit(P, kill),
