@@ -68,7 +68,7 @@ static int find_preloaded(vm_t *vm, const char *root, char *dir, size_t size) {
         size_t n;
         char file[PATH_MAX];
         snprintf(dir, size, "%s/%serts-%s/ebin", root, places[i], e.version);
-        snprintf(file, sizeof file, "%s/erl_init.beam", dir);
+        if (snprintf(file, sizeof file, "%s/erl_init.beam", dir) >= (int)sizeof file) continue;
         if (vm->host->ops->file_load(vm->host, file, &data, &n) != 0) continue;
         vm->host->ops->file_free(vm->host, data, n);
         return LING_OK;
@@ -89,7 +89,8 @@ static int load_preloaded(vm_t *vm, const char *dir) {
         uint8_t *data;
         size_t size;
         load_error_t err = {{0}};
-        snprintf(file, sizeof file, "%s/%s.beam", dir, preloaded[i]);
+        if (snprintf(file, sizeof file, "%s/%s.beam", dir, preloaded[i]) >= (int)sizeof file)
+            return api_fail(vm, LING_ENOENT, "the name of OTP's folder is too long");
         int e = vm->host->ops->file_load(vm->host, file, &data, &size);
         if (e < 0) return api_fail(vm, LING_ENOENT, "%s: %s", file, strerror(-e));
         module_t *m = load_beam(vm, data, size, &err);
