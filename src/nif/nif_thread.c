@@ -112,7 +112,9 @@ void *enif_tsd_get(ErlNifTSDKey key) { return pthread_getspecific((pthread_key_t
 
 /* ---- threads ---- */
 
-void nif_threads_begin(vm_t *vm) { vm->locking = true; }
+void nif_threads_begin(vm_t *vm) {
+    if (!vm->locking) vm->locking = true; /* schedulers have set it, and read it without a lock */
+}
 
 struct ErlDrvTid_ {
     pthread_t thread;
