@@ -524,9 +524,11 @@ void engine_make_fun_stub(fun_entry_t *f) {
     atomic_store_explicit(&f->code, f->stub, memory_order_release);
 }
 
-/* Word by word, in this order: who sees the handler finds the export. */
+/* Word by word, in this order: who sees the handler finds the export. The export's stub calls the
+ * function again after it has waited. */
 void engine_take_over(uint64_t *code, export_t *e) {
     uint64_t arity = FUNC_ARITY(code[-1]);
+    engine_make_bif_stub(e);
     __atomic_store_n(&code[-1], (uint64_t)(uintptr_t)e << 8 | arity, __ATOMIC_RELEASE);
     __atomic_store_n(&code[0], handler(OP_nif_entry), __ATOMIC_RELEASE);
     atomic_store_explicit(&e->code, code, memory_order_release);
@@ -539,8 +541,12 @@ void engine_make_nif_stub(export_t *e, uint64_t *stub) {
     engine_take_over(stub + FUNC_INFO_WORDS, e);
 }
 term_t engine_nif_module(const uint64_t *ip) {
-    if (!ip || *ip != handler(OP_nif_entry)) return TERM_NONE;
-    return FUNC_NIF(ip[-1])->module;
+    if (!ip) return TERM_NONE;
+    const export_t *e = NULL;
+    uint64_t h = HANDLER_AT(ip);
+    if (h == handler(OP_nif_entry)) e = FUNC_NIF(ip[-1]);
+    if (h == handler(OP_bif_entry) || h == handler(OP_bif_entry_dirty)) e = EXPORT(ip[1]);
+    return e && e->bif->flags & BIF_NIF ? e->module : TERM_NONE;
 }
 
 static const uint64_t *exit_code(vm_t *vm) { return vm->exit_code; }
