@@ -133,21 +133,18 @@ OP_CC int bif_collect(OP_ARGS);   /* arg[2]: the same */
     do {                                                                                           \
         term_t t = x[1];                                                                           \
         uint64_t at = x[0] >> SMALL_SHIFT;                                                         \
-        if (LIKELY(is_small(x[0]) && is_tuple(t) && at - 1 < tuple_arity(t) &&                     \
-                   (size_t)(sp - hp) > tuple_arity(t) + STACK_RESERVE)) {                          \
-            const term_t *from = boxed_ptr(t);                                                     \
-            size_t n = tuple_arity(t);                                                             \
-            term_t value = x[2];                                                                   \
-            SHORT_LOOP                                                                             \
-            for (size_t i = 0; i <= n; i++) hp[i] = from[i];                                       \
-            hp[at] = value;                                                                        \
-            x[0] = make_boxed(hp);                                                                 \
-            hp += n + 1;                                                                           \
-            reds--;                                                                                \
-            leave;                                                                                 \
-        } else {                                                                                   \
-            SLOW(slow);                                                                            \
-        }                                                                                          \
+        if (UNLIKELY(!is_small(x[0]) || !is_tuple(t) || at - 1 >= tuple_arity(t))) SLOW(slow);     \
+        const term_t *from = boxed_ptr(t);                                                         \
+        size_t n = tuple_arity(t) + 1;                                                             \
+        NEED_ROOM(n, 3);                                                                           \
+        term_t value = x[2];                                                                       \
+        SHORT_LOOP                                                                                 \
+        for (size_t i = 0; i < n; i++) hp[i] = from[i];                                            \
+        hp[at] = value;                                                                            \
+        x[0] = make_boxed(hp);                                                                     \
+        hp += n;                                                                                   \
+        reds--;                                                                                    \
+        leave;                                                                                     \
     } while (0)
 #define DO_setelement      SETELEMENT(op_call_bif, (void)0)
 #define DO_setelement_only SETELEMENT(op_call_bif_only, RETURN)

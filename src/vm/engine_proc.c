@@ -307,6 +307,10 @@ DEFINE_OP(recv_marker_use) {
 /* Pairs of an instruction's list (of triples: key, value, slot) are put together in the scheduler's
  * scratch words, in portions. */
 #define MAP_CHUNK 64
+/* Little room is left: a map just made may lie in a fragment already, and as long as nothing makes
+ * room each further one would, the slow way. */
+#define MAP_ROOM (2 + MAP_FLAT_MAX + STACK_RESERVE)
+static inline bool is_full(const proc_t *p) { return (size_t)(p->sp - p->htop) < MAP_ROOM; }
 DEFINE_SLOW(put_map) {
     bool exact = p->sched->arg[0] != 0;
     size_t n = W1(3);
@@ -329,9 +333,9 @@ DEFINE_SLOW(put_map) {
         map = map_update(p, map, kv, k / 2, exact);
         if (map == TERM_NONE) GO_OR_RAISE(W1(0));
     }
-    if (UNLIKELY(gc_wanted(p))) {
+    if (UNLIKELY(gc_wanted(p) || is_full(p))) {
         p->sched->result = map;
-        if (!gc_minor(p, STACK_RESERVE, x, H(0), &p->sched->result, 1)) {
+        if (!gc_minor(p, MAP_ROOM, x, H(0), &p->sched->result, 1)) {
             p->fclass = EXC_OOM;
             RAISE();
         }
@@ -362,7 +366,8 @@ COLD OP_CC int put_map_exact1_slow(OP_ARGS) {
     map = map_update(p, map, kv, 1, true);
     if (map == TERM_NONE) GO_OR_RAISE(W1(0));
     p->sched->result = map;
-    if (UNLIKELY(gc_wanted(p)) && !gc_minor(p, STACK_RESERVE, x, H(2), &p->sched->result, 1)) {
+    if (UNLIKELY(gc_wanted(p) || is_full(p)) &&
+        !gc_minor(p, MAP_ROOM, x, H(2), &p->sched->result, 1)) {
         p->fclass = EXC_OOM;
         RAISE();
     }

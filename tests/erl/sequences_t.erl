@@ -24,8 +24,8 @@ main(_) ->
                         || F <- [fun(X) -> X + 1 end, fun erlang:abs/1, fun(X, Y) -> X + Y end,
                                  x, fun lists:nothing/1]]]),
     io:format("~p~n", [[trace(fun() -> pick(T) end) || T <- terms()]]),
-    io:format("~p~n", [erlang:phash2(deep(200000, {1, [2.5, <<"x">>]}))]),
-    io:format("~p~n", [length(zip(lists:seq(1, 100000), lists:seq(1, 100000)))]),
+    io:format("~p~n", [erlang:phash2(deep(20000, {1, [2.5, <<"x">>]}))]),
+    io:format("~p~n", [length(zip(lists:seq(1, 10000), lists:seq(1, 10000)))]),
     io:format("~p~n", [floats(3.5, 2.0, 1000, 1)]),
     io:format("~p~n", [trace(fun() -> floats(1.0e308, 1.0e308, 10, 1.0e300) end)]).
 
