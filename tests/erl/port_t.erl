@@ -192,7 +192,7 @@ owners() ->
     P ! {self(), {command, "mine"}},
     p(mine, take(1)),
     P ! {self(), close},
-    p(closed, take(3)),
+    p(closed, lists:partition(fun(M) -> element(1, M) =:= owner end, take(3))),
     exit(O, kill).
 
 owner(Me) ->
