@@ -94,15 +94,29 @@ static bool is_busy(const outlet_t *o) {
             atomic_load_explicit(&o->unhandled, memory_order_relaxed) > o->msgq_high);
 }
 
-/* Suspends p until the port resumes it. No memory: it goes on, the port just gets more. */
-static void wait_for(proc_t *p, term_t port) {
-    signal_t *sig = port_request(p->vm, p->sched, PORT_WAIT, 0);
-    if (!sig) return;
+/* Suspends p until the port resumes it. With a reply, the BIF that runs is to wait for it; without,
+ * p goes on to the end of its slice. false: no memory, p goes on and the port just gets more. */
+static bool wait_for(proc_t *p, term_t port, bool with_reply) {
+    vm_t *vm = p->vm;
+    signal_t *sig = port_request(vm, p->sched, PORT_WAIT, 0);
+    signal_t *reply = sig && with_reply ? signal_new(vm, p->sched, SIG_REPLY, 0) : NULL;
+    uint64_t ref = reply ? proc_ask(p) : 0;
+    if (!sig || (with_reply && ref == 0)) {
+        signal_free(vm, p->sched, sig);
+        signal_free(vm, p->sched, reply);
+        return false;
+    }
+    if (reply) {
+        reply->ref = ref;
+        reply->term = A_true;
+    }
     sig->from = p->pid;
+    sig->data[0] = (uintptr_t)reply;
     p->suspended++;
     atomic_fetch_or_explicit(&p->state, PS_SUSPENDED, memory_order_seq_cst);
-    outlet_signal(p->vm, port, sig);
+    outlet_signal(vm, port, sig);
     bif_bump(p, SLICE_REDS);
+    return true;
 }
 
 static signal_t *bytes_request(proc_t *p, int op, term_t data, size_t nbits) {
@@ -114,7 +128,8 @@ static signal_t *bytes_request(proc_t *p, int op, term_t data, size_t nbits) {
     return NULL;
 }
 
-static void send_command(proc_t *p, term_t port, signal_t *sig, bool force) {
+/* Whether the sender should wait now. */
+static bool send_command(proc_t *p, term_t port, signal_t *sig, bool force) {
     vm_t *vm = p->vm;
     outlet_t *o = outlet_lookup(vm, port);
     bool busy = o && is_busy(o) && !force;
@@ -122,10 +137,11 @@ static void send_command(proc_t *p, term_t port, signal_t *sig, bool force) {
         atomic_fetch_add_explicit(&o->unhandled, port_nbytes(sig), memory_order_relaxed);
     bif_bump(p, 1 + port_nbytes(sig) / 256);
     outlet_signal(vm, port, sig);
-    if (busy) wait_for(p, port);
+    return busy;
 }
 
 static BIF(port_command_3) {
+    ANSWERED(p);
     bool force = false, nosuspend = false;
     term_t l = a[2];
     for (; is_cons(l); l = cons_tail(l)) {
@@ -149,8 +165,10 @@ static BIF(port_command_3) {
     signal_t *sig = bytes_request(p, PORT_COMMAND, a[1], nbits);
     if (!sig) return bif_oom(p);
     sig->ref = force;
-    send_command(p, port, sig, force);
-    return A_true;
+    if (!send_command(p, port, sig, force) || !wait_for(p, port, true)) return A_true;
+    bool waiting;
+    term_t answer = proc_await(p, &waiting);
+    return answer == TERM_NONE ? bif_wait(p) : answer;
 }
 
 bool outlet_bang(proc_t *p, term_t port, term_t msg) {
@@ -167,7 +185,7 @@ bool outlet_bang(proc_t *p, term_t port, term_t msg) {
         sig = bytes_request(p, PORT_COMMAND, tuple_elem(what, 2), nbits);
         if (!sig) return false;
         sig->term = owner;
-        send_command(p, port, sig, false);
+        if (send_command(p, port, sig, false)) wait_for(p, port, false);
         return true;
     }
     sig = port_request(vm, p->sched, PORT_BADSIG, 0);

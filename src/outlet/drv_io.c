@@ -257,8 +257,7 @@ static bool env_make(env_t *e) {
             again = again || strcmp(x->name, e->a->env[k].name) == 0;
         if (x->value && !again) env_add(e, x->name, strlen(x->name), x->value);
     }
-    if (!e->failed && e->n == 0) env_add(e, "LING", 4, "1"); /* makes the array */
-    if (e->v && e->n) e->v[e->n] = NULL;
+    if (e->v) e->v[e->n] = NULL; /* env_add keeps room for it */
     return !e->failed;
 }
 
@@ -272,10 +271,11 @@ static int start(io_port_t *d, const ling_outlet_open_t *a, const char *file,
     env_t e = {.vm = d->vm, .a = a};
     int r = env_make(&e) ? 0 : -ENOMEM;
     if (r == 0) {
+        static const char *const nothing[] = {NULL};
         host_program_t what = {
             .file = file,
             .argv = argv,
-            .env = (const char *const *)e.v,
+            .env = e.v ? (const char *const *)e.v : nothing,
             .cd = a->cd,
             .read = a->input,
             .write = a->output,

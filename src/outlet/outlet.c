@@ -45,6 +45,8 @@ static void drop_signals(vm_t *vm, signal_t *sig) {
         next = sig->next;
         if (sig->kind == SIG_PORT && sig->flags == PORT_OPEN)
             open_args_free((open_args_t *)(uintptr_t)sig->data[0]);
+        if (sig->kind == SIG_PORT && sig->flags == PORT_WAIT)
+            signal_free(vm, vm->scheds[0], (signal_t *)(uintptr_t)sig->data[0]);
         signal_free(vm, vm->scheds[0], sig);
     }
 }

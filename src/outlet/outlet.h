@@ -28,7 +28,7 @@ enum {
     PORT_INFO,    /* term: item or NIL; ref */
     PORT_SET_DATA,
     PORT_GET_DATA,     /* ref; answer: {ok, Data} */
-    PORT_WAIT,         /* from is suspended until the port is not busy */
+    PORT_WAIT,         /* from is suspended until the port is not busy; data[0]: a reply or NULL */
     PORT_BANG_CLOSE,   /* term: claimed owner */
     PORT_BANG_CONNECT, /* term: claimed owner; data[0]: new owner */
     PORT_BADSIG,       /* from sent something that is no request */

@@ -52,6 +52,11 @@ static void reply_signal(outlet_t *o, signal_t *sig, signal_t *reply) {
 
 static void resume(vm_t *vm, term_t port, signal_t *sig) {
     term_t to = sig->from;
+    signal_t *reply = (signal_t *)(uintptr_t)sig->data[0];
+    if (reply) {
+        reply->from = port;
+        signal_send(vm, to, reply);
+    }
     sig->kind = SIG_RESUME;
     sig->flags = 0;
     sig->ref = 1;

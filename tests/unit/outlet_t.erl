@@ -2,7 +2,7 @@
 %% command says.
 -module(outlet_t).
 -export([echo/0, frames/0, control/0, call/0, failures/0, exits/0, owner_dies/0, owners/0, busy/0,
-         force/0, posted/0, watch/0, order/0, leave_open/1, timers/0, many/1, halting/0]).
+         force/0, posted/0, watch/0, order/0, leave_open/1, timers/0, many/1, halting/0, programs/0]).
 
 open() -> open([binary]).
 open(Opts) -> open_port({spawn, "probe some arguments"}, Opts).
@@ -260,3 +260,53 @@ halting() ->
     port_command(P, "B"),
     port_command(P, "h"), % waits; halt lets it out
     halt(3).
+
+%% Programs of the simulated host.
+programs() ->
+    process_flag(trap_exit, true),
+    Cat = {spawn_executable, "/sim/cat"},
+    P = open_port(Cat, [binary, {packet, 2}]),
+    [begin port_command(P, B), {data, B} = next(P) end
+     || B <- [<<>>, <<"abc">>, binary:copy(<<"x">>, 60000)]],
+    {os_pid, Os} = erlang:port_info(P, os_pid),
+    true = is_integer(Os),
+    true = port_close(P),
+    receive {'EXIT', P, normal} -> ok end,
+    {'EXIT', {enoent, _}} = (catch open_port({spawn_executable, "/sim/nothing"}, [])),
+    test_host:fault(child),
+    {'EXIT', {eagain, _}} = (catch open_port(Cat, [])),
+    W = open_port(Cat, []),
+    test_host:fault(write),
+    port_command(W, "lost"),
+    receive {'EXIT', W, eio} -> ok end,
+    Sh = open_port({spawn, "some program"}, [exit_status, {env, [{"FOO", "mine"}]}]),
+    "sh|-c|exec some program|FOO=mine" = text(Sh, []),
+    S = open_port({spawn_executable, "/sim/slow"}, [exit_status, eof]),
+    T0 = erlang:monotonic_time(second),
+    {data, "an hour later"} = next_for(S, infinity),
+    {exit_status, 0} = next(S),
+    eof = next(S),
+    true = erlang:monotonic_time(second) - T0 >= 3600,
+    port_close(S),
+    %% Not read for an hour: senders wait that long.
+    L = open_port({spawn_executable, "/sim/lazy"}, [binary]),
+    T1 = erlang:monotonic_time(second),
+    port_command(L, binary:copy(<<"y">>, 10000)),
+    false = port_command(L, "z", [nosuspend]),
+    {queue_size, 10000} = erlang:port_info(L, queue_size),
+    {_, M} = spawn_monitor(fun() -> port_command(L, "z") end),
+    receive {'DOWN', M, _, _, normal} -> ok end,
+    true = erlang:monotonic_time(second) - T1 >= 3600,
+    {data, <<"y", _/binary>>} = next(L),
+    {data, <<"z">>} = next(L),
+    {queue_size, 0} = erlang:port_info(L, queue_size),
+    port_close(L),
+    ok.
+
+next_for(P, T) -> receive {P, M} -> M after T -> timeout end.
+
+text(P, Acc) ->
+    receive
+        {P, {data, D}} -> text(P, Acc ++ D);
+        {P, {exit_status, 137}} -> receive {'EXIT', P, normal} -> Acc end
+    end.

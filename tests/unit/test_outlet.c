@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include <ling/outlet.h>
+#include "host/sim/host_sim.h"
 
 #define MS INT64_C(1000000)
 
@@ -298,6 +299,101 @@ static void test_halt(void **state) {
     }
 }
 
+/* ---- programs of the simulated host ---- */
+
+#define HOUR (3600 * 1000 * (uint64_t)MS)
+
+static host_t *sim;
+
+/* Says what it reads again; ends when its input does. */
+static void cat(host_sim_program_t *p, const uint8_t *data, int64_t len, void *user) {
+    (void)user;
+    if (len > 0) host_sim_program_write(p, data, (size_t)len);
+    if (len == 0) host_sim_program_exit(p, 5);
+}
+
+static void answer(void *program) {
+    host_sim_program_write(program, "an hour later", 13);
+    host_sim_program_exit(program, 0);
+}
+static void slow(host_sim_program_t *p, const uint8_t *data, int64_t len, void *user) {
+    (void)data, (void)user;
+    if (len < 0) host_sim_at(sim, host_sim_now(sim) + HOUR, answer, p);
+}
+
+static void go_on(void *program) { host_sim_program_stall(program, false); }
+/* Does not read for an hour. */
+static void lazy(host_sim_program_t *p, const uint8_t *data, int64_t len, void *user) {
+    if (len < 0) {
+        host_sim_program_stall(p, true);
+        host_sim_at(sim, host_sim_now(sim) + HOUR, go_on, p);
+    } else {
+        cat(p, data, len, user);
+    }
+}
+
+/* Shows its arguments and a variable, signals included. */
+static void shell(host_sim_program_t *p, const uint8_t *data, int64_t len, void *user) {
+    (void)data, (void)user;
+    if (len >= 0) return;
+    for (const char *const *a = host_sim_program_argv(p); *a; a++) {
+        host_sim_program_write(p, *a, strlen(*a));
+        host_sim_program_write(p, "|", 1);
+    }
+    for (const char *const *e = host_sim_program_env(p); *e; e++)
+        if (strncmp(*e, "FOO=", 4) == 0) host_sim_program_write(p, *e, strlen(*e));
+    host_sim_program_exit(p, 128 + 9);
+}
+
+static void faults(const char *what) {
+    if (strcmp(what, "child") == 0) host_sim_fail(sim, HOST_SIM_FAIL_CHILD, 1);
+    if (strcmp(what, "write") == 0) host_sim_fail(sim, HOST_SIM_FAIL_WRITE, 1);
+}
+
+static int host_fault(ling_env_t *env, size_t argc, const ling_term_t *argv, ling_term_t *result,
+                      void *user) {
+    (void)argc, (void)user;
+    const char *name;
+    if (ling_get_atom(ling_env_vm(env), argv[0], &name, NULL) != LING_OK) return LING_EINVAL;
+    faults(name);
+    *result = argv[0];
+    return LING_OK;
+}
+
+static void test_sim_programs(void **state) {
+    (void)state;
+    uint64_t traces[2];
+    for (int round = 0; round < 2; round++) {
+        host_sim_options_t so = {.real_files = true};
+        sim = host_sim_create(11, &so);
+        host_sim_program(sim, "/sim/cat", cat, NULL);
+        host_sim_program(sim, "/sim/slow", slow, NULL);
+        host_sim_program(sim, "/sim/lazy", lazy, NULL);
+        host_sim_program(sim, "/bin/sh", shell, NULL);
+        host_sim_env_set(sim, "FOO", "host");
+        ling_options_t o = LING_OPTIONS_INIT;
+        o.code_paths = paths;
+        o.ncode_paths = 1;
+        o.host = LING_HOST_CUSTOM;
+        o.custom_host = sim;
+        ling_vm_t *vm;
+        assert_int_equal(ling_create(&vm, &o), LING_OK);
+        assert_int_equal(ling_register(vm, "test_host", "fault", 1, host_fault, NULL, NULL),
+                         LING_OK);
+        uint64_t begin = host_sim_now(sim);
+        ling_env_t *env = ling_env_new(vm);
+        ling_term_t result;
+        int rc = ling_call(vm, env, "outlet_t", "programs", 0, NULL, LING_FOREVER, &result);
+        if (rc != LING_OK) fail_msg("%s %s", ling_strerror(rc), ling_errmsg(vm));
+        ling_env_free(env);
+        assert_true(host_sim_now(sim) - begin >= 2 * HOUR);
+        traces[round] = host_sim_trace(sim);
+        ling_destroy(vm);
+        sim->ops->destroy(sim);
+    }
+    assert_true(traces[0] == traces[1]);
+}
+
 static void test_register(void **state) {
     (void)state;
     seen_t seen;
@@ -319,7 +415,7 @@ int main(void) {
         cmocka_unit_test(test_register),  cmocka_unit_test(test_sim),
         cmocka_unit_test(test_here),      cmocka_unit_test(test_threads),
         cmocka_unit_test(test_left_open), cmocka_unit_test(test_many),
-        cmocka_unit_test(test_halt),
+        cmocka_unit_test(test_halt),      cmocka_unit_test(test_sim_programs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
  * Relies on the C library for memory and, where the options allow it, for reading real files; on
  * nothing else: what it answers depends on the seed and the script alone.
  */
-#include "host/sim/host_sim.h"
+#include "host/sim/host_sim_priv.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -61,6 +61,7 @@ typedef struct {
     sim_text_t output[4];
     uint64_t fail[HOST_SIM_FAILS];
     size_t pages, files_open;
+    struct sim_io_state *io; /* host_sim_io.c */
 } sim_host_t;
 
 /* ---- trace ---- */
@@ -99,6 +100,14 @@ static void trace_bytes(sim_host_t *s, int op, const void *data, size_t len) {
 }
 
 static bool fails(sim_host_t *s, int what) { return s->fail[what] && --s->fail[what] == 0; }
+
+struct sim_io_state **host_sim_io_state(host_t *h) {
+    return &((sim_host_t *)h)->io;
+}
+void host_sim_note(host_t *h, const void *data, size_t len) {
+    trace_bytes((sim_host_t *)h, OP_EVENT, data, len);
+}
+bool host_sim_fails(host_t *h, int what) { return fails((sim_host_t *)h, what); }
 
 /* ---- clocks, entropy ---- */
 
@@ -548,6 +557,7 @@ static void sim_destroy(host_t *h) {
     for (size_t i = 0; i < s->env_count; i++) free(s->env[i]);
     free(s->env);
     for (int i = 0; i < 4; i++) free(s->output[i].data);
+    sim_io_free(h);
     free(s);
 }
 
@@ -571,6 +581,16 @@ static const host_ops_t sim_ops = {
     .stream_write = sim_stream_write,
     .stream_flush = sim_stream_flush,
     .stream_close = sim_stream_close,
+    .io_open = sim_io_open,
+    .io_read = sim_io_read,
+    .io_write = sim_io_write,
+    .io_flush = sim_io_flush,
+    .io_close = sim_io_close,
+    .child_start = sim_child_start,
+    .child_pid = sim_child_pid,
+    .child_forget = sim_child_forget,
+    .tty_size = sim_tty_size,
+    .tty_mode = sim_tty_mode,
     .log = sim_log,
     .local_offset = sim_local_offset,
     .cpu_ns = sim_cpu_ns,

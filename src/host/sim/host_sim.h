@@ -31,8 +31,28 @@ int host_sim_input(host_t *h, uint64_t at_ns, const void *data, size_t len);
  * tell. Equal times: in order of the calls. */
 int host_sim_at(host_t *h, uint64_t at_ns, void (*fn)(void *user), void *user);
 
+/* A program that child_start finds under a path. fn is called inside wait: at its start (data NULL,
+ * len -1), with what it reads, at the end of its input (len 0). It answers with the functions
+ * below, at once or later (host_sim_at), until it has ended. */
+typedef struct host_sim_program host_sim_program_t;
+typedef void (*host_sim_program_fn)(host_sim_program_t *p, const uint8_t *data, int64_t len,
+                                    void *user);
+int host_sim_program(host_t *h, const char *path, host_sim_program_fn fn, void *user);
+const char *const *host_sim_program_argv(host_sim_program_t *p);
+const char *const *host_sim_program_env(host_sim_program_t *p);
+void host_sim_program_write(host_sim_program_t *p, const void *data, size_t len);
+void host_sim_program_exit(host_sim_program_t *p, int status);
+/* While it is stalled it does not read: what is written to it stays queued. */
+void host_sim_program_stall(host_sim_program_t *p, bool stalled);
+
 /* ---- faults ---- the k-th call from now on (1: the next) fails, then no more; 0: none */
-enum { HOST_SIM_FAIL_PAGES, HOST_SIM_FAIL_FILE, HOST_SIM_FAIL_WRITE, HOST_SIM_FAILS };
+enum {
+    HOST_SIM_FAIL_PAGES,
+    HOST_SIM_FAIL_FILE,
+    HOST_SIM_FAIL_WRITE,
+    HOST_SIM_FAIL_CHILD,
+    HOST_SIM_FAILS
+};
 void host_sim_fail(host_t *h, int what, uint64_t k);
 
 /* ---- looking ---- */

@@ -220,6 +220,7 @@ int uvh_loop_start(uv_host_t *u) {
     }
     int r = loop_make(u);
     while (n > 0) close(fill[--n]);
+    if (r == 0) uvh_ios_start(u);
     return r;
 }
 

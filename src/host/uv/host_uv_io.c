@@ -119,6 +119,8 @@ static int queue_write(host_io_t *io) {
 static void on_poll(uv_poll_t *handle, int status, int events);
 
 static int poll_update(host_io_t *io) {
+    int started = uvh_loop_start(io->host); /* the loop may have gone with host_uv_detach */
+    if (started < 0) return started;
     int want = (io->reading && !io->ended && !io->is_file ? UV_READABLE : 0) |
                (io->first ? UV_WRITABLE : 0);
     if (want == io->polled) return 0;
@@ -350,6 +352,15 @@ void uvh_io_close(host_t *h, host_io_t *io) {
     io->closed = true;
     io->reading = false;
     if (!io->in_callback) io_free(io);
+}
+
+void uvh_ios_start(uv_host_t *u) {
+    for (host_io_t *io = u->ios; io; io = io->next) {
+        if (io->is_file && io->reading && !io->ended)
+            file_read_next(io);
+        else
+            poll_update(io);
+    }
 }
 
 void uvh_ios_stop(uv_host_t *u) {

@@ -67,8 +67,9 @@ void uvh_io_close(host_t *h, host_io_t *io);
 /* For a descriptor of our own, which is closed with the host_io_t. */
 int uvh_io_adopt(uv_host_t *u, int fd, int direction, const host_io_events_t *ev, void *user,
                  host_io_t **out);
-/* Closes all of them: the loop goes. */
+/* Takes all of them out of the loop that goes, and into the one that comes. */
 void uvh_ios_stop(uv_host_t *u);
+void uvh_ios_start(uv_host_t *u);
 
 int uvh_child_start(host_t *h, const host_program_t *what, host_exit_fn fn,
                     const host_io_events_t *ev, void *user, host_child_t **child, host_io_t **from,
