@@ -17,7 +17,8 @@ enum {
     BIF_GUARD = 1,     /* allowed in guards: fails by raising, has no side effect */
     BIF_DIRTY_CPU = 2, /* long: run on a dirty scheduler where there is one */
     BIF_DIRTY_IO = 4,  /* may block; looks at shared tables only between vm_enter and vm_leave */
-    BIF_NIF = 8        /* a native function of a module, called through nif_entry */
+    BIF_NIF = 8,       /* a native function of a module, called through nif_entry */
+    BIF_LONG = 16      /* a LONG_BIF: may begin again on a stack of its own */
 };
 
 typedef struct bif_def {
@@ -28,6 +29,42 @@ typedef struct bif_def {
 } bif_def_t;
 
 #define BIF(name) term_t name(proc_t *p, term_t *a)
+
+/* ---- giving way in the middle ---- fiber.c
+ * A BIF whose work grows with its input is written as LONG_BIF(name), flagged BIF_LONG, and calls
+ * bif_tick before each piece of work, with its cost in reductions; pieces that cost less than some
+ * hundred reductions, so that short calls never tick. true: release what is held and return
+ * TERM_NONE at once. That is either because the BIF is to begin again, with the same arguments, on
+ * a stack where it can stop (so before the first tick nothing may have happened that matters), or
+ * because the process was killed. While a BIF stands in a tick other processes run, no term
+ * of its own process moves, and the thread may change: hold no lock, no pointer into a table. */
+#define BIF_SHORT 256 /* reductions: what costs less is done at once */
+COLD bool bif_pause(proc_t *p, size_t reds);
+static inline bool bif_tick(proc_t *p, size_t reds) {
+    if (UNLIKELY(p->reds <= 0 || reds >= (size_t)p->reds)) return bif_pause(p, reds);
+    p->reds -= (int32_t)reds;
+    return false;
+}
+/* The same before work that costs so much and cannot be undone well, a big allocation say: begins
+ * again, or goes on; it charges nothing. */
+COLD bool bif_begin_long(proc_t *p);
+static inline bool bif_begin(proc_t *p, size_t reds) {
+    return UNLIKELY(p->reds <= 0 || reds >= (size_t)p->reds) && reds > BIF_SHORT &&
+           bif_begin_long(p);
+}
+/* Every so many rounds of a loop (a power of two) a tick; n counts from 1. p NULL: never. */
+#define BIF_TICK_EVERY(p, n, rounds, reds)                                                         \
+    (UNLIKELY(((n) & ((size_t)(rounds)-1)) == 0) && (p) != NULL && bif_tick(p, reds))
+COLD term_t bif_long_resume(proc_t *p);
+COLD term_t bif_long_failed(proc_t *p, term_t *a, bif_fn body);
+#define LONG_BIF(name)                                                                             \
+    static term_t name##_body(proc_t *p, term_t *a);                                               \
+    static BIF(name) {                                                                             \
+        if (UNLIKELY(p->flags & PF_FIBER)) return bif_long_resume(p);                              \
+        term_t r = name##_body(p, a);                                                              \
+        return UNLIKELY(r == TERM_NONE) ? bif_long_failed(p, a, name##_body) : r;                  \
+    }                                                                                              \
+    static term_t name##_body(proc_t *p, term_t *a)
 
 /* ---- failing ---- all return TERM_NONE */
 COLD term_t bif_error(proc_t *p, term_t reason);             /* class error */
@@ -72,6 +109,11 @@ static inline bool bif_out_of_reds(const proc_t *p) { return p->reds <= 0; }
 static inline term_t make_bool(bool b) { return b ? A_true : A_false; }
 /* Length of a proper list, or -1. */
 int64_t list_length(term_t l);
+/* The same with ticks; LIST_STOPPED: return TERM_NONE. */
+#define CELLS_PER_RED  32
+#define CELLS_PER_TICK 8192
+enum { LIST_STOPPED = -2 };
+int64_t list_length_long(proc_t *p, term_t l);
 /* Integers of any size out: false when t is no integer or does not fit. */
 bool term_to_int64(term_t t, int64_t *out);
 bool term_to_uint64(term_t t, uint64_t *out);

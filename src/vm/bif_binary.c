@@ -6,9 +6,8 @@
  */
 #include "vm/binary.h"
 
-/* Bytes worked on per reduction. */
-#define BYTES_PER_RED 1024
-static inline void bump_bytes(proc_t *p, size_t n) { bif_bump(p, n / BYTES_PER_RED); }
+/* Reductions for bytes that no tick charges. */
+static inline void bump_bytes(proc_t *p, size_t n) { bif_bump(p, n / COPY_PER_RED); }
 
 /* Arguments that are binaries, with whole bytes in a row. Release with bytes_done. */
 typedef struct {
@@ -17,9 +16,9 @@ typedef struct {
     uint8_t *tmp;
     size_t tmp_size;
 } bytes_t;
-/* false: raised (badarg or out of memory). */
+/* false: raised (badarg or out of memory), or stopped. */
 static bool get_bytes(proc_t *p, term_t t, bytes_t *b) {
-    if (bytes_of(p->vm, t, &b->data, &b->n, &b->tmp, &b->tmp_size)) return true;
+    if (bytes_of_long(p, t, &b->data, &b->n, &b->tmp, &b->tmp_size)) return true;
     if (is_binary(t))
         bif_oom(p);
     else
@@ -56,37 +55,38 @@ static term_t ok_or_oom(proc_t *p, term_t t) { return t == TERM_NONE ? bif_oom(p
 term_t iodata_fail(proc_t *p, int code) {
     return code == IODATA_NO_MEMORY ? bif_oom(p)
            : code == IODATA_TOO_BIG ? bif_system_limit(p)
+           : code == IODATA_STOPPED ? TERM_NONE
                                     : bif_badarg(p);
 }
 
 static term_t iodata_to_bits(proc_t *p, term_t t, bool bits_ok) {
     size_t n;
-    int r = iodata_bits(p->vm, t, bits_ok, &n);
+    int r = iodata_bits_long(p->vm, p, t, bits_ok, &n);
     if (r != IODATA_OK) return iodata_fail(p, r);
-    bump_bytes(p, n / 2); /* twice through, cell by cell */
+    if (bif_begin(p, n / 8 / COPY_PER_RED)) return TERM_NONE;
+    bump_bytes(p, n / 8 % COPY_PER_TICK);
     bs_builder_t b;
     term_t bin = bs_init(p, n, &b);
     if (bin == TERM_NONE) return bif_oom(p);
-    r = iodata_copy(p->vm, t, b.data);
+    r = iodata_copy_long(p->vm, p, t, b.data);
     return r == IODATA_OK ? bin : iodata_fail(p, r);
 }
 
-static BIF(list_to_binary_1) {
+LONG_BIF(list_to_binary_1) {
     return is_list(a[0]) ? iodata_to_bits(p, a[0], false) : bif_badarg(p);
 }
-static BIF(list_to_bitstring_1) {
+LONG_BIF(list_to_bitstring_1) {
     return is_list(a[0]) ? iodata_to_bits(p, a[0], true) : bif_badarg(p);
 }
-static BIF(iolist_to_binary_1) {
+LONG_BIF(iolist_to_binary_1) {
     if (is_binary(a[0])) return a[0];
     return is_list(a[0]) ? iodata_to_bits(p, a[0], false) : bif_badarg(p);
 }
 
-static BIF(iolist_size_1) {
+LONG_BIF(iolist_size_1) {
     size_t n;
-    int r = iodata_bits(p->vm, a[0], false, &n);
+    int r = iodata_bits_long(p->vm, p, a[0], false, &n);
     if (r != IODATA_OK) return iodata_fail(p, r);
-    bump_bytes(p, n / 8);
     return make_small((int64_t)(n / 8));
 }
 
@@ -100,6 +100,8 @@ typedef struct {
     uint8_t *data;
     size_t used; /* bytes of buf filled, or counted */
     size_t from; /* where the current run began */
+    size_t rounds;
+    bool stopped;
 } iovec_t;
 
 /* Ends a run of small pieces. false: no memory. */
@@ -157,6 +159,10 @@ static bool iovec_fill(proc_t *p, iovec_t *v, term_t t) {
         while (is_cons(t)) {
             term_t h = cons_head(t);
             t = cons_tail(t);
+            if (BIF_TICK_EVERY(p, ++v->rounds, 2048, 128)) {
+                v->stopped = true;
+                goto done;
+            }
             if (is_small(h)) {
                 if (v->cells) v->data[v->used] = (uint8_t)small_value(h);
                 v->used++;
@@ -177,19 +183,19 @@ done:
     return ok;
 }
 
-static BIF(iolist_to_iovec_1) {
+LONG_BIF(iolist_to_iovec_1) {
     size_t n;
-    int r = iodata_bits(p->vm, a[0], false, &n);
+    int r = iodata_bits_long(p->vm, p, a[0], false, &n);
     if (r != IODATA_OK) return iodata_fail(p, r);
     if (n == 0) return TERM_NIL;
-    bump_bytes(p, n / 8);
     term_t *hp;
     if (is_bitstring(a[0])) {
         if (!(hp = heap_alloc(p, 2))) return bif_oom(p);
         return cons(&hp, a[0], TERM_NIL);
     }
     iovec_t v = {0};
-    if (!iovec_fill(p, &v, a[0])) return bif_oom(p);
+    if (!iovec_fill(p, &v, a[0])) return v.stopped ? TERM_NONE : bif_oom(p);
+    if (bif_begin(p, v.used / COPY_PER_RED)) return TERM_NONE;
     size_t count = v.count;
     v = (iovec_t){.buf = binary_new(p, v.used, &v.data), .data = v.data};
     if (v.buf == TERM_NONE || !(hp = heap_alloc(p, 2 * count))) return bif_oom(p);
@@ -198,63 +204,72 @@ static BIF(iolist_to_iovec_1) {
         hp[2 * i + 1] = i + 1 < count ? make_cons(hp + 2 * i + 2) : TERM_NIL;
     }
     v.cells = hp;
-    return iovec_fill(p, &v, a[0]) ? make_cons(hp) : bif_oom(p);
+    if (iovec_fill(p, &v, a[0])) return make_cons(hp);
+    return v.stopped ? TERM_NONE : bif_oom(p);
 }
 
 /* ---- binaries to lists ---- */
 
-/* List of n bytes at a bit offset, before tail. TERM_NONE: no memory. */
+/* List of n bytes at a bit offset, before tail. TERM_NONE: raised or stopped. */
 static term_t bits_to_list(proc_t *p, const uint8_t *base, size_t off, size_t n, term_t tail) {
+    enum { ROUND = 8192, PER_RED = 32 };
     if (n == 0) return tail;
+    if (bif_begin(p, n / PER_RED)) return TERM_NONE;
     term_t *hp = heap_alloc(p, 2 * n), *c = hp;
-    if (!hp) return TERM_NONE;
-    if ((off & 7) == 0) {
-        base += off / 8;
-        for (size_t i = 0; i < n; i++, c += 2) {
-            c[0] = make_small(base[i]);
-            c[1] = make_cons(c + 2);
+    if (!hp) return bif_oom(p);
+    base += off / 8;
+    off &= 7;
+    while (n > 0) {
+        size_t k = n < ROUND ? n : ROUND;
+        if (k < ROUND)
+            bif_bump(p, k / PER_RED);
+        else if (bif_tick(p, ROUND / PER_RED))
+            return TERM_NONE;
+        if (off == 0) {
+            for (size_t i = 0; i < k; i++, c += 2) {
+                c[0] = make_small(base[i]);
+                c[1] = make_cons(c + 2);
+            }
+        } else {
+            for (size_t i = 0; i < k; i++, c += 2) {
+                c[0] = make_small((int64_t)bits_get64(base, off + 8 * i, 8));
+                c[1] = make_cons(c + 2);
+            }
         }
-    } else {
-        for (size_t i = 0; i < n; i++, c += 2) {
-            c[0] = make_small((int64_t)bits_get64(base, off + 8 * i, 8));
-            c[1] = make_cons(c + 2);
-        }
+        base += k;
+        n -= k;
     }
     c[-1] = tail;
     return make_cons(hp);
 }
 
-static BIF(binary_to_list_1) {
+LONG_BIF(binary_to_list_1) {
     bits_t b;
     if (!bits_of(a[0], &b) || (b.bit_size & 7)) return bif_badarg(p);
-    bump_bytes(p, b.bit_size);
-    return ok_or_oom(p, bits_to_list(p, b.base, b.bit_offset, b.bit_size / 8, TERM_NIL));
+    return bits_to_list(p, b.base, b.bit_offset, b.bit_size / 8, TERM_NIL);
 }
 
-static BIF(binary_to_list_3) {
+LONG_BIF(binary_to_list_3) {
     bits_t b;
     size_t start, stop;
     if (!bits_of(a[0], &b) || !small_index(a[1], &start) || !small_index(a[2], &stop) ||
         start < 1 || start > b.bit_size / 8 || stop < start || stop > b.bit_size / 8)
         return bif_badarg(p);
-    size_t n = stop - start + 1;
-    bump_bytes(p, n * 8);
-    return ok_or_oom(p, bits_to_list(p, b.base, b.bit_offset + 8 * (start - 1), n, TERM_NIL));
+    return bits_to_list(p, b.base, b.bit_offset + 8 * (start - 1), stop - start + 1, TERM_NIL);
 }
 
-static BIF(bitstring_to_list_1) {
+LONG_BIF(bitstring_to_list_1) {
     bits_t b;
     if (!bits_of(a[0], &b)) return bif_badarg(p);
     size_t n = b.bit_size / 8;
     term_t tail = TERM_NIL;
-    bump_bytes(p, b.bit_size);
     if (b.bit_size & 7) {
         term_t t = bits_part(p, a[0], n * 8, b.bit_size & 7);
         term_t *hp = t == TERM_NONE ? NULL : heap_alloc(p, 2);
         if (!hp) return bif_oom(p);
         tail = cons(&hp, t, TERM_NIL);
     }
-    return ok_or_oom(p, bits_to_list(p, b.base, b.bit_offset, n, tail));
+    return bits_to_list(p, b.base, b.bit_offset, n, tail);
 }
 
 /* ---- parts ---- */
@@ -315,20 +330,21 @@ static term_t copy_times(proc_t *p, term_t bin, size_t times) {
     if (__builtin_mul_overflow(n, times, &total) || total > BITS_MAX / 8)
         return bif_system_limit(p);
     uint8_t *data;
-    bump_bytes(p, total);
+    if (bif_begin(p, total / COPY_PER_RED)) return TERM_NONE;
+    bump_bytes(p, total % COPY_PER_TICK);
     term_t t = binary_new(p, total, &data);
     if (t == TERM_NONE) return bif_oom(p);
     if (total == 0) return t;
-    bits_copy(data, 0, b.base, b.bit_offset, b.bit_size);
+    if (!bits_copy_long(p, data, 0, b.base, b.bit_offset, b.bit_size)) return TERM_NONE;
     for (size_t done = n; done < total;) { /* doubles what is there */
         size_t k = done < total - done ? done : total - done;
-        memcpy(data + done, data, k);
+        if (!bits_copy_long(p, data + done, 0, data, 0, k * 8)) return TERM_NONE;
         done += k;
     }
     return t;
 }
-static BIF(binary_copy_1) { return copy_times(p, a[0], 1); }
-static BIF(binary_copy_2) {
+LONG_BIF(binary_copy_1) { return copy_times(p, a[0], 1); }
+LONG_BIF(binary_copy_2) {
     size_t times;
     return small_index(a[1], &times) ? copy_times(p, a[0], times) : bif_badarg(p);
 }
@@ -391,33 +407,29 @@ static term_t longest_common(proc_t *p, term_t list, bool suffix) {
     bits_t first, b;
     if (!is_cons(list)) return bif_badarg(p);
     if (!bits_of(cons_head(list), &first) || (first.bit_size & 7)) return bif_badarg(p);
-    size_t n = first.bit_size / 8, work = 0;
+    size_t n = first.bit_size / 8, work = 0, count = 0;
     term_t l = cons_tail(list);
     for (; is_cons(l); l = cons_tail(l)) {
+        if (BIF_TICK_EVERY(p, ++count, 2048, 128)) return TERM_NONE;
         if (!bits_of(cons_head(l), &b) || (b.bit_size & 7)) return bif_badarg(p);
         size_t m = b.bit_size / 8, i = 0;
         if (n > m) n = m;
-        size_t x = first.bit_offset, y = b.bit_offset;
-        if (suffix) {
-            x += first.bit_size - 8;
-            y += b.bit_size - 8;
-            while (i < n &&
-                   bits_get64(first.base, x - 8 * i, 8) == bits_get64(b.base, y - 8 * i, 8))
-                i++;
-        } else {
-            while (i < n &&
-                   bits_get64(first.base, x + 8 * i, 8) == bits_get64(b.base, y + 8 * i, 8))
-                i++;
+        /* The place of byte i is x + step * i; both count in bits. */
+        size_t x = first.bit_offset + (suffix ? first.bit_size - 8 : 0);
+        size_t y = b.bit_offset + (suffix ? b.bit_size - 8 : 0), step = suffix ? -(size_t)8 : 8;
+        for (; i < n && bits_get64(first.base, x, 8) == bits_get64(b.base, y, 8); i++) {
+            x += step;
+            y += step;
+            if (BIF_TICK_EVERY(p, ++work, 32768, 128)) return TERM_NONE;
         }
         n = i;
-        work += n + 16;
     }
     if (!is_nil(l)) return bif_badarg(p);
-    bump_bytes(p, work);
+    bump_bytes(p, work % 32768);
     return make_small((int64_t)n);
 }
-static BIF(binary_longest_common_prefix_1) { return longest_common(p, a[0], false); }
-static BIF(binary_longest_common_suffix_1) { return longest_common(p, a[0], true); }
+LONG_BIF(binary_longest_common_prefix_1) { return longest_common(p, a[0], false); }
+LONG_BIF(binary_longest_common_suffix_1) { return longest_common(p, a[0], true); }
 
 /* ---- searching ---- */
 
@@ -443,19 +455,40 @@ static void pattern_destroy(magic_t *m) {
     mem_free(m->vm, c, c->size);
 }
 
-static void borders(const uint8_t *s, size_t n, uint32_t *border) {
+/* A tick for some thousand steps of making or using an automaton. */
+#define STEP_TICK(p, n) BIF_TICK_EVERY(p, n, 16384, 128)
+
+/* false: stopped */
+static bool borders(proc_t *p, const uint8_t *s, size_t n, uint32_t *border) {
     uint32_t k = 0;
     border[0] = border[1] = 0;
     for (size_t i = 1; i < n; i++) {
         while (k && s[i] != s[k]) k = border[k];
         if (s[i] == s[k]) k++;
         border[i + 1] = k;
+        if (STEP_TICK(p, i)) return false;
     }
+    return true;
 }
 
-static pattern_t *pattern_new(vm_t *vm, size_t size) {
-    pattern_t *c = mem_calloc(vm, size);
+static bool zero_long(proc_t *p, uint8_t *d, size_t n) {
+    for (; n > COPY_PER_TICK; d += COPY_PER_TICK, n -= COPY_PER_TICK) {
+        if (bif_tick(p, COPY_PER_TICK / COPY_PER_RED)) return false;
+        memset(d, 0, COPY_PER_TICK);
+    }
+    memset(d, 0, n);
+    return true;
+}
+
+/* NULL: no memory, or stopped. */
+static pattern_t *pattern_new(proc_t *p, size_t size) {
+    vm_t *vm = p->vm;
+    pattern_t *c = mem_alloc(vm, size);
     if (!c) return NULL;
+    if (!zero_long(p, (uint8_t *)c, size)) {
+        mem_free(vm, c, size);
+        return NULL;
+    }
     atomic_init(&c->magic.refs, 1);
     c->magic.destroy = pattern_destroy;
     c->magic.vm = vm;
@@ -463,17 +496,19 @@ static pattern_t *pattern_new(vm_t *vm, size_t size) {
     return c;
 }
 
-static pattern_t *pattern_one(vm_t *vm, const uint8_t *s, size_t n) {
+static pattern_t *pattern_one(proc_t *p, const uint8_t *s, size_t n) {
     size_t head = (sizeof(pattern_t) + 7) & ~(size_t)7;
     size_t table = n > 1 && n < UINT32_MAX ? (n + 1) * sizeof(uint32_t) : 0;
-    pattern_t *c = pattern_new(vm, head + table + n);
+    pattern_t *c = pattern_new(p, head + table + n);
     if (!c) return NULL;
     c->border = table ? (uint32_t *)((uint8_t *)c + head) : NULL;
     uint8_t *pat = (uint8_t *)c + head + table;
-    memcpy(pat, s, n);
     c->pat = pat;
     c->n = n;
-    if (table) borders(pat, n, c->border);
+    if (!bits_copy_long(p, pat, 0, s, 0, n * 8) || (table && !borders(p, pat, n, c->border))) {
+        pattern_destroy(&c->magic);
+        return NULL;
+    }
     return c;
 }
 
@@ -482,14 +517,19 @@ static inline uint8_t bits_byte(const bits_t *b, size_t i) {
     return (uint8_t)bits_get64(b->base, b->bit_offset + 8 * i, 8);
 }
 
-/* Automaton for a checked list of patterns with total bytes. NULL: no memory. */
-static pattern_t *pattern_many(vm_t *vm, term_t list, size_t total) {
+/* Automaton for a checked list of patterns with total bytes. NULL: no memory, or stopped. */
+static pattern_t *pattern_many(proc_t *p, term_t list, size_t total) {
+    vm_t *vm = p->vm;
+    size_t steps = 0;
     uint8_t class_of[256];
     bool used[256] = {false};
     bits_t b;
     for (term_t l = list; is_cons(l); l = cons_tail(l)) {
         bits_of(cons_head(l), &b);
-        for (size_t i = 0; i < b.bit_size / 8; i++) used[bits_byte(&b, i)] = true;
+        for (size_t i = 0; i < b.bit_size / 8; i++) {
+            used[bits_byte(&b, i)] = true;
+            if (STEP_TICK(p, ++steps)) return NULL;
+        }
     }
     uint32_t classes = 0;
     for (int i = 0; i < 256; i++)
@@ -503,7 +543,7 @@ static pattern_t *pattern_many(vm_t *vm, term_t list, size_t total) {
     if (states > UINT32_MAX / 2 || __builtin_mul_overflow(states, (size_t)classes, &cells) ||
         cells > PTRDIFF_MAX / 8)
         return NULL;
-    pattern_t *c = pattern_new(vm, head + 256 + (cells + 2 * states) * sizeof(uint32_t));
+    pattern_t *c = pattern_new(p, head + 256 + (cells + 2 * states) * sizeof(uint32_t));
     if (!c) return NULL;
     uint32_t *work = mem_alloc(vm, 2 * states * sizeof(uint32_t)); /* queue and fail links */
     if (!work) {
@@ -516,8 +556,9 @@ static pattern_t *pattern_many(vm_t *vm, term_t list, size_t total) {
     c->next = (uint32_t *)(c->class_of + 256);
     c->depth = c->next + cells;
     c->out = c->depth + states;
+    bool stopped = false;
     uint32_t n = 1;
-    for (term_t l = list; is_cons(l); l = cons_tail(l)) {
+    for (term_t l = list; is_cons(l) && !stopped; l = cons_tail(l)) {
         bits_of(cons_head(l), &b);
         uint32_t s = 0, len = (uint32_t)(b.bit_size / 8);
         for (uint32_t i = 0; i < len; i++) {
@@ -527,6 +568,7 @@ static pattern_t *pattern_many(vm_t *vm, term_t list, size_t total) {
                 *e = n++;
             }
             s = *e;
+            if ((stopped = STEP_TICK(p, ++steps))) break;
         }
         c->out[s] = len;
     }
@@ -538,7 +580,8 @@ static pattern_t *pattern_many(vm_t *vm, term_t list, size_t total) {
             fail[c->next[k]] = 0;
             queue[qt++] = c->next[k];
         }
-    while (qh < qt) {
+    while (qh < qt && !stopped) {
+        stopped = BIF_TICK_EVERY(p, ++steps, 64, classes);
         uint32_t s = queue[qh++], f = fail[s];
         uint32_t *edge = c->next + (size_t)s * classes, *fedge = c->next + (size_t)f * classes;
         if (!c->out[s]) c->out[s] = c->out[f];
@@ -553,28 +596,43 @@ static pattern_t *pattern_many(vm_t *vm, term_t list, size_t total) {
         }
     }
     mem_free(vm, work, 2 * states * sizeof(uint32_t));
+    if (stopped) {
+        pattern_destroy(&c->magic);
+        return NULL;
+    }
     c->states = n;
     return c;
 }
 
-/* The first position of the pattern from *pos on; false: none. */
-static bool find_one(const pattern_t *c, const uint8_t *s, size_t n, size_t *pos) {
+enum { FOUND, NOT_FOUND, STOPPED };
+
+/* The first position of the pattern from *pos on. */
+static int find_one(proc_t *p, const pattern_t *c, const uint8_t *s, size_t n, size_t *pos) {
     size_t i = *pos, m = c->n;
     const uint8_t *pat = c->pat;
-    if (m > n || i > n - m) return false;
-    size_t last = n - m, wasted = 0;
+    if (m > n || i > n - m) return NOT_FOUND;
+    size_t last = n - m, wasted = 0, next_tick = i + COPY_PER_TICK;
     for (;;) {
-        const uint8_t *q = memchr(s + i, pat[0], last - i + 1);
-        if (!q) return false;
-        i = (size_t)(q - s);
-        if (memcmp(q + 1, pat + 1, m - 1) == 0) {
-            *pos = i;
-            return true;
+        size_t room = last - i + 1;
+        const uint8_t *q = memchr(s + i, pat[0], room < COPY_PER_TICK ? room : COPY_PER_TICK);
+        if (q || room <= COPY_PER_TICK) {
+            if (!q) return NOT_FOUND;
+            i = (size_t)(q - s);
+            if (memcmp(q + 1, pat + 1, m - 1) == 0) {
+                *pos = i;
+                return FOUND;
+            }
+            if (++i > last) return NOT_FOUND;
+            /* How far a comparison got is not known; be pessimistic with long patterns only. */
+            wasted += m < 16 ? 1 : m;
+            if (c->border && wasted > 64 + 4 * (i - *pos)) break;
+        } else {
+            i += COPY_PER_TICK;
         }
-        if (++i > last) return false;
-        /* How far a comparison got is not known; be pessimistic with long patterns only. */
-        wasted += m < 16 ? 1 : m;
-        if (c->border && wasted > 64 + 4 * (i - *pos)) break;
+        if (UNLIKELY(i >= next_tick)) {
+            if (bif_tick(p, (i - next_tick + COPY_PER_TICK) / COPY_PER_RED)) return STOPPED;
+            next_tick = i + COPY_PER_TICK;
+        }
     }
     uint32_t k = 0;
     for (; i < n; i++) {
@@ -582,14 +640,16 @@ static bool find_one(const pattern_t *c, const uint8_t *s, size_t n, size_t *pos
         if (s[i] == pat[k]) k++;
         if (k == m) {
             *pos = i + 1 - m;
-            return true;
+            return FOUND;
         }
+        if (STEP_TICK(p, i)) return STOPPED;
     }
-    return false;
+    return NOT_FOUND;
 }
 
 /* The leftmost match from *pos on, the longest of those that start there. */
-static bool find_many(const pattern_t *c, const uint8_t *s, size_t n, size_t *pos, size_t *len) {
+static int find_many(proc_t *p, const pattern_t *c, const uint8_t *s, size_t n, size_t *pos,
+                     size_t *len) {
     uint32_t st = 0;
     size_t best = SIZE_MAX, best_len = 0;
     for (size_t i = *pos; i < n; i++) {
@@ -602,17 +662,19 @@ static bool find_many(const pattern_t *c, const uint8_t *s, size_t n, size_t *po
                 best_len = c->out[st];
             }
         }
+        if (STEP_TICK(p, i)) return STOPPED;
     }
-    if (best == SIZE_MAX) return false;
+    if (best == SIZE_MAX) return NOT_FOUND;
     *pos = best;
     *len = best_len;
-    return true;
+    return FOUND;
 }
 
-static inline bool find(const pattern_t *c, const uint8_t *s, size_t n, size_t *pos, size_t *len) {
-    if (c->states) return find_many(c, s, n, pos, len);
+static inline int find(proc_t *p, const pattern_t *c, const uint8_t *s, size_t n, size_t *pos,
+                       size_t *len) {
+    if (c->states) return find_many(p, c, s, n, pos, len);
     *len = c->n;
-    return find_one(c, s, n, pos);
+    return find_one(p, c, s, n, pos);
 }
 
 /* A pattern argument made ready: compiled before, or now (then owned: pattern_done releases). */
@@ -634,18 +696,19 @@ static pattern_t *compile(proc_t *p, term_t pat) {
     if (is_cons(pat)) {
         size_t total = 0, count = 0;
         term_t l = pat;
-        for (; is_cons(l); l = cons_tail(l), count++) {
+        for (; is_cons(l); l = cons_tail(l)) {
             term_t h = cons_head(l);
             if (!is_binary(h) || bit_size_of(h) == 0) break;
             total += bit_size_of(h) / 8;
+            if (BIF_TICK_EVERY(p, ++count, 4096, 128)) return NULL;
         }
         if (!is_nil(l)) {
             bif_badarg(p);
             return NULL;
         }
         if (count > 1) {
-            bump_bytes(p, total * 16);
-            c = pattern_many(p->vm, pat, total);
+            bump_bytes(p, total * 16 % COPY_PER_TICK);
+            c = pattern_many(p, pat, total);
             if (!c) bif_oom(p);
             return c;
         }
@@ -657,7 +720,7 @@ static pattern_t *compile(proc_t *p, term_t pat) {
         bif_badarg(p);
         c = NULL;
     } else {
-        c = pattern_one(p->vm, b.data, b.n);
+        c = pattern_one(p, b.data, b.n);
         if (!c) bif_oom(p);
     }
     bytes_done(p, &b);
@@ -699,7 +762,7 @@ static bool search_init(proc_t *p, term_t pat, search_t *s) {
     return true;
 }
 
-static BIF(binary_compile_pattern_1) {
+LONG_BIF(binary_compile_pattern_1) {
     pattern_t *c = compile(p, a[0]);
     if (!c) return TERM_NONE;
     term_t *hp = heap_alloc(p, MAGIC_REF_WORDS + 3);
@@ -758,7 +821,7 @@ static bool begin(proc_t *p, term_t *a, term_t opts, bool split, bytes_t *b, opt
         *empty = true;
         return true;
     } else if (search_init(p, a[1], s)) {
-        bump_bytes(p, o->end - o->start);
+        bump_bytes(p, (o->end - o->start) % COPY_PER_TICK);
         return true;
     }
     bytes_done(p, b);
@@ -774,18 +837,21 @@ static term_t match(proc_t *p, term_t *a, term_t opts) {
     term_t result = A_nomatch;
     size_t pos = o.start, len;
     if (!empty) {
-        if (find(s.use, b.data, o.end, &pos, &len)) {
+        int found = find(p, s.use, b.data, o.end, &pos, &len);
+        if (found == FOUND) {
             term_t *hp = heap_alloc(p, 3);
             result =
                 hp ? tuple2(&hp, make_small((int64_t)pos), make_small((int64_t)len)) : bif_oom(p);
+        } else if (found == STOPPED) {
+            result = TERM_NONE;
         }
         search_done(p, &s);
     }
     bytes_done(p, &b);
     return result;
 }
-static BIF(binary_match_2) { return match(p, a, TERM_NIL); }
-static BIF(binary_match_3) { return match(p, a, a[2]); }
+LONG_BIF(binary_match_2) { return match(p, a, TERM_NIL); }
+LONG_BIF(binary_match_3) { return match(p, a, a[2]); }
 
 /* Room for a cell and a tuple or a part; the list grows at its end. */
 typedef struct {
@@ -811,8 +877,14 @@ static term_t matches(proc_t *p, term_t *a, term_t opts) {
     list_t l = {TERM_NIL, &l.first};
     bool ok = true;
     if (!empty) {
-        size_t pos = o.start, len;
-        while (ok && pos < o.end && find(s.use, b.data, o.end, &pos, &len)) {
+        size_t pos = o.start, len, count = 0;
+        while (ok && pos < o.end) {
+            int found = find(p, s.use, b.data, o.end, &pos, &len);
+            if (found == NOT_FOUND) break;
+            if (found == STOPPED || BIF_TICK_EVERY(p, ++count, 1024, 128)) {
+                ok = false;
+                break;
+            }
             term_t *hp = heap_alloc(p, 3);
             ok = hp &&
                  list_add(p, &l, tuple2(&hp, make_small((int64_t)pos), make_small((int64_t)len)));
@@ -823,8 +895,8 @@ static term_t matches(proc_t *p, term_t *a, term_t opts) {
     bytes_done(p, &b);
     return ok ? l.first : bif_oom(p);
 }
-static BIF(binary_matches_2) { return matches(p, a, TERM_NIL); }
-static BIF(binary_matches_3) { return matches(p, a, a[2]); }
+LONG_BIF(binary_matches_2) { return matches(p, a, TERM_NIL); }
+LONG_BIF(binary_matches_3) { return matches(p, a, a[2]); }
 
 static term_t split(proc_t *p, term_t *a, term_t opts) {
     bytes_t b;
@@ -843,8 +915,14 @@ static term_t split(proc_t *p, term_t *a, term_t opts) {
         ok = none != TERM_NONE;
     }
     if (!empty) {
-        size_t pos = o.start, len;
-        while (ok && pos < o.end && find(s.use, b.data, o.end, &pos, &len)) {
+        size_t pos = o.start, len, count = 0;
+        while (ok && pos < o.end) {
+            int found = find(p, s.use, b.data, o.end, &pos, &len);
+            if (found == NOT_FOUND) break;
+            if (found == STOPPED || BIF_TICK_EVERY(p, ++count, 1024, 128)) {
+                ok = false;
+                break;
+            }
             if (pos == from && o.trim_all) {
             } else if (pos == from && o.trim) {
                 pending++;
@@ -865,44 +943,44 @@ static term_t split(proc_t *p, term_t *a, term_t opts) {
     bytes_done(p, &b);
     return ok ? l.first : bif_oom(p);
 }
-static BIF(binary_split_2) { return split(p, a, TERM_NIL); }
-static BIF(binary_split_3) { return split(p, a, a[2]); }
+LONG_BIF(binary_split_2) { return split(p, a, TERM_NIL); }
+LONG_BIF(binary_split_3) { return split(p, a, a[2]); }
 
 const bif_def_t bifs_binary[] = {
     {"erlang", "byte_size", 1, byte_size_1, BIF_GUARD},
     {"erlang", "bit_size", 1, bit_size_1, BIF_GUARD},
     {"erlang", "binary_part", 2, binary_part_2, BIF_GUARD},
     {"erlang", "binary_part", 3, binary_part_3, BIF_GUARD},
-    {"erlang", "binary_to_list", 1, binary_to_list_1, 0},
-    {"erlang", "binary_to_list", 3, binary_to_list_3, 0},
-    {"erlang", "bitstring_to_list", 1, bitstring_to_list_1, 0},
-    {"erlang", "list_to_binary", 1, list_to_binary_1, 0},
-    {"erlang", "list_to_bitstring", 1, list_to_bitstring_1, 0},
-    {"erlang", "iolist_to_binary", 1, iolist_to_binary_1, 0},
-    {"erlang", "iolist_size", 1, iolist_size_1, 0},
-    {"erlang", "iolist_to_iovec", 1, iolist_to_iovec_1, 0},
+    {"erlang", "binary_to_list", 1, binary_to_list_1, BIF_LONG},
+    {"erlang", "binary_to_list", 3, binary_to_list_3, BIF_LONG},
+    {"erlang", "bitstring_to_list", 1, bitstring_to_list_1, BIF_LONG},
+    {"erlang", "list_to_binary", 1, list_to_binary_1, BIF_LONG},
+    {"erlang", "list_to_bitstring", 1, list_to_bitstring_1, BIF_LONG},
+    {"erlang", "iolist_to_binary", 1, iolist_to_binary_1, BIF_LONG},
+    {"erlang", "iolist_size", 1, iolist_size_1, BIF_LONG},
+    {"erlang", "iolist_to_iovec", 1, iolist_to_iovec_1, BIF_LONG},
     {"erlang", "split_binary", 2, split_binary_2, 0},
     {"binary", "at", 2, binary_at_2, 0},
     {"binary", "first", 1, binary_first_1, 0},
     {"binary", "last", 1, binary_last_1, 0},
     {"binary", "part", 2, binary_part_2, 0},
     {"binary", "part", 3, binary_part_3, 0},
-    {"binary", "copy", 1, binary_copy_1, 0},
-    {"binary", "copy", 2, binary_copy_2, 0},
-    {"binary", "list_to_bin", 1, list_to_binary_1, 0},
+    {"binary", "copy", 1, binary_copy_1, BIF_LONG},
+    {"binary", "copy", 2, binary_copy_2, BIF_LONG},
+    {"binary", "list_to_bin", 1, list_to_binary_1, BIF_LONG},
     {"binary", "referenced_byte_size", 1, binary_referenced_byte_size_1, 0},
     {"binary", "encode_unsigned", 1, binary_encode_unsigned_1, 0},
     {"binary", "encode_unsigned", 2, binary_encode_unsigned_2, 0},
     {"binary", "decode_unsigned", 1, binary_decode_unsigned_1, 0},
     {"binary", "decode_unsigned", 2, binary_decode_unsigned_2, 0},
-    {"binary", "longest_common_prefix", 1, binary_longest_common_prefix_1, 0},
-    {"binary", "longest_common_suffix", 1, binary_longest_common_suffix_1, 0},
-    {"binary", "compile_pattern", 1, binary_compile_pattern_1, 0},
-    {"binary", "match", 2, binary_match_2, 0},
-    {"binary", "match", 3, binary_match_3, 0},
-    {"binary", "matches", 2, binary_matches_2, 0},
-    {"binary", "matches", 3, binary_matches_3, 0},
-    {"binary", "split", 2, binary_split_2, 0},
-    {"binary", "split", 3, binary_split_3, 0},
+    {"binary", "longest_common_prefix", 1, binary_longest_common_prefix_1, BIF_LONG},
+    {"binary", "longest_common_suffix", 1, binary_longest_common_suffix_1, BIF_LONG},
+    {"binary", "compile_pattern", 1, binary_compile_pattern_1, BIF_LONG},
+    {"binary", "match", 2, binary_match_2, BIF_LONG},
+    {"binary", "match", 3, binary_match_3, BIF_LONG},
+    {"binary", "matches", 2, binary_matches_2, BIF_LONG},
+    {"binary", "matches", 3, binary_matches_3, BIF_LONG},
+    {"binary", "split", 2, binary_split_2, BIF_LONG},
+    {"binary", "split", 3, binary_split_3, BIF_LONG},
     {0},
 };

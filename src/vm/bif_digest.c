@@ -3,19 +3,33 @@
 #include "vm/binary.h"
 #include "vm/md5.h"
 
-/* Bytes of iodata digested per reduction. */
-#define BYTES_PER_RED 1024
+/* Bytes digested per reduction: md5 takes its time. */
+#define MD5_PER_RED 128
+#define SUM_PER_RED 512
 
-/* Feeds all of a term to fn; false: raised. */
+/* Feeds all of a term to fn; false: raised, or stopped. */
 static bool feed(proc_t *p, term_t t, iodata_fn fn, void *user) {
-    int r = is_list(t) || is_binary(t) ? iodata_walk(p->vm, t, fn, user) : IODATA_BAD;
+    int r = is_list(t) || is_binary(t) ? iodata_walk_long(p->vm, p, t, fn, user) : IODATA_BAD;
     if (r != IODATA_OK) iodata_fail(p, r);
     return r == IODATA_OK;
 }
 
 /* ---- md5 ---- */
 
-static void md5_piece(void *user, const uint8_t *s, size_t n) { md5_update(user, s, n); }
+typedef struct {
+    proc_t *p;
+    md5_t *m;
+} md5_feed_t;
+
+static void md5_piece(void *user, const uint8_t *s, size_t n) {
+    md5_feed_t *f = user;
+    md5_update(f->m, s, n);
+    bif_bump(f->p, n / MD5_PER_RED);
+}
+static bool md5_feed(proc_t *p, term_t t, md5_t *m) {
+    md5_feed_t f = {p, m};
+    return feed(p, t, md5_piece, &f);
+}
 
 static term_t digest(proc_t *p, md5_t *m) {
     uint8_t out[16];
@@ -37,11 +51,10 @@ static bool context_of(term_t t, md5_t *m) {
     return true;
 }
 
-static BIF(md5_1) {
+LONG_BIF(md5_1) {
     md5_t m;
     md5_init(&m);
-    if (!feed(p, a[0], md5_piece, &m)) return TERM_NONE;
-    bif_bump(p, m.count / BYTES_PER_RED);
+    if (!md5_feed(p, a[0], &m)) return TERM_NONE;
     return digest(p, &m);
 }
 static BIF(md5_init_0) {
@@ -50,12 +63,10 @@ static BIF(md5_init_0) {
     md5_init(&m);
     return context(p, &m);
 }
-static BIF(md5_update_2) {
+LONG_BIF(md5_update_2) {
     md5_t m;
     if (!context_of(a[0], &m)) return bif_badarg(p);
-    uint64_t before = m.count;
-    if (!feed(p, a[1], md5_piece, &m)) return TERM_NONE;
-    bif_bump(p, (m.count - before) / BYTES_PER_RED);
+    if (!md5_feed(p, a[1], &m)) return TERM_NONE;
     return context(p, &m);
 }
 static BIF(md5_final_1) {
@@ -67,14 +78,14 @@ static BIF(md5_final_1) {
 
 typedef uLong (*sum_fn)(uLong, const Bytef *, uInt);
 typedef struct {
+    proc_t *p;
     sum_fn fn;
     uLong sum;
-    size_t bytes;
 } sum_t;
 
 static void sum_piece(void *user, const uint8_t *s, size_t n) {
     sum_t *c = user;
-    c->bytes += n;
+    bif_bump(c->p, n / SUM_PER_RED);
     while (n) { /* zlib counts in unsigned */
         uInt k = n > 1u << 30 ? 1u << 30 : (uInt)n;
         c->sum = c->fn(c->sum, s, k);
@@ -84,9 +95,8 @@ static void sum_piece(void *user, const uint8_t *s, size_t n) {
 }
 
 static term_t sum(proc_t *p, sum_fn fn, uLong start, term_t data) {
-    sum_t c = {fn, start, 0};
+    sum_t c = {p, fn, start};
     if (!feed(p, data, sum_piece, &c)) return TERM_NONE;
-    bif_bump(p, c.bytes / BYTES_PER_RED);
     return make_small((int64_t)c.sum);
 }
 
@@ -96,8 +106,8 @@ static bool u32_of(term_t t, uLong *out) {
     return true;
 }
 
-static BIF(crc32_1) { return sum(p, crc32, 0, a[0]); }
-static BIF(crc32_2) {
+LONG_BIF(crc32_1) { return sum(p, crc32, 0, a[0]); }
+LONG_BIF(crc32_2) {
     uLong old;
     return u32_of(a[0], &old) ? sum(p, crc32, old, a[1]) : bif_badarg(p);
 }
@@ -106,8 +116,8 @@ static BIF(crc32_combine_3) {
     if (!u32_of(a[0], &x) || !u32_of(a[1], &y) || !u32_of(a[2], &n)) return bif_badarg(p);
     return make_small((int64_t)crc32_combine(x, y, (z_off_t)n));
 }
-static BIF(adler32_1) { return sum(p, adler32, 1, a[0]); }
-static BIF(adler32_2) {
+LONG_BIF(adler32_1) { return sum(p, adler32, 1, a[0]); }
+LONG_BIF(adler32_2) {
     uLong old;
     return u32_of(a[0], &old) ? sum(p, adler32, old, a[1]) : bif_badarg(p);
 }
@@ -119,15 +129,15 @@ static BIF(adler32_combine_3) {
 }
 
 const bif_def_t bifs_digest[] = {
-    {"erlang", "md5", 1, md5_1, 0},
+    {"erlang", "md5", 1, md5_1, BIF_LONG},
     {"erlang", "md5_init", 0, md5_init_0, 0},
-    {"erlang", "md5_update", 2, md5_update_2, 0},
+    {"erlang", "md5_update", 2, md5_update_2, BIF_LONG},
     {"erlang", "md5_final", 1, md5_final_1, 0},
-    {"erlang", "crc32", 1, crc32_1, 0},
-    {"erlang", "crc32", 2, crc32_2, 0},
+    {"erlang", "crc32", 1, crc32_1, BIF_LONG},
+    {"erlang", "crc32", 2, crc32_2, BIF_LONG},
     {"erlang", "crc32_combine", 3, crc32_combine_3, 0},
-    {"erlang", "adler32", 1, adler32_1, 0},
-    {"erlang", "adler32", 2, adler32_2, 0},
+    {"erlang", "adler32", 1, adler32_1, BIF_LONG},
+    {"erlang", "adler32", 2, adler32_2, BIF_LONG},
     {"erlang", "adler32_combine", 3, adler32_combine_3, 0},
     {0},
 };

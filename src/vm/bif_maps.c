@@ -13,6 +13,8 @@
 #define ITERATOR_BATCH 64
 #define LIST_BATCH     4000
 #define PAIRS_PER_RED  8
+#define PAIRS_PER_TICK 1024
+#define PAIR_TICK(n)   BIF_TICK_EVERY(p, n, PAIRS_PER_TICK, PAIRS_PER_TICK / PAIRS_PER_RED)
 
 static term_t badmap(proc_t *p, term_t t) { return bif_error2(p, A_badmap, t); }
 
@@ -57,10 +59,10 @@ static BIF(maps_take) {
     return tuple2(&hp, value, rest);
 }
 
-static BIF(maps_merge) {
+LONG_BIF(maps_merge) {
     if (!is_map(a[0])) return badmap(p, a[0]);
     if (!is_map(a[1])) return badmap(p, a[1]);
-    bif_bump(p, (map_size(a[0]) + map_size(a[1])) / PAIRS_PER_RED);
+    bif_bump(p, (map_size(a[0]) + map_size(a[1])) % PAIRS_PER_TICK / PAIRS_PER_RED);
     return map_merge(p, a[0], a[1]);
 }
 
@@ -72,33 +74,42 @@ static void pairs_free(proc_t *p, const term_t *small, term_t *kv, size_t n) {
     if (kv != small) mem_free(p->vm, kv, 2 * n * sizeof(term_t));
 }
 
-static BIF(maps_from_list) {
-    size_t n = 0;
+LONG_BIF(maps_from_list) {
+    size_t n = 0, i = 0;
     term_t l = a[0];
-    for (; is_cons(l); l = cons_tail(l), n++)
+    for (; is_cons(l); l = cons_tail(l)) {
         if (!is_tuple_of(cons_head(l), 2)) return bif_badarg(p);
+        if (PAIR_TICK(++n)) return TERM_NONE;
+    }
     if (!is_nil(l)) return bif_badarg(p);
-    bif_bump(p, n / PAIRS_PER_RED);
-    term_t small[2 * MAP_FLAT_MAX], *kv = pairs_room(p, small, n);
+    if (bif_begin(p, n)) return TERM_NONE;
+    bif_bump(p, n % PAIRS_PER_TICK / PAIRS_PER_RED);
+    term_t small[2 * MAP_FLAT_MAX], *kv = pairs_room(p, small, n), r = TERM_NONE;
     if (!kv) return bif_oom(p);
-    term_t *q = kv;
-    for (l = a[0]; is_cons(l); l = cons_tail(l), q += 2)
-        memcpy(q, tuple_elems(cons_head(l)), 2 * sizeof *q);
-    term_t r = map_from_pairs(p, kv, n);
+    for (l = a[0]; is_cons(l); l = cons_tail(l)) {
+        memcpy(kv + 2 * i, tuple_elems(cons_head(l)), 2 * sizeof *kv);
+        if (PAIR_TICK(++i)) goto stop;
+    }
+    r = map_from_pairs_long(p, kv, n);
+stop:
     pairs_free(p, small, kv, n);
     return r;
 }
 
-static BIF(maps_from_keys) {
-    int64_t len = list_length(a[0]);
-    if (len < 0) return bif_badarg(p);
-    size_t n = (size_t)len;
-    bif_bump(p, n / PAIRS_PER_RED);
-    term_t small[2 * MAP_FLAT_MAX], *kv = pairs_room(p, small, n);
+LONG_BIF(maps_from_keys) {
+    int64_t len = list_length_long(p, a[0]);
+    if (len < 0) return len == LIST_STOPPED ? TERM_NONE : bif_badarg(p);
+    size_t n = (size_t)len, i = 0;
+    if (bif_begin(p, n)) return TERM_NONE;
+    bif_bump(p, n % PAIRS_PER_TICK / PAIRS_PER_RED);
+    term_t small[2 * MAP_FLAT_MAX], *kv = pairs_room(p, small, n), r = TERM_NONE;
     if (!kv) return bif_oom(p);
-    term_t *q = kv;
-    for (term_t l = a[0]; is_cons(l); l = cons_tail(l), q += 2) q[0] = cons_head(l), q[1] = a[1];
-    term_t r = map_from_pairs(p, kv, n);
+    for (term_t l = a[0]; is_cons(l); l = cons_tail(l)) {
+        kv[2 * i] = cons_head(l), kv[2 * i + 1] = a[1];
+        if (PAIR_TICK(++i)) goto stop;
+    }
+    r = map_from_pairs_long(p, kv, n);
+stop:
     pairs_free(p, small, kv, n);
     return r;
 }
@@ -106,8 +117,9 @@ static BIF(maps_from_keys) {
 /* Keys or values as a list, in iteration order. */
 static term_t list_one_side(proc_t *p, term_t map, bool values) {
     if (!is_map(map)) return badmap(p, map);
-    size_t n = map_size(map);
-    bif_bump(p, n / PAIRS_PER_RED);
+    size_t n = map_size(map), i = 0;
+    if (bif_begin(p, n / PAIRS_PER_RED)) return TERM_NONE;
+    bif_bump(p, n % PAIRS_PER_TICK / PAIRS_PER_RED);
     if (n == 0) return TERM_NIL;
     term_t *hp = heap_alloc(p, 2 * n), k, v;
     if (!hp) return bif_oom(p);
@@ -118,12 +130,13 @@ static term_t list_one_side(proc_t *p, term_t map, bool values) {
         hp[0] = values ? v : k;
         hp[1] = make_cons(hp + 2);
         hp += 2;
+        if (PAIR_TICK(++i)) return TERM_NONE;
     }
     hp[-1] = TERM_NIL;
     return list;
 }
-static BIF(maps_keys) { return list_one_side(p, a[0], false); }
-static BIF(maps_values) { return list_one_side(p, a[0], true); }
+LONG_BIF(maps_keys) { return list_one_side(p, a[0], false); }
+LONG_BIF(maps_values) { return list_one_side(p, a[0], true); }
 
 /* {K, V, {K, V, ... rest}}. Large maps: at most a batch, but all keys of one place together. */
 static term_t next_as_iterator(proc_t *p, term_t map, uint64_t place) {
@@ -263,11 +276,11 @@ const bif_def_t bifs_maps[] = {
     {"maps", "update", 3, maps_update, 0},
     {"maps", "remove", 2, maps_remove, 0},
     {"maps", "take", 2, maps_take, 0},
-    {"maps", "merge", 2, maps_merge, 0},
-    {"maps", "keys", 1, maps_keys, 0},
-    {"maps", "values", 1, maps_values, 0},
-    {"maps", "from_list", 1, maps_from_list, 0},
-    {"maps", "from_keys", 2, maps_from_keys, 0},
+    {"maps", "merge", 2, maps_merge, BIF_LONG},
+    {"maps", "keys", 1, maps_keys, BIF_LONG},
+    {"maps", "values", 1, maps_values, BIF_LONG},
+    {"maps", "from_list", 1, maps_from_list, BIF_LONG},
+    {"maps", "from_keys", 2, maps_from_keys, BIF_LONG},
     {"erts_internal", "map_next", 3, internal_map_next, 0},
     {"erts_internal", "map_to_tuple_keys", 1, internal_map_to_tuple_keys, 0},
     {"erts_internal", "map_hashmap_children", 1, internal_map_hashmap_children, 0},

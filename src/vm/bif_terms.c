@@ -102,10 +102,12 @@ static BIF(test_record_size) {
 
 static BIF(list_hd) { return is_cons(a[0]) ? cons_head(a[0]) : bif_badarg(p); }
 static BIF(list_tl) { return is_cons(a[0]) ? cons_tail(a[0]) : bif_badarg(p); }
-static BIF(length_of) {
-    int64_t n = list_length(a[0]);
-    if (n < 0) return bif_badarg(p);
-    bif_bump(p, (size_t)n / 64);
+#define CELL_TICK(n) BIF_TICK_EVERY(p, n, CELLS_PER_TICK, CELLS_PER_TICK / CELLS_PER_RED)
+
+LONG_BIF(length_of) {
+    int64_t n = list_length_long(p, a[0]);
+    if (n < 0) return n == LIST_STOPPED ? TERM_NONE : bif_badarg(p);
+    bif_bump(p, (size_t)n % CELLS_PER_TICK / CELLS_PER_RED);
     return make_small(n);
 }
 
@@ -153,22 +155,31 @@ static BIF(size_of) {
     return bif_badarg(p);
 }
 
-static BIF(tuple_to_list) {
+LONG_BIF(tuple_to_list) {
     if (!is_tuple(a[0])) return bif_badarg(p);
     size_t n = tuple_arity(a[0]);
+    if (bif_begin(p, n / CELLS_PER_RED)) return TERM_NONE;
     term_t list = TERM_NIL, *hp = heap_alloc(p, 2 * n);
     if (!hp && n > 0) return bif_oom(p);
-    for (size_t i = n; i >= 1; i--) list = cons(&hp, tuple_elem(a[0], i), list);
-    bif_bump(p, n / 64);
+    for (size_t i = n; i >= 1; i--) {
+        list = cons(&hp, tuple_elem(a[0], i), list);
+        if (CELL_TICK(i)) return TERM_NONE;
+    }
+    bif_bump(p, n % CELLS_PER_TICK / CELLS_PER_RED);
     return list;
 }
 
-static BIF(list_to_tuple) {
-    int64_t n = list_length(a[0]);
+LONG_BIF(list_to_tuple) {
+    int64_t n = list_length_long(p, a[0]);
+    if (n == LIST_STOPPED) return TERM_NONE;
     if (n < 0 || n > TUPLE_MAX) return bif_badarg(p);
+    if (bif_begin(p, (size_t)n / CELLS_PER_RED)) return TERM_NONE;
     term_t *t = tuple_alloc(p, (size_t)n), *q = t;
     if (!t) return bif_oom(p);
-    for (term_t l = a[0]; is_cons(l); l = cons_tail(l)) *++q = cons_head(l);
+    for (term_t l = a[0]; is_cons(l); l = cons_tail(l)) {
+        *++q = cons_head(l);
+        if (CELL_TICK((size_t)(q - t))) return TERM_NONE;
+    }
     return make_boxed(t);
 }
 
@@ -399,23 +410,23 @@ static bool hash_range(term_t t, uint64_t *range) {
     return term_to_uint64(t, range) && *range > 0 && *range <= (uint64_t)1 << 32;
 }
 
-static BIF(phash_2) {
+LONG_BIF(phash_2) {
     uint64_t range;
     uint32_t h;
     if (!hash_range(a[1], &range)) return bif_badarg(p);
-    if (!term_phash_try(p->vm, a[0], &h)) return bif_oom(p);
+    if (!term_phash_try(p->vm, p, a[0], &h)) return bif_oom(p);
     return make_small((int64_t)(1 + h % range));
 }
-static BIF(phash2_1) {
+LONG_BIF(phash2_1) {
     uint32_t h;
-    if (!term_phash2_try(p->vm, a[0], &h)) return bif_oom(p);
+    if (!term_phash2_try(p->vm, p, a[0], &h)) return bif_oom(p);
     return make_small(h & ((1 << 27) - 1));
 }
-static BIF(phash2_2) {
+LONG_BIF(phash2_2) {
     uint64_t range;
     uint32_t h;
     if (!hash_range(a[1], &range)) return bif_badarg(p);
-    if (!term_phash2_try(p->vm, a[0], &h)) return bif_oom(p);
+    if (!term_phash2_try(p->vm, p, a[0], &h)) return bif_oom(p);
     return make_small((int64_t)(h % range));
 }
 
@@ -731,13 +742,13 @@ const bif_def_t bifs_terms[] = {
     {"erlang", "is_tuple", 1, test_tuple, BIF_GUARD},
     {"erlang", "hd", 1, list_hd, BIF_GUARD},
     {"erlang", "tl", 1, list_tl, BIF_GUARD},
-    {"erlang", "length", 1, length_of, BIF_GUARD},
+    {"erlang", "length", 1, length_of, BIF_GUARD | BIF_LONG},
     {"erlang", "element", 2, tuple_element, BIF_GUARD},
     {"erlang", "setelement", 3, tuple_setelement, 0},
     {"erlang", "tuple_size", 1, tuple_size_of, BIF_GUARD},
     {"erlang", "size", 1, size_of, BIF_GUARD},
-    {"erlang", "tuple_to_list", 1, tuple_to_list, 0},
-    {"erlang", "list_to_tuple", 1, list_to_tuple, 0},
+    {"erlang", "tuple_to_list", 1, tuple_to_list, BIF_LONG},
+    {"erlang", "list_to_tuple", 1, list_to_tuple, BIF_LONG},
     {"erlang", "make_tuple", 2, make_tuple_2, 0},
     {"erlang", "make_tuple", 3, make_tuple_3, 0},
     {"erlang", "append_element", 2, tuple_append_element, 0},
@@ -752,9 +763,9 @@ const bif_def_t bifs_terms[] = {
     {"erlang", "binary_to_atom", 2, binary_to_atom_2, 0},
     {"erlang", "binary_to_existing_atom", 1, binary_to_existing_atom_1, 0},
     {"erlang", "binary_to_existing_atom", 2, binary_to_existing_atom_2, 0},
-    {"erlang", "phash", 2, phash_2, 0},
-    {"erlang", "phash2", 1, phash2_1, 0},
-    {"erlang", "phash2", 2, phash2_2, 0},
+    {"erlang", "phash", 2, phash_2, BIF_LONG},
+    {"erlang", "phash2", 1, phash2_1, BIF_LONG},
+    {"erlang", "phash2", 2, phash2_2, BIF_LONG},
     {"erlang", "pid_to_list", 1, pid_to_list, 0},
     {"erlang", "list_to_pid", 1, list_to_pid, 0},
     {"erlang", "port_to_list", 1, port_to_list, 0},

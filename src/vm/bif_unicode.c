@@ -27,7 +27,7 @@ static inline uint32_t decode(const uint8_t *s, unsigned len) {
     }
 }
 
-enum { CHAR_OK, CHAR_ERROR, CHAR_INCOMPLETE };
+enum { CHAR_OK, CHAR_ERROR, CHAR_INCOMPLETE, CHAR_STOPPED };
 /* The character at s; n >= 1 bytes are there. */
 static int char_check(const uint8_t *s, size_t n, unsigned *len) {
     unsigned k = lead_length(s[0]);
@@ -43,14 +43,29 @@ static int char_check(const uint8_t *s, size_t n, unsigned *len) {
     return CHAR_OK;
 }
 
-/* How many bytes of s are whole good characters, and why it stops there. */
-static size_t utf8_prefix(const uint8_t *s, size_t n, int *why) {
-    size_t i = 0;
+/* Bytes looked at, or characters written, between ticks. */
+#define BYTES        32768
+#define CHARS        4096
+#define CHAR_TICK(n) BIF_TICK_EVERY(p, n, CHARS, CHARS / 32)
+
+/* How many bytes of s are whole good characters, and why it stops there; *why is CHAR_STOPPED when
+ * a long BIF, p's, is to stop. */
+static size_t utf8_prefix(proc_t *p, const uint8_t *s, size_t n, int *why) {
+    size_t i = 0, next_tick = BYTES;
     while (i < n) {
+        if (UNLIKELY(i >= next_tick)) {
+            if (bif_tick(p, (i - next_tick + BYTES) >> 8)) {
+                *why = CHAR_STOPPED;
+                return 0;
+            }
+            next_tick = i + BYTES;
+        }
         if (s[i] < 0x80) {
             uint64_t w;
-            while (n - i >= 8 && (memcpy(&w, s + i, 8), (w & 0x8080808080808080u) == 0)) i += 8;
-            while (i < n && s[i] < 0x80) i++;
+            while (n - i >= 8 && i < next_tick &&
+                   (memcpy(&w, s + i, 8), (w & 0x8080808080808080u) == 0))
+                i += 8;
+            while (i < n && i < next_tick && s[i] < 0x80) i++;
             continue;
         }
         unsigned len;
@@ -89,14 +104,21 @@ static inline unsigned encode(uint8_t *d, uint32_t c) {
     return 4;
 }
 
-static size_t count_high(const bits_t *b) {
+/* false: stopped */
+static bool count_high(proc_t *p, const bits_t *b, size_t *out) {
     size_t n = b->bit_size / 8, high = 0;
-    if (b->bit_offset == 0) {
-        for (size_t i = 0; i < n; i++) high += b->base[i] >> 7;
-    } else {
-        for (size_t i = 0; i < n; i++) high += bits_get64(b->base, b->bit_offset + 8 * i, 1);
+    for (size_t from = 0; from < n; from += BYTES) {
+        size_t to = n - from < BYTES ? n : from + BYTES;
+        if (from && bif_tick(p, BYTES / 256)) return false;
+        if (b->bit_offset == 0) {
+            for (size_t i = from; i < to; i++) high += b->base[i] >> 7;
+        } else {
+            for (size_t i = from; i < to; i++)
+                high += bits_get64(b->base, b->bit_offset + 8 * i, 1);
+        }
     }
-    return high;
+    *out = high;
+    return true;
 }
 
 /* Is c a character in this encoding? */
@@ -108,17 +130,21 @@ static inline bool char_ok(term_t c, bool latin1) {
 
 /* Checks the form of chardata (what is in it may still be wrong) and bounds the UTF-8 bytes it
  * makes; exact where all of it is good. */
-static int chardata_size(vm_t *vm, term_t t, bool latin1, size_t *out) {
+static int chardata_size(proc_t *p, term_t t, bool latin1, size_t *out) {
     uint64_t room[64];
     wstack_t st;
-    wstack_init(&st, vm, room, 64);
-    size_t n = 0;
+    wstack_init(&st, p->vm, room, 64);
+    size_t n = 0, cells = 0, high = 0;
     int r = IODATA_BAD;
     bits_t b;
     for (;;) {
         while (is_cons(t)) {
             term_t h = cons_head(t);
             t = cons_tail(t);
+            if (CHAR_TICK(++cells)) {
+                r = IODATA_STOPPED;
+                goto done;
+            }
             if (is_small(h)) {
                 n += char_ok(h, latin1) ? bs_utf8_size(h) : 0;
             } else if (is_big(h)) {
@@ -134,12 +160,20 @@ static int chardata_size(vm_t *vm, term_t t, bool latin1, size_t *out) {
                 t = h;
             } else if (!is_nil(h)) {
                 if (!bits_of(h, &b) || (b.bit_size & 7)) goto done;
-                n += b.bit_size / 8 + (latin1 ? count_high(&b) : 0);
+                if (latin1 && !count_high(p, &b, &high)) {
+                    r = IODATA_STOPPED;
+                    goto done;
+                }
+                n += b.bit_size / 8 + high;
             }
         }
         if (!is_nil(t)) {
             if (!bits_of(t, &b) || (b.bit_size & 7)) goto done;
-            n += b.bit_size / 8 + (latin1 ? count_high(&b) : 0);
+            if (latin1 && !count_high(p, &b, &high)) {
+                r = IODATA_STOPPED;
+                goto done;
+            }
+            n += b.bit_size / 8 + high;
         }
         if (n > BITS_MAX / 8) {
             r = IODATA_TOO_BIG;
@@ -164,11 +198,11 @@ typedef struct {
     size_t n;        /* bytes in dst */
     uint8_t left[4]; /* beginning of a character, of binaries before this one */
     unsigned nleft;
-    size_t bad; /* where in the binary just read the error is, in bytes */
-    bool no_memory;
+    size_t bad;  /* where in the binary just read the error is, in bytes */
+    bool failed; /* no memory (raised), or stopped */
 } conv_t;
 
-/* Takes in a binary; CHAR_ERROR leaves c->bad. */
+/* Takes in a binary; CHAR_ERROR leaves c->bad. CHAR_STOPPED: stopped. */
 static int conv_binary(conv_t *c, term_t t) {
     bits_t b;
     bits_of(t, &b);
@@ -176,8 +210,10 @@ static int conv_binary(conv_t *c, term_t t) {
     if (n == 0) return CHAR_OK;
     if (c->latin1) {
         uint8_t *d = c->dst + c->n;
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
             d += encode(d, (uint32_t)bits_get64(b.base, b.bit_offset + 8 * i, 8));
+            if (BIF_TICK_EVERY(c->p, i + 1, 8192, 128)) return CHAR_STOPPED;
+        }
         c->n = (size_t)(d - c->dst);
         return CHAR_OK;
     }
@@ -201,10 +237,12 @@ static int conv_binary(conv_t *c, term_t t) {
     }
     if (from == n) return CHAR_OK;
     uint8_t *d = c->dst + c->n;
-    bits_copy(d, 0, b.base, b.bit_offset + 8 * from, (n - from) * 8);
+    if (!bits_copy_long(c->p, d, 0, b.base, b.bit_offset + 8 * from, (n - from) * 8))
+        return CHAR_STOPPED;
     int why;
-    size_t good = utf8_prefix(d, n - from, &why);
+    size_t good = utf8_prefix(c->p, d, n - from, &why);
     c->n += good;
+    if (why == CHAR_STOPPED) return why;
     if (why == CHAR_ERROR) {
         c->bad = from + good;
         return why;
@@ -219,13 +257,13 @@ static int conv_binary(conv_t *c, term_t t) {
 /* [head | tail], or TERM_NONE. */
 static term_t new_cons(conv_t *c, term_t head, term_t tail) {
     term_t *hp = head == TERM_NONE ? NULL : heap_alloc(c->p, 2);
-    if (!hp) c->no_memory = true;
+    if (!hp) c->failed = true;
     return hp ? cons(&hp, head, tail) : TERM_NONE;
 }
 
 static term_t rest_of_binary(conv_t *c, term_t bin) {
     term_t t = bits_part(c->p, bin, c->bad * 8, bit_size_of(bin) - c->bad * 8);
-    if (t == TERM_NONE) c->no_memory = true;
+    if (t == TERM_NONE) c->failed = true;
     return t;
 }
 
@@ -235,9 +273,16 @@ static term_t conv_run(conv_t *c, term_t t) {
     wstack_t st;
     wstack_init(&st, c->p->vm, room, 64);
     term_t rest = TERM_NONE;
+    proc_t *p = c->p;
+    size_t cells = 0;
+    int r;
     for (;;) {
         while (is_cons(t)) {
             term_t h = cons_head(t), tail = cons_tail(t);
+            if (CHAR_TICK(++cells)) {
+                c->failed = true;
+                goto stop;
+            }
             if (is_integer(h)) {
                 if (c->nleft || !char_ok(h, c->latin1)) {
                     rest = t;
@@ -247,29 +292,31 @@ static term_t conv_run(conv_t *c, term_t t) {
             } else if (is_cons(h)) {
                 /* Every tail is kept, empty ones too: the rest is built from them. */
                 if (!wstack_need(&st, 1)) {
-                    c->no_memory = true;
+                    c->failed = true;
                     goto stop;
                 }
                 *st.top++ = tail;
                 t = h;
                 continue;
-            } else if (!is_nil(h) && conv_binary(c, h) == CHAR_ERROR) {
-                rest = new_cons(c, rest_of_binary(c, h), tail);
-                goto stop;
+            } else if (!is_nil(h) && (r = conv_binary(c, h)) != CHAR_OK) {
+                c->failed = r == CHAR_STOPPED;
+                if (r == CHAR_ERROR) rest = new_cons(c, rest_of_binary(c, h), tail);
+                if (r == CHAR_ERROR || c->failed) goto stop;
             }
             t = tail;
         }
-        if (!is_nil(t) && conv_binary(c, t) == CHAR_ERROR) {
-            rest = rest_of_binary(c, t);
-            goto stop;
+        if (!is_nil(t) && (r = conv_binary(c, t)) != CHAR_OK) {
+            c->failed = r == CHAR_STOPPED;
+            if (r == CHAR_ERROR) rest = rest_of_binary(c, t);
+            if (r == CHAR_ERROR || c->failed) goto stop;
         }
         if (wstack_is_empty(&st)) goto stop;
         t = *--st.top;
     }
 stop:
-    if (rest != TERM_NONE && !c->no_memory) {
-        while (!wstack_is_empty(&st) && !c->no_memory) rest = new_cons(c, rest, *--st.top);
-        if (c->nleft && !c->no_memory) {
+    if (rest != TERM_NONE && !c->failed) {
+        while (!wstack_is_empty(&st) && !c->failed) rest = new_cons(c, rest, *--st.top);
+        if (c->nleft && !c->failed) {
             rest = new_cons(c, rest, TERM_NIL);
             rest = new_cons(c, new_binary(c->p, c->left, c->nleft), rest);
         }
@@ -297,7 +344,24 @@ static bool encoding_of(term_t t, bool *latin1) {
     return *latin1 || t == A_utf8 || t == A_unicode;
 }
 
-static BIF(characters_to_binary_2) {
+/* Copy of what has been converted, where less came out than was thought. */
+static term_t converted_binary(conv_t *c) {
+    uint8_t *d;
+    term_t t = binary_new(c->p, c->n, &d);
+    if (t == TERM_NONE || !bits_copy_long(c->p, d, 0, c->dst, 0, c->n * 8)) return TERM_NONE;
+    return t;
+}
+
+/* Nothing to convert in this binary? CHAR_OK, CHAR_ERROR or CHAR_STOPPED. */
+static int binary_is_utf8(proc_t *p, const bits_t *b, bool latin1) {
+    int why = CHAR_ERROR;
+    size_t high = 0;
+    if (latin1) return !count_high(p, b, &high) ? CHAR_STOPPED : high ? CHAR_ERROR : CHAR_OK;
+    if (b->bit_offset == 0) utf8_prefix(p, b->base, b->bit_size / 8, &why);
+    return why;
+}
+
+LONG_BIF(characters_to_binary_2) {
     bool latin1;
     if (!encoding_of(a[1], &latin1))
         return bif_trap(p, A_unicode, A_characters_to_binary_int, 2, a);
@@ -307,44 +371,50 @@ static BIF(characters_to_binary_2) {
         data = cons_head(data); /* shows in what is left after an error */
     if (is_binary(data)) {      /* often there is nothing to do */
         bits_of(data, &b);
-        bif_bump(p, b.bit_size >> 13);
-        int why;
-        if (latin1
-                ? count_high(&b) == 0
-                : b.bit_offset == 0 && (utf8_prefix(b.base, b.bit_size / 8, &why), why == CHAR_OK))
-            return data;
+        bif_bump(p, b.bit_size / 8 % BYTES >> 10);
+        int why = binary_is_utf8(p, &b, latin1);
+        if (why == CHAR_OK) return data;
+        if (why == CHAR_STOPPED) return TERM_NONE;
     }
     size_t size;
-    int r = chardata_size(p->vm, data, latin1, &size);
+    int r = chardata_size(p, data, latin1, &size);
     if (r != IODATA_OK) return iodata_fail(p, r);
-    bif_bump(p, size >> 8);
+    if (bif_begin(p, size >> 8)) return TERM_NONE;
+    bif_bump(p, size % BYTES >> 8);
     conv_t c = {.p = p, .latin1 = latin1};
     term_t bin = binary_new(p, size, &c.dst);
     if (bin == TERM_NONE) return bif_oom(p);
     term_t rest = conv_run(&c, data);
-    if (c.no_memory) return bif_oom(p);
+    if (c.failed) return bif_oom(p);
     if (rest == TERM_NONE && c.nleft == 0) return bin;
-    return conv_result(&c, new_binary(p, c.dst, c.n), rest);
+    return conv_result(&c, converted_binary(&c), rest);
 }
 
-/* List of good UTF-8. TERM_NONE: no memory. */
+/* List of good UTF-8. TERM_NONE: no memory, or stopped. */
 static term_t utf8_to_list(proc_t *p, const uint8_t *s, size_t n) {
     size_t chars = 0;
-    for (size_t i = 0; i < n; i++) chars += !is_continuation(s[i]);
+    for (size_t i = 0; i < n;) {
+        size_t to = n - i < BYTES ? n : i + BYTES;
+        for (; i < to; i++) chars += !is_continuation(s[i]);
+        if (i < n && bif_tick(p, BYTES / 256)) return TERM_NONE;
+    }
     if (chars == 0) return TERM_NIL;
+    if (bif_begin(p, chars / 32)) return TERM_NONE;
     term_t *hp = heap_alloc(p, 2 * chars), *q = hp;
     if (!hp) return TERM_NONE;
-    for (size_t i = 0; i < n; q += 2) {
+    for (size_t i = 0; i < n;) {
         unsigned len = lead_length(s[i]);
         q[0] = make_small(decode(s + i, len));
         q[1] = make_cons(q + 2);
+        q += 2;
         i += len;
+        if (CHAR_TICK((size_t)(q - hp) / 2)) return TERM_NONE;
     }
     q[-1] = TERM_NIL;
     return make_cons(hp);
 }
 
-static BIF(characters_to_list_2) {
+LONG_BIF(characters_to_list_2) {
     bool latin1;
     if (!encoding_of(a[1], &latin1)) return bif_trap(p, A_unicode, A_characters_to_list_int, 2, a);
     bits_t b;
@@ -352,43 +422,49 @@ static BIF(characters_to_list_2) {
     size_t work = 0;
     while (is_cons(l) && char_ok(cons_head(l), latin1)) {
         l = cons_tail(l);
-        work++;
+        if (CHAR_TICK(++work)) return TERM_NONE;
     }
-    bif_bump(p, work >> 5);
+    bif_bump(p, work % CHARS >> 5);
     if (is_nil(l)) return a[0]; /* flat and good already */
     if (!latin1 && bits_of(a[0], &b) && ((b.bit_offset | b.bit_size) & 7) == 0) {
         int why;
-        bif_bump(p, b.bit_size >> 9);
-        utf8_prefix(b.base, b.bit_size / 8, &why);
+        bif_bump(p, b.bit_size / 8 % BYTES >> 6);
+        utf8_prefix(p, b.base, b.bit_size / 8, &why);
+        if (why == CHAR_STOPPED) return TERM_NONE;
         if (why == CHAR_OK) {
             term_t t = utf8_to_list(p, b.base, b.bit_size / 8);
             return t == TERM_NONE ? bif_oom(p) : t;
         }
     }
     size_t size;
-    int r = chardata_size(p->vm, a[0], latin1, &size);
+    int r = chardata_size(p, a[0], latin1, &size);
     if (r != IODATA_OK) return iodata_fail(p, r);
-    bif_bump(p, size >> 6);
+    if (bif_begin(p, size >> 8)) return TERM_NONE;
+    bif_bump(p, size % BYTES >> 6);
     conv_t c = {.p = p, .latin1 = latin1};
     if (size && !(c.dst = mem_alloc(p->vm, size))) return bif_oom(p);
     term_t rest = conv_run(&c, a[0]);
-    term_t list = c.no_memory ? TERM_NONE : utf8_to_list(p, c.dst, c.n);
+    term_t list = c.failed ? TERM_NONE : utf8_to_list(p, c.dst, c.n);
     mem_free(p->vm, c.dst, size);
     if (list == TERM_NONE) return bif_oom(p);
     if (rest == TERM_NONE && c.nleft == 0) return list;
     return conv_result(&c, list, rest);
 }
 
-static BIF(bin_is_7bit_1) {
+LONG_BIF(bin_is_7bit_1) {
     bits_t b;
     if (!bits_of(a[0], &b) || (b.bit_size & 7)) return A_false;
-    bif_bump(p, b.bit_size >> 13);
-    if (b.bit_offset) return make_bool(count_high(&b) == 0);
+    bif_bump(p, b.bit_size / 8 % BYTES >> 10);
+    if (b.bit_offset) {
+        int why = binary_is_utf8(p, &b, true);
+        return why == CHAR_STOPPED ? TERM_NONE : make_bool(why == CHAR_OK);
+    }
     size_t n = b.bit_size / 8, i = 0;
     uint64_t w;
     for (; n - i >= 8; i += 8) {
         memcpy(&w, b.base + i, 8);
         if (w & 0x8080808080808080u) return A_false;
+        if (BIF_TICK_EVERY(p, i / 8 + 1, 8192, 128)) return TERM_NONE;
     }
     for (; i < n; i++)
         if (b.base[i] & 0x80) return A_false;
@@ -470,7 +546,7 @@ static BIF(internal_native2name_1) {
         return is_binary(a[0]) ? bif_oom(p) : bif_badarg(p);
     int why;
     term_t t;
-    utf8_prefix(s, n, &why);
+    utf8_prefix(p, s, n, &why);
     if (why == CHAR_OK) {
         t = utf8_to_list(p, s, n);
     } else {
@@ -488,7 +564,7 @@ static BIF(is_translatable_1) {
     if (!bytes_of(p->vm, a[0], &s, &n, &tmp, &tmp_size))
         return is_binary(a[0]) ? bif_oom(p) : bif_badarg(p);
     int why;
-    utf8_prefix(s, n, &why);
+    utf8_prefix(p, s, n, &why);
     mem_free(p->vm, tmp, tmp_size);
     return make_bool(why == CHAR_OK);
 }
@@ -512,9 +588,9 @@ static BIF(printable_range_0) {
 }
 
 const bif_def_t bifs_unicode[] = {
-    {"unicode", "characters_to_binary", 2, characters_to_binary_2, 0},
-    {"unicode", "characters_to_list", 2, characters_to_list_2, 0},
-    {"unicode", "bin_is_7bit", 1, bin_is_7bit_1, 0},
+    {"unicode", "characters_to_binary", 2, characters_to_binary_2, BIF_LONG},
+    {"unicode", "characters_to_list", 2, characters_to_list_2, BIF_LONG},
+    {"unicode", "bin_is_7bit", 1, bin_is_7bit_1, BIF_LONG},
     {"prim_file", "internal_name2native", 1, internal_name2native_1, 0},
     {"prim_file", "internal_native2name", 1, internal_native2name_1, 0},
     {"prim_file", "internal_normalize_utf8", 1, internal_normalize_utf8_1, 0},

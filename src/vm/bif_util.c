@@ -8,6 +8,16 @@ int64_t list_length(term_t l) {
     return is_nil(l) ? n : -1;
 }
 
+int64_t list_length_long(proc_t *p, term_t l) {
+    int64_t n = 0;
+    while (is_cons(l)) {
+        l = cons_tail(l);
+        if (BIF_TICK_EVERY(p, (size_t)++n, CELLS_PER_TICK, CELLS_PER_TICK / CELLS_PER_RED))
+            return LIST_STOPPED;
+    }
+    return is_nil(l) ? n : -1;
+}
+
 bool term_to_int64(term_t t, int64_t *out) {
     if (is_small(t)) return *out = small_value(t), true;
     if (!is_big(t) || big_limbs(t) != 1) return false;

@@ -204,22 +204,35 @@ bool bits_of(term_t t, bits_t *out) {
     return false;
 }
 
-bool bytes_of(vm_t *vm, term_t t, const uint8_t **data, size_t *n, uint8_t **tmp,
-              size_t *tmp_size) {
+static bool bytes_get(vm_t *vm, proc_t *p, term_t t, const uint8_t **data, size_t *n, uint8_t **tmp,
+                      size_t *tmp_size) {
     bits_t b;
     *tmp = NULL;
     *tmp_size = 0;
     if (!bits_of(t, &b) || (b.bit_size & 7)) return false;
     *n = b.bit_size / 8;
     *data = b.base;
-    if (b.bit_offset == 0) return true;
-    if (*n == 0) return true;
+    if (b.bit_offset == 0 || *n == 0) return true;
     *tmp = mem_alloc(vm, *n);
     if (!*tmp) return false;
+    if (!bits_copy_long(p, *tmp, 0, b.base, b.bit_offset, b.bit_size)) {
+        mem_free(vm, *tmp, *n);
+        *tmp = NULL;
+        return false;
+    }
     *tmp_size = *n;
-    bits_copy(*tmp, 0, b.base, b.bit_offset, b.bit_size);
     *data = *tmp;
     return true;
+}
+
+bool bytes_of(vm_t *vm, term_t t, const uint8_t **data, size_t *n, uint8_t **tmp,
+              size_t *tmp_size) {
+    return bytes_get(vm, NULL, t, data, n, tmp, tmp_size);
+}
+
+bool bytes_of_long(proc_t *p, term_t t, const uint8_t **data, size_t *n, uint8_t **tmp,
+                   size_t *tmp_size) {
+    return bytes_get(p->vm, p, t, data, n, tmp, tmp_size);
 }
 
 /* ---- iodata ---- */
@@ -227,16 +240,23 @@ bool bytes_of(vm_t *vm, term_t t, const uint8_t **data, size_t *n, uint8_t **tmp
 /* The three walks have the same shape: go down the tails; where a head is a list, its own tail
  * waits on the stack. */
 
-int iodata_bits(vm_t *vm, term_t t, bool bits_ok, size_t *nbits) {
+#define CELLS     4096 /* between ticks */
+#define CELL_TICK BIF_TICK_EVERY(p, ++cells, CELLS, CELLS / 32)
+
+int iodata_bits_long(vm_t *vm, proc_t *p, term_t t, bool bits_ok, size_t *nbits) {
     uint64_t room[64];
     wstack_t st;
     wstack_init(&st, vm, room, 64);
-    size_t n = 0;
+    size_t n = 0, cells = 0;
     int r = IODATA_BAD;
     for (;;) {
         while (is_cons(t)) {
             term_t h = cons_head(t);
             t = cons_tail(t);
+            if (CELL_TICK) {
+                r = IODATA_STOPPED;
+                goto done;
+            }
             if (is_small(h)) {
                 if (UNLIKELY(h > make_small(255))) goto done; /* negative ones are large, too */
                 n += 8;
@@ -280,25 +300,43 @@ done:
     return r;
 }
 
-static inline size_t put_bits(uint8_t *dst, size_t off, term_t t) {
-    bits_t b;
-    bits_of(t, &b);
-    if (LIKELY(((off | b.bit_offset | b.bit_size) & 7) == 0))
-        memcpy(dst + off / 8, b.base, b.bit_size / 8);
-    else
-        bits_copy(dst, off, b.base, b.bit_offset, b.bit_size);
-    return off + b.bit_size;
+bool bits_copy_long(proc_t *p, uint8_t *dst, size_t dst_off, const uint8_t *src, size_t src_off,
+                    size_t nbits) {
+    for (; p && nbits > COPY_PER_TICK * 8u; nbits -= COPY_PER_TICK * 8u) {
+        if (bif_tick(p, COPY_PER_TICK / COPY_PER_RED)) return false;
+        bits_copy(dst, dst_off, src, src_off, COPY_PER_TICK * 8u);
+        dst += COPY_PER_TICK;
+        src += COPY_PER_TICK;
+    }
+    bits_copy(dst, dst_off, src, src_off, nbits);
+    return true;
 }
 
-int iodata_copy(vm_t *vm, term_t t, uint8_t *dst) {
+static inline bool put_bits(proc_t *p, uint8_t *dst, size_t *off, term_t t) {
+    bits_t b;
+    bits_of(t, &b);
+    size_t at = *off;
+    *off += b.bit_size;
+    if (UNLIKELY(b.bit_size > COPY_PER_TICK * 8u))
+        return bits_copy_long(p, dst, at, b.base, b.bit_offset, b.bit_size);
+    if (LIKELY(((at | b.bit_offset | b.bit_size) & 7) == 0))
+        memcpy(dst + at / 8, b.base, b.bit_size / 8);
+    else
+        bits_copy(dst, at, b.base, b.bit_offset, b.bit_size);
+    return true;
+}
+
+int iodata_copy_long(vm_t *vm, proc_t *p, term_t t, uint8_t *dst) {
     uint64_t room[64];
     wstack_t st;
     wstack_init(&st, vm, room, 64);
-    size_t off = 0;
+    size_t off = 0, cells = 0;
+    int r = IODATA_STOPPED;
     for (;;) {
         while (is_cons(t)) {
             term_t h = cons_head(t);
             t = cons_tail(t);
+            if (CELL_TICK) goto done;
             if (is_small(h)) {
                 if (LIKELY((off & 7) == 0))
                     dst[off / 8] = (uint8_t)small_value(h);
@@ -308,25 +346,28 @@ int iodata_copy(vm_t *vm, term_t t, uint8_t *dst) {
             } else if (is_cons(h)) {
                 if (!is_nil(t)) {
                     if (!wstack_need(&st, 1)) {
-                        wstack_free(&st);
-                        return IODATA_NO_MEMORY;
+                        r = IODATA_NO_MEMORY;
+                        goto done;
                     }
                     *st.top++ = t;
                 }
                 t = h;
-            } else if (!is_nil(h)) {
-                off = put_bits(dst, off, h);
+            } else if (!is_nil(h) && !put_bits(p, dst, &off, h)) {
+                goto done;
             }
         }
-        if (!is_nil(t)) off = put_bits(dst, off, t);
+        if (!is_nil(t) && !put_bits(p, dst, &off, t)) goto done;
         if (wstack_is_empty(&st)) break;
         t = *--st.top;
     }
+    r = IODATA_OK;
+done:
     wstack_free(&st);
-    return IODATA_OK;
+    return r;
 }
 
 typedef struct {
+    proc_t *p;
     iodata_fn fn;
     void *user;
     size_t used;
@@ -338,22 +379,31 @@ static void chunk_flush(chunks_t *c) {
     c->used = 0;
 }
 
-/* Bytes of a binary; false: not whole bytes, or no binary. */
-static bool chunk_binary(chunks_t *c, term_t t) {
+/* Bytes of a binary that need not be moved, a piece at a time where there are many. */
+static bool chunk_direct(chunks_t *c, const uint8_t *s, size_t n) {
+    for (; c->p && n > COPY_PER_TICK; s += COPY_PER_TICK, n -= COPY_PER_TICK) {
+        if (bif_tick(c->p, COPY_PER_TICK / COPY_PER_RED)) return false;
+        c->fn(c->user, s, COPY_PER_TICK);
+    }
+    c->fn(c->user, s, n);
+    return true;
+}
+
+/* Bytes of a binary; IODATA_BAD: not whole bytes, or no binary. */
+static int chunk_binary(chunks_t *c, term_t t) {
     bits_t b;
-    if (!bits_of(t, &b) || (b.bit_size & 7)) return false;
+    if (!bits_of(t, &b) || (b.bit_size & 7)) return IODATA_BAD;
     size_t n = b.bit_size / 8, off = b.bit_offset;
     if (off == 0) {
         if (n <= sizeof c->buf - c->used) {
             memcpy(c->buf + c->used, b.base, n);
             c->used += n;
-        } else {
-            chunk_flush(c);
-            c->fn(c->user, b.base, n);
+            return IODATA_OK;
         }
-        return true;
+        chunk_flush(c);
+        return chunk_direct(c, b.base, n) ? IODATA_OK : IODATA_STOPPED;
     }
-    while (n) {
+    for (size_t rounds = 1; n; rounds++) {
         size_t k = sizeof c->buf - c->used;
         if (k > n) k = n;
         bits_copy(c->buf + c->used, 0, b.base, off, k * 8);
@@ -361,15 +411,18 @@ static bool chunk_binary(chunks_t *c, term_t t) {
         off += k * 8;
         n -= k;
         if (c->used == sizeof c->buf) chunk_flush(c);
+        if (BIF_TICK_EVERY(c->p, rounds, 128, 128)) return IODATA_STOPPED;
     }
-    return true;
+    return IODATA_OK;
 }
 
-int iodata_walk(vm_t *vm, term_t t, iodata_fn fn, void *user) {
+int iodata_walk_long(vm_t *vm, proc_t *p, term_t t, iodata_fn fn, void *user) {
     uint64_t room[64];
     wstack_t st;
     wstack_init(&st, vm, room, 64);
+    size_t cells = 0;
     chunks_t c;
+    c.p = p;
     c.fn = fn;
     c.user = user;
     c.used = 0;
@@ -378,6 +431,10 @@ int iodata_walk(vm_t *vm, term_t t, iodata_fn fn, void *user) {
         while (is_cons(t)) {
             term_t h = cons_head(t);
             t = cons_tail(t);
+            if (CELL_TICK) {
+                r = IODATA_STOPPED;
+                goto done;
+            }
             if (is_small(h)) {
                 if (h > make_small(255)) goto done;
                 if (c.used == sizeof c.buf) chunk_flush(&c);
@@ -391,11 +448,21 @@ int iodata_walk(vm_t *vm, term_t t, iodata_fn fn, void *user) {
                     *st.top++ = t;
                 }
                 t = h;
-            } else if (!is_nil(h) && !chunk_binary(&c, h)) {
+            } else if (!is_nil(h)) {
+                int k = chunk_binary(&c, h);
+                if (k != IODATA_OK) {
+                    r = k;
+                    goto done;
+                }
+            }
+        }
+        if (!is_nil(t)) {
+            int k = chunk_binary(&c, t);
+            if (k != IODATA_OK) {
+                r = k;
                 goto done;
             }
         }
-        if (!is_nil(t) && !chunk_binary(&c, t)) goto done;
         if (wstack_is_empty(&st)) break;
         t = *--st.top;
     }

@@ -39,6 +39,9 @@ bool bits_of(term_t t, bits_t *out);
 /* Bytes of a binary. Not byte-aligned ones are copied to *tmp (free with mem_free(*tmp,
  * *tmp_size)); false: no binary or no memory (*tmp is NULL then). */
 bool bytes_of(vm_t *vm, term_t t, const uint8_t **data, size_t *n, uint8_t **tmp, size_t *tmp_size);
+/* The same for a long BIF, which gives way meanwhile; false also when it is to return TERM_NONE. */
+bool bytes_of_long(proc_t *p, term_t t, const uint8_t **data, size_t *n, uint8_t **tmp,
+                   size_t *tmp_size);
 static inline size_t bit_size_of(term_t t) {
     switch (boxed_type(t)) {
     case T_HEAP_BIN: return ((heap_bin_t *)boxed_ptr(t))->size * 8;
@@ -51,19 +54,35 @@ static inline size_t bit_size_of(term_t t) {
 
 /* ---- iodata ---- byte lists nested with binaries. bits_ok: bit strings of any size allowed. A
  * binary alone is iodata, too. */
-enum { IODATA_OK, IODATA_BAD, IODATA_NO_MEMORY, IODATA_TOO_BIG };
-int iodata_bits(vm_t *vm, term_t t, bool bits_ok, size_t *nbits);
+enum { IODATA_OK, IODATA_BAD, IODATA_NO_MEMORY, IODATA_TOO_BIG, IODATA_STOPPED };
+/* A long BIF gives itself as p and gives way meanwhile (IODATA_STOPPED: return TERM_NONE); others
+ * give NULL. */
+int iodata_bits_long(vm_t *vm, proc_t *p, term_t t, bool bits_ok, size_t *nbits);
 /* Writes the bits of valid iodata (iodata_bits said so) from dst on. */
-int iodata_copy(vm_t *vm, term_t t, uint8_t *dst);
+int iodata_copy_long(vm_t *vm, proc_t *p, term_t t, uint8_t *dst);
 /* Calls fn with the bytes, piece by piece; what came before an error has been given to fn. */
 typedef void (*iodata_fn)(void *user, const uint8_t *data, size_t n);
-int iodata_walk(vm_t *vm, term_t t, iodata_fn fn, void *user);
-/* Raises what the code says: badarg, system_limit or out of memory. */
+int iodata_walk_long(vm_t *vm, proc_t *p, term_t t, iodata_fn fn, void *user);
+static inline int iodata_bits(vm_t *vm, term_t t, bool bits_ok, size_t *nbits) {
+    return iodata_bits_long(vm, NULL, t, bits_ok, nbits);
+}
+static inline int iodata_copy(vm_t *vm, term_t t, uint8_t *dst) {
+    return iodata_copy_long(vm, NULL, t, dst);
+}
+static inline int iodata_walk(vm_t *vm, term_t t, iodata_fn fn, void *user) {
+    return iodata_walk_long(vm, NULL, t, fn, user);
+}
+/* Raises what the code says: badarg, system_limit or out of memory; nothing where it stopped. */
 term_t iodata_fail(proc_t *p, int code);
 
 /* ---- bits in memory ---- bits.c; offsets are in bits from the pointers */
 void bits_copy(uint8_t *dst, size_t dst_off, const uint8_t *src, size_t src_off, size_t nbits);
 int bits_cmp(const uint8_t *a, size_t a_off, const uint8_t *b, size_t b_off, size_t nbits);
+/* bits_copy for many bits; p gives way meanwhile. false: stopped. */
+bool bits_copy_long(proc_t *p, uint8_t *dst, size_t dst_off, const uint8_t *src, size_t src_off,
+                    size_t nbits);
+#define COPY_PER_RED  512 /* bytes copied or looked at once */
+#define COPY_PER_TICK (64u << 10)
 /* Up to 64 bits, big endian. */
 uint64_t bits_get64(const uint8_t *p, size_t off, unsigned nbits);
 void bits_put64(uint8_t *p, size_t off, unsigned nbits, uint64_t v);

@@ -10,6 +10,7 @@
  * that memory others free can be used again: the native code brackets what it looks up with
  * vm_enter and vm_leave.
  */
+#include "vm/fiber.h"
 #include "vm/sched_internal.h"
 
 enum { WORKER_FREE, WORKER_STARTING, WORKER_THERE };
@@ -98,6 +99,7 @@ static void idle(vm_t *vm, dirty_pool_t *pool, struct sched_priv *q) {
     if (atomic_load_explicit(&pool->rq.total, memory_order_seq_cst) == 0 &&
         !atomic_load_explicit(&q->shared->stopping, memory_order_seq_cst)) {
         heap_spare_free(sched_current(vm));
+        fiber_spare_free(sched_current(vm));
         vm->host->ops->park(vm->host, q->parker, HOST_FOREVER);
     }
     take_parked(q);

@@ -194,6 +194,8 @@ OP_CC int engine_preempt_export(OP_ARGS); /* the same for export sched->arg[0] *
 OP_CC int
     engine_collect(OP_ARGS); /* room for sched->arg[0] words, arg[1] live X, then repeats ip */
 
+OP_CC int engine_again(OP_ARGS); /* a BIF stopped in the middle; arg[1]: live X */
+
 /* error.c: finds the handler of the exception in p. Returns where to go on, p->sp and X registers
  * set; NULL: none, p->fvalue is the exit reason. ip: the failing instruction. */
 const uint64_t *error_unwind(proc_t *p, const uint64_t *ip, term_t *x);

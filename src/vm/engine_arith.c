@@ -188,12 +188,34 @@ DEFINE_OP(is_map_key_) {
     p->sched->arg[0] = W0(0);
     SLOW(is_map_key_failed);
 }
+/* A long list: the BIF gives way while it counts. */
+DEFINE_SLOW(length_long) {
+    const export_t *e = export_get(p->vm, A_erlang, A_length, 1);
+    p->cur_bif = e->bif;
+    p->cause = TERM_NONE;
+    SAVE();
+    term_t r = e->bif->fn(p, p->sched->bif_args);
+    RESTORE();
+    if (r == TERM_NONE) {
+        if (p->fclass == EXC_AGAIN) {
+            p->sched->arg[1] = H(0);
+            SLOW(engine_again);
+        }
+        p->sched->guard_args = p->sched->bif_args;
+        GO_OR_RAISE(W1(0));
+    }
+    DEST(W1(2)) = r;
+    NEXT(length_);
+}
 DEFINE_OP(length_) {
     term_t l = SOURCE(W1(1)), t = l;
     int64_t n = 0;
     while (is_cons(t)) {
-        n++;
         t = cons_tail(t);
+        if (UNLIKELY(++n >= CELLS_PER_TICK)) {
+            p->sched->bif_args[0] = l;
+            SLOW(length_long);
+        }
     }
     if (LIKELY(is_nil(t))) {
         reds -= n >> 4;

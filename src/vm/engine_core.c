@@ -3,6 +3,7 @@
  * engine.h for the form all are written in.
  */
 #include "vm/engine_ops.h"
+#include "vm/fiber.h"
 #include "vm/proc_ext.h"
 #include "vm/nif.h"
 
@@ -40,6 +41,8 @@ int engine_run(sched_t *s, proc_t *p) {
         p->sp += n;
         p->flags &= ~(uint32_t)PF_SAVED_ARGS;
         if (UNLIKELY(p->flags & PF_DIRTY_GC)) collect_first(s, p, n);
+    } else if (UNLIKELY(p->flags & PF_FIBER)) {
+        fiber_restore(p, x);
     }
 #ifdef ENGINE_TRAMPOLINE
     do {
@@ -162,6 +165,16 @@ static COLD OP_CC int hibernate(OP_ARGS) {
     STOP(msg_queue_current(&p->mq) ? RUN_YIELD : RUN_WAIT);
 }
 
+/* A BIF stopped in the middle: the instruction at ip, for which arg[1] X registers live, is
+ * repeated when the process runs again. Nothing is collected until then. */
+COLD OP_CC int engine_again(OP_ARGS) {
+    fiber_save(p, x, (unsigned)p->sched->arg[1]);
+    p->htop = hp, p->sp = sp, p->reds = 0;
+    p->arity = 0;
+    p->ip = ip;
+    STOP(RUN_YIELD);
+}
+
 /* A BIF call came back without a result: arg[2] is where a normal return would go on (NULL: the
  * caller on the stack), ip the calling instruction. */
 COLD OP_CC int bif_no_result(OP_ARGS) {
@@ -203,6 +216,9 @@ COLD OP_CC int bif_no_result(OP_ARGS) {
         SAVE();
         STOP(why);
     }
+    case EXC_AGAIN:
+        p->sched->arg[1] = ((export_t *)(uintptr_t)p->sched->arg[3])->arity;
+        SLOW(engine_again);
     default: RAISE();
     }
 }

@@ -115,8 +115,7 @@ OP_CC int bif_collect(OP_ARGS);   /* arg[2]: the same */
         RESTORE();                                                                                 \
         p->sched->arg[2] = 0;                                                                      \
         if (UNLIKELY(r == TERM_NONE)) {                                                            \
-            if (p->fclass >= EXC_TRAP && p->fclass != EXC_OOM && !p->sched->hibernating)           \
-                POP(H(0));                                                                         \
+            if (p->fclass >= EXC_TRAP && p->fclass < EXC_OOM && !p->sched->hibernating) POP(H(0)); \
             SLOW(bif_no_result);                                                                   \
         }                                                                                          \
         x[0] = r;                                                                                  \

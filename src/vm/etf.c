@@ -265,11 +265,17 @@ static bool read_float(reader_t *r, double *d) {
 
 /* ---- the first pass ---- */
 
-static int64_t body_size(vm_t *vm, const uint8_t *b, size_t n, size_t *used) {
+/* Terms looked at per reduction, and between ticks. */
+#define TERMS_PER_RED   16
+#define TERMS_PER_TICK  2048
+#define TERM_TICK(p, n) BIF_TICK_EVERY(p, n, TERMS_PER_TICK, TERMS_PER_TICK / TERMS_PER_RED)
+
+/* p: gives way meanwhile, or NULL; -1 also when it stopped. */
+static int64_t body_size(vm_t *vm, proc_t *p, const uint8_t *b, size_t n, size_t *used) {
     reader_t r = {b, b + n};
-    size_t words = 0, pending = 1;
+    size_t words = 0, pending = 1, terms = 0;
     do {
-        if (left(&r) == 0) return -1;
+        if (left(&r) == 0 || TERM_TICK(p, ++terms)) return -1;
         pending--;
         unsigned tag = get8(&r);
         switch (tag) {
@@ -405,6 +411,8 @@ typedef struct {
 
 typedef struct {
     vm_t *vm;
+    proc_t *p; /* gives way meanwhile, or NULL */
+    size_t terms;
     reader_t r;
     term_t *hp;
     off_heap_t **off;
@@ -481,7 +489,10 @@ static term_t decode_binary(decoder_t *d, const uint8_t *s, size_t size, unsigne
             d->no_memory = true;
             return TERM_NONE;
         }
-        memcpy(sb->data, s, size);
+        if (!bits_copy_long(d->p, sb->data, 0, s, 0, size * 8)) {
+            shared_bin_release(sb);
+            return TERM_NONE;
+        }
         proc_bin_t *pb = (proc_bin_t *)d->hp;
         pb->off.header = make_header(T_PROC_BIN, PROC_BIN_WORDS - 1);
         pb->bin = sb;
@@ -564,12 +575,16 @@ static term_t decode_fun(decoder_t *d, term_t **env, size_t *num_free) {
     return make_boxed(f);
 }
 
-/* Chains n places, the last one to next. */
-static inline uintptr_t chain(term_t *place, size_t n, uintptr_t next) {
-    if (n == 0) return next;
-    for (size_t i = 0; i + 1 < n; i++) place[i] = (uintptr_t)(place + i + 1);
-    place[n - 1] = next;
-    return (uintptr_t)place;
+/* Chains n places, the last one to *next, which becomes the first. false: stopped. */
+static inline bool chain(decoder_t *d, term_t *place, size_t n, uintptr_t *next) {
+    if (n == 0) return true;
+    for (size_t i = 0; i + 1 < n; i++) {
+        place[i] = (uintptr_t)(place + i + 1);
+        if (TERM_TICK(d->p, i + 1)) return false;
+    }
+    place[n - 1] = *next;
+    *next = (uintptr_t)place;
+    return true;
 }
 
 static bool open_map(decoder_t *d, size_t size, term_t *slot, uintptr_t *next) {
@@ -588,9 +603,10 @@ static bool open_map(decoder_t *d, size_t size, term_t *slot, uintptr_t *next) {
     open_map_t *m = &d->maps[d->nmaps++];
     *m = (open_map_t){.words = d->hp, .size = size, .slot = slot, .next = *next};
     if (size > MAP_FLAT_MAX) {
-        *next = chain(d->hp, 2 * size, MAP_END); /* key, value, key ... stand in a row */
+        term_t *cells = d->hp; /* key, value, key ... stand in a row */
+        *next = MAP_END;
         d->hp += 2 * size;
-        return true;
+        return chain(d, cells, 2 * size, next);
     }
     term_t *keys = d->hp + 1, *values = d->hp + size + 3;
     *next = (uintptr_t)keys;
@@ -609,7 +625,7 @@ static bool close_map(decoder_t *d, uintptr_t *next) {
     *next = m->next;
     if (n > MAP_FLAT_MAX) {
         bool no_memory;
-        *m->slot = hamt_from_cells(d->vm, m->words, n, &d->hp, &no_memory);
+        *m->slot = hamt_from_cells(d->vm, d->p, m->words, n, &d->hp, &no_memory);
         d->no_memory |= no_memory;
         return *m->slot != TERM_NONE;
     }
@@ -630,6 +646,7 @@ static term_t body_build(decoder_t *d) {
         while (UNLIKELY(next == MAP_END))
             if (!close_map(d, &next)) return TERM_NONE;
         if (next == 0) return result;
+        if (TERM_TICK(d->p, ++d->terms)) return TERM_NONE;
         term_t *slot = (term_t *)next;
         term_t t;
         next = *slot;
@@ -670,7 +687,7 @@ static term_t body_build(decoder_t *d) {
             term_t *p = d->hp;
             d->hp += 1 + arity;
             p[0] = make_header(T_TUPLE, arity);
-            next = chain(p + 1, arity, next);
+            if (!chain(d, p + 1, arity, &next)) return TERM_NONE;
             t = make_boxed(p);
             break;
         }
@@ -700,6 +717,7 @@ static term_t body_build(decoder_t *d) {
             for (term_t *c = p; c < last; c += 2) {
                 c[0] = (uintptr_t)(c + 2);
                 c[1] = make_cons(c + 2);
+                if (TERM_TICK(d->p, (size_t)(c - p) / 2 + 1)) return TERM_NONE;
             }
             last[0] = (uintptr_t)(last + 1);
             last[1] = next;
@@ -757,7 +775,7 @@ static term_t body_build(decoder_t *d) {
             term_t *env = NULL;
             size_t num_free = 0;
             t = decode_fun(d, &env, &num_free);
-            if (t != TERM_NONE) next = chain(env, num_free, next);
+            if (t != TERM_NONE && !chain(d, env, num_free, &next)) return TERM_NONE;
             break;
         }
         }
@@ -766,9 +784,9 @@ static term_t body_build(decoder_t *d) {
     }
 }
 
-static term_t body_decode(vm_t *vm, const uint8_t *b, size_t n, unsigned flags, term_t **hp,
-                          off_heap_t **off, bool *no_memory) {
-    decoder_t d = {.vm = vm, .r = {b, b + n}, .hp = *hp, .flags = flags};
+static term_t body_decode(vm_t *vm, proc_t *p, const uint8_t *b, size_t n, unsigned flags,
+                          term_t **hp, off_heap_t **off, bool *no_memory) {
+    decoder_t d = {.vm = vm, .p = p, .r = {b, b + n}, .hp = *hp, .flags = flags};
     off_heap_t *list = NULL;
     d.off = &list;
     d.maps = d.first;
@@ -813,8 +831,13 @@ typedef struct {
     size_t packed; /* bytes the compressed form took, heading included; 0: not compressed */
 } body_t;
 
+/* Bytes of output between ticks, and per reduction. */
+#define INFLATE_PER_TICK 32768
+#define INFLATE_PER_RED  128
+
 /* Output grows with what really comes out, whatever size the heading promises. */
-static bool body_inflate(vm_t *vm, const uint8_t *b, size_t n, body_t *body, bool *no_memory) {
+static bool body_inflate(vm_t *vm, proc_t *p, const uint8_t *b, size_t n, body_t *body,
+                         bool *no_memory) {
     reader_t r = {b, b + n};
     if (left(&r) < 6) return false;
     r.p += 2;
@@ -836,7 +859,8 @@ static bool body_inflate(vm_t *vm, const uint8_t *b, size_t n, body_t *body, boo
     while (status == Z_OK) {
         z.next_out = out + z.total_out;
         size_t room = cap - z.total_out;
-        z.avail_out = room > UINT32_MAX ? UINT32_MAX : (uInt)room;
+        z.avail_out = room > INFLATE_PER_TICK ? INFLATE_PER_TICK : (uInt)room;
+        if (p && bif_tick(p, z.avail_out / INFLATE_PER_RED)) break;
         status = inflate(&z, Z_NO_FLUSH);
         if (status != Z_OK || z.total_out < cap) {
             if (status == Z_OK && z.avail_in == 0 && z.avail_out > 0) status = Z_DATA_ERROR;
@@ -861,19 +885,20 @@ static bool body_inflate(vm_t *vm, const uint8_t *b, size_t n, body_t *body, boo
 }
 
 /* Checks the version byte and finds the term's own bytes. */
-static bool body_open(vm_t *vm, const uint8_t *b, size_t n, body_t *body, bool *no_memory) {
+static bool body_open(vm_t *vm, proc_t *p, const uint8_t *b, size_t n, body_t *body,
+                      bool *no_memory) {
     *no_memory = false;
     if (n < 2 || b[0] != ETF_VERSION) return false;
-    if (b[1] == ETF_COMPRESSED) return body_inflate(vm, b, n, body, no_memory);
+    if (b[1] == ETF_COMPRESSED) return body_inflate(vm, p, b, n, body, no_memory);
     *body = (body_t){.b = b + 1, .n = n - 1};
     return true;
 }
 static void body_close(vm_t *vm, body_t *body) {
     if (body->buffer) mem_free(vm, body->buffer, body->cap);
 }
-static int64_t body_measure(vm_t *vm, const body_t *body, size_t *used) {
+static int64_t body_measure(vm_t *vm, proc_t *p, const body_t *body, size_t *used) {
     size_t taken = 0;
-    int64_t words = body_size(vm, body->b, body->n, &taken);
+    int64_t words = body_size(vm, p, body->b, body->n, &taken);
     if (used) *used = body->packed ? body->packed : taken + 1;
     return words;
 }
@@ -881,8 +906,8 @@ static int64_t body_measure(vm_t *vm, const body_t *body, size_t *used) {
 int64_t etf_decoded_size(vm_t *vm, const uint8_t *b, size_t n, size_t *used) {
     body_t body;
     bool no_memory;
-    if (!body_open(vm, b, n, &body, &no_memory)) return -1;
-    int64_t words = body_measure(vm, &body, used);
+    if (!body_open(vm, NULL, b, n, &body, &no_memory)) return -1;
+    int64_t words = body_measure(vm, NULL, &body, used);
     body_close(vm, &body);
     return words;
 }
@@ -891,24 +916,25 @@ term_t etf_decode(vm_t *vm, const uint8_t *b, size_t n, unsigned flags, term_t *
                   off_heap_t **off) {
     body_t body;
     bool no_memory;
-    if (!body_open(vm, b, n, &body, &no_memory)) return TERM_NONE;
-    term_t t = body_decode(vm, body.b, body.n, flags, hp, off, &no_memory);
+    if (!body_open(vm, NULL, b, n, &body, &no_memory)) return TERM_NONE;
+    term_t t = body_decode(vm, NULL, body.b, body.n, flags, hp, off, &no_memory);
     body_close(vm, &body);
     return t;
 }
 
-term_t etf_decode_heap(proc_t *p, const uint8_t *b, size_t n, unsigned flags, size_t *used,
-                       bool *no_memory) {
+static term_t decode_to(proc_t *p, proc_t *tick, const uint8_t *b, size_t n, unsigned flags,
+                        size_t *used, bool *no_memory) {
     body_t body;
-    if (!body_open(p->vm, b, n, &body, no_memory)) return TERM_NONE;
+    if (!body_open(p->vm, tick, b, n, &body, no_memory)) return TERM_NONE;
     term_t t = TERM_NONE;
-    int64_t words = body_measure(p->vm, &body, used);
-    if (words >= 0) {
+    int64_t words = body_measure(p->vm, tick, &body, used);
+    /* A long BIF begins again before it takes much memory. */
+    if (words >= 0 && !(tick && bif_begin(tick, (size_t)words / TERMS_PER_RED))) {
         term_t *hp = heap_alloc(p, (size_t)words);
         off_heap_t *old = p->off_heap;
         if (hp) {
             term_t *start = hp, *end = hp + words;
-            t = body_decode(p->vm, body.b, body.n, flags, &hp, &p->off_heap, no_memory);
+            t = body_decode(p->vm, tick, body.b, body.n, flags, &hp, &p->off_heap, no_memory);
             heap_release(p, t == TERM_NONE ? start : hp, end);
             for (off_heap_t *o = p->off_heap; o != old; o = o->next)
                 p->vheap += ((proc_bin_t *)o)->size;
@@ -922,5 +948,9 @@ term_t etf_decode_heap(proc_t *p, const uint8_t *b, size_t n, unsigned flags, si
 
 term_t etf_decode_to(proc_t *p, const uint8_t *b, size_t n, unsigned flags, size_t *used) {
     bool no_memory;
-    return etf_decode_heap(p, b, n, flags, used, &no_memory);
+    return decode_to(p, NULL, b, n, flags, used, &no_memory);
+}
+term_t etf_decode_heap(proc_t *p, const uint8_t *b, size_t n, unsigned flags, size_t *used,
+                       bool *no_memory) {
+    return decode_to(p, p, b, n, flags, used, no_memory);
 }

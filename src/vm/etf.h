@@ -14,8 +14,8 @@ enum { ETF_SAFE = 1 }; /* no new atoms, no new external funs */
  * words hold nothing. Compressed terms are inflated. */
 term_t etf_decode(vm_t *vm, const uint8_t *b, size_t n, unsigned flags, term_t **hp,
                   off_heap_t **off);
-/* Into a process heap. TERM_NONE: malformed, or no memory (*no_memory, may be NULL); nothing
- * raised. */
+/* Into a process heap; the second is for long BIFs, which give way meanwhile. TERM_NONE:
+ * malformed, stopped, or no memory (*no_memory); nothing raised. */
 term_t etf_decode_to(proc_t *p, const uint8_t *b, size_t n, unsigned flags, size_t *used);
 term_t etf_decode_heap(proc_t *p, const uint8_t *b, size_t n, unsigned flags, size_t *used,
                        bool *no_memory);
@@ -39,6 +39,7 @@ typedef struct {
 /* A growing output; starts in an array of its own. */
 typedef struct {
     vm_t *vm;
+    proc_t *p; /* a long BIF's process, which gives way meanwhile, or NULL */
     uint8_t *data;
     size_t len, cap;
     etf_cut_t *cuts;
@@ -48,7 +49,7 @@ typedef struct {
 void etf_out_init(etf_out_t *o, vm_t *vm);
 void etf_out_free(etf_out_t *o);
 
-enum { ETF_OK = 0, ETF_NO_MEMORY = -1, ETF_TOO_LARGE = -2 };
+enum { ETF_OK = 0, ETF_NO_MEMORY = -1, ETF_TOO_LARGE = -2, ETF_STOPPED = -3 };
 /* Appends the version byte and the term. */
 int etf_encode_out(etf_out_t *o, term_t t, const etf_options_t *opts);
 /* Encodes (with version byte). 0 and memory to release with mem_free(*out, *cap); -1: no memory. */

@@ -13,6 +13,7 @@
 
 void etf_out_init(etf_out_t *o, vm_t *vm) {
     o->vm = vm;
+    o->p = NULL;
     o->data = o->first;
     o->len = 0;
     o->cap = sizeof o->first;
@@ -350,10 +351,10 @@ static int put_bits(encoder_t *e, term_t t) {
     if (cut) {
         if (!put_cut(o, t, bytes)) return ETF_NO_MEMORY;
     } else {
-        if (bits.bit_offset == 0)
+        if (bits.bit_offset == 0 && bytes <= COPY_PER_TICK)
             memcpy(q, bits.base, bytes);
-        else
-            bits_copy(q, 0, bits.base, bits.bit_offset, bytes * 8);
+        else if (!bits_copy_long(o->p, q, 0, bits.base, bits.bit_offset, bytes * 8))
+            return ETF_STOPPED;
         q += bytes;
         o->len += bytes;
     }
@@ -385,7 +386,9 @@ static int put_list(encoder_t *e, term_t t) {
         o->len += 3 + chars;
         return ETF_OK;
     }
-    for (n = chars; is_cons(l); l = cons_tail(l)) n++;
+    for (n = chars; is_cons(l); l = cons_tail(l))
+        if (BIF_TICK_EVERY(o->p, ++n, CELLS_PER_TICK, CELLS_PER_TICK / CELLS_PER_RED))
+            return ETF_STOPPED;
     if (n > UINT32_MAX) return ETF_TOO_LARGE;
     uint8_t *b = out_room(o, 5);
     if (!b) return ETF_NO_MEMORY;
@@ -414,26 +417,31 @@ static bool todo_node(encoder_t *e, term_t node) {
     return todo(e, TODO_NODE, w + (collision ? 1 : 2), NULL, header_size(w[0]) - !collision);
 }
 
-static bool put_map(encoder_t *e, term_t t) {
+static int put_map(encoder_t *e, term_t t) {
     size_t n = map_size(t);
     uint8_t *b = out_room(e->o, 5);
-    if (!b) return false;
+    if (!b) return ETF_NO_MEMORY;
     *b = ETF_MAP;
     put32(b + 1, (uint32_t)n);
     e->o->len += 5;
-    if (n == 0) return true;
-    if (is_flat_map(t))
-        return todo(e, TODO_FLAT, tuple_elems(flat_map_keys(t)), flat_map_values(t), 2 * n);
-    if (!e->opts->deterministic) return todo_node(e, boxed_ptr(t)[2]);
-    size_t bytes = 2 * n * sizeof(term_t);
-    term_t *kv = mem_alloc(e->o->vm, bytes);
-    if (!kv) return false;
-    map_sorted_pairs(e->o->vm, t, kv);
-    if (!todo(e, TODO_FREE, NULL, kv, bytes)) {
-        mem_free(e->o->vm, kv, bytes);
-        return false;
+    bool ok = true;
+    if (n == 0) return ETF_OK;
+    if (is_flat_map(t)) {
+        ok = todo(e, TODO_FLAT, tuple_elems(flat_map_keys(t)), flat_map_values(t), 2 * n);
+    } else if (!e->opts->deterministic) {
+        ok = todo_node(e, boxed_ptr(t)[2]);
+    } else {
+        size_t bytes = 2 * n * sizeof(term_t);
+        term_t *kv = mem_alloc(e->o->vm, bytes);
+        if (!kv) return ETF_NO_MEMORY;
+        bool sorted = map_sorted_pairs(e->o->vm, e->o->p, t, kv);
+        if (!sorted || !todo(e, TODO_FREE, NULL, kv, bytes)) {
+            mem_free(e->o->vm, kv, bytes);
+            return sorted ? ETF_NO_MEMORY : ETF_STOPPED;
+        }
+        ok = todo(e, TODO_TERMS, kv, NULL, 2 * n);
     }
-    return todo(e, TODO_TERMS, kv, NULL, 2 * n);
+    return ok ? ETF_OK : ETF_NO_MEMORY;
 }
 
 static bool put_export(etf_out_t *o, term_t t, unsigned minor) {
@@ -485,7 +493,7 @@ static int put_term(encoder_t *e, term_t t) {
         switch (boxed_type(t)) {
         case T_TUPLE: ok = put_tuple(e, t); break;
         case T_MAP:
-        case T_HAMT: ok = put_map(e, t); break;
+        case T_HAMT: return put_map(e, t);
         case T_HEAP_BIN:
         case T_PROC_BIN:
         case T_SUB_BIN: return put_bits(e, t);
@@ -510,13 +518,20 @@ static int put_term(encoder_t *e, term_t t) {
     return ok ? ETF_OK : ETF_NO_MEMORY;
 }
 
+#define TERMS_PER_RED 8
+
 int etf_encode_out(etf_out_t *o, term_t t, const etf_options_t *opts) {
     encoder_t e = {.o = o, .opts = opts};
     e.top = e.base = e.first;
     e.end = e.first + sizeof e.first / sizeof *e.first;
+    size_t terms = 0;
     int status = put_tag(o, ETF_VERSION) ? put_term(&e, t) : ETF_NO_MEMORY;
     while (status == ETF_OK && e.top > e.base) {
         todo_t *d = e.top - 1;
+        if (BIF_TICK_EVERY(o->p, ++terms, 1024, 1024 / TERMS_PER_RED)) {
+            status = ETF_STOPPED;
+            break;
+        }
         switch (d->kind) {
         case TODO_TERMS:
             t = *d->at++;

@@ -16,6 +16,10 @@
 
 enum { STACK_WORDS = 192 };
 
+/* A long BIF's walk: ticks every so many terms, and every so many bytes of a large binary. */
+#define TERM_TICK(p, n)  BIF_TICK_EVERY(p, n, 1024, 128)
+#define CHUNK_TICK(p, n) BIF_TICK_EVERY(p, n, 4096, 64)
+
 static uint32_t atom_hash(vm_t *vm, term_t a) { return atom_text(vm, a)->hash; }
 
 static bool is_byte(term_t t) { return is_small(t) && (uint64_t)small_value(t) < 256; }
@@ -86,7 +90,7 @@ static inline uint32_t load32(const uint8_t *s) {
     return s[0] | (uint32_t)s[1] << 8 | (uint32_t)s[2] << 16 | (uint32_t)s[3] << 24;
 }
 
-static uint32_t phash2_bits(const bits_t *bits, uint32_t start) {
+static uint32_t phash2_bits(proc_t *p, const bits_t *bits, uint32_t start, bool *stopped) {
     size_t n = bits->bit_size / 8, at = 0;
     unsigned rest = (unsigned)(bits->bit_size & 7);
     uint8_t buf[12];
@@ -95,6 +99,10 @@ static uint32_t phash2_bits(const bits_t *bits, uint32_t start) {
     for (; n - at >= 12; at += 12) {
         const uint8_t *s = bits_bytes(bits, at, 12, 96, buf);
         w = mix((words_t){w.a + load32(s), w.b + load32(s + 4), w.c + load32(s + 8)});
+        if (CHUNK_TICK(p, at / 4 + 1)) {
+            *stopped = true;
+            return 0;
+        }
     }
     size_t left = n - at;
     uint8_t tail[12] = {0};
@@ -126,7 +134,7 @@ static uint32_t phash2_small(uint32_t h, int64_t i) {
 }
 
 /* A term without subterms. */
-static uint32_t phash2_leaf(vm_t *vm, uint32_t h, term_t t) {
+static uint32_t phash2_leaf(vm_t *vm, proc_t *p, uint32_t h, term_t t, bool *stopped) {
     if (is_small(t)) return phash2_small(h, small_value(t));
     if (is_atom(t)) return h == 0 ? atom_hash(vm, t) : mix2(h, atom_hash(vm, t), 0, KIND(3));
     if (is_nil(t)) return h == 0 ? NIL_FIRST : mix2(h, NIL_LATER, 0, KIND(2));
@@ -147,7 +155,7 @@ static uint32_t phash2_leaf(vm_t *vm, uint32_t h, term_t t) {
     }
     default: {
         bits_t bits;
-        return bits_of(t, &bits) ? phash2_bits(&bits, KIND(13) + h) : h;
+        return bits_of(t, &bits) ? phash2_bits(p, &bits, KIND(13) + h, stopped) : h;
     }
     }
 }
@@ -208,14 +216,17 @@ static bool map_next(wstack_t *s, term_t *key, term_t *value) {
     return true;
 }
 
-bool term_phash2_try(vm_t *vm, term_t t, uint32_t *out) {
-    if (is_immed(t)) return *out = phash2_leaf(vm, 0, t), true;
+bool term_phash2_try(vm_t *vm, proc_t *p, term_t t, uint32_t *out) {
+    bool stopped = false;
+    size_t terms = 0;
+    if (is_immed(t)) return *out = phash2_leaf(vm, p, 0, t, &stopped), true;
     uint64_t array[STACK_WORDS];
     wstack_t s;
     wstack_init(&s, vm, array, STACK_WORDS);
     uint32_t h = 0, pairs = 0; /* pairs: xor over the pairs of the map we are in */
     bool ok = false;
     for (;;) {
+        if (TERM_TICK(p, ++terms) || stopped) goto done;
         if (is_cons(t)) {
             /* Bytes at the front are packed four to a word. */
             uint32_t word = 0;
@@ -226,6 +237,7 @@ bool term_phash2_try(vm_t *vm, term_t t, uint32_t *out) {
                 if (++n == 4) {
                     h = mix2(h, word, 0, KIND(4));
                     word = n = 0;
+                    if (TERM_TICK(p, ++terms)) goto done;
                 }
             }
             if (n > 0) h = mix2(h, word, 0, KIND(4));
@@ -258,13 +270,13 @@ bool term_phash2_try(vm_t *vm, term_t t, uint32_t *out) {
                 h = pairs = 0;
             }
             break;
-        default: h = phash2_leaf(vm, h, t); break;
+        default: h = phash2_leaf(vm, p, h, t, &stopped); break;
         }
         if (n > 0 && !frame_push(&s, (uintptr_t)array_next, n, F_ARRAY)) goto done;
         /* What comes next. */
         for (;;) {
             if (wstack_is_empty(&s)) {
-                ok = true;
+                ok = !stopped;
                 goto done;
             }
             uint64_t *top = s.top;
@@ -304,7 +316,7 @@ done:
 
 uint32_t term_phash2(vm_t *vm, term_t t) {
     uint32_t h;
-    term_phash2_try(vm, t, &h);
+    term_phash2_try(vm, NULL, t, &h);
     return h;
 }
 
@@ -337,13 +349,18 @@ static uint32_t phash_integer(uint32_t h, const uint64_t *limb, size_t n, bool n
     return h * (neg ? P4 : P3);
 }
 
-static uint32_t phash_bits(uint32_t h, const bits_t *bits) {
+static uint32_t phash_bits(proc_t *p, uint32_t h, const bits_t *bits, bool *stopped) {
     size_t n = bits->bit_size / 8;
     unsigned rest = (unsigned)(bits->bit_size & 7);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         h = h * P1 + (bits->bit_offset == 0
                           ? bits->base[i]
                           : (uint32_t)bits_get64(bits->base, bits->bit_offset + i * 8, 8));
+        if (CHUNK_TICK(p, i + 1)) {
+            *stopped = true;
+            return 0;
+        }
+    }
     if (rest > 0) {
         uint32_t last = (uint32_t)bits_get64(bits->base, bits->bit_offset + n * 8, rest);
         h = (h * P1 + last) * P12 + rest;
@@ -351,7 +368,7 @@ static uint32_t phash_bits(uint32_t h, const bits_t *bits) {
     return h * P4 + (uint32_t)n;
 }
 
-static uint32_t phash_leaf(vm_t *vm, uint32_t h, term_t t) {
+static uint32_t phash_leaf(vm_t *vm, proc_t *p, uint32_t h, term_t t, bool *stopped) {
     if (is_small(t)) {
         int64_t i = small_value(t);
         uint64_t limb = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
@@ -380,19 +397,22 @@ static uint32_t phash_leaf(vm_t *vm, uint32_t h, term_t t) {
     }
     default: {
         bits_t bits;
-        return bits_of(t, &bits) ? phash_bits(h, &bits) : h;
+        return bits_of(t, &bits) ? phash_bits(p, h, &bits, stopped) : h;
     }
     }
 }
 
-bool term_phash_try(vm_t *vm, term_t t, uint32_t *out) {
-    if (is_immed(t)) return *out = phash_leaf(vm, 0, t), true;
+bool term_phash_try(vm_t *vm, proc_t *p, term_t t, uint32_t *out) {
+    bool stopped = false;
+    size_t terms = 0;
+    if (is_immed(t)) return *out = phash_leaf(vm, p, 0, t, &stopped), true;
     uint64_t array[STACK_WORDS];
     wstack_t s;
     wstack_init(&s, vm, array, STACK_WORDS);
     uint32_t h = 0, map;
     bool ok = false;
     for (;;) {
+        if (TERM_TICK(p, ++terms) || stopped) goto done;
         switch (boxed_type(t)) {
         case T_TUPLE:
             if (!frame_push(&s, 0, tuple_arity(t), F_TUPLE_END)) goto done;
@@ -409,18 +429,19 @@ bool term_phash_try(vm_t *vm, term_t t, uint32_t *out) {
         }
         case T_MAP:
         case T_HAMT:
-            if (!term_phash2_try(vm, t, &map)) goto done;
+            if (!term_phash2_try(vm, p, t, &map)) goto done;
             h = h * P13 + P14 + map;
             break;
         default:
             if (!is_cons(t)) {
-                h = phash_leaf(vm, h, t);
+                h = phash_leaf(vm, p, h, t, &stopped);
                 break;
             }
         list:
             while (is_cons(t) && is_byte(cons_head(t))) {
                 h = h * P2 + (uint32_t)small_value(cons_head(t));
                 t = cons_tail(t);
+                if (TERM_TICK(p, ++terms)) goto done;
             }
             if (is_cons(t)) {
                 if (!frame_push(&s, cons_tail(t), 0, F_TAIL)) goto done;
@@ -432,7 +453,7 @@ bool term_phash_try(vm_t *vm, term_t t, uint32_t *out) {
         }
         for (;;) {
             if (wstack_is_empty(&s)) {
-                ok = true;
+                ok = !stopped;
                 goto done;
             }
             uint64_t word = s.top[-2], count = s.top[-1] >> 3;
@@ -462,7 +483,7 @@ done:
 
 uint32_t term_phash(vm_t *vm, term_t t) {
     uint32_t h;
-    term_phash_try(vm, t, &h);
+    term_phash_try(vm, NULL, t, &h);
     return h;
 }
 

@@ -191,8 +191,14 @@ typedef struct {
     uint64_t item; /* number of the pair, later the leaf */
 } entry_t;
 
-/* Stable sort by hash; tmp has room for n. Returns which of the two holds the result. */
-static entry_t *entries_sort(entry_t *e, entry_t *tmp, size_t n) {
+/* tick: the process of a long BIF, which gives way meanwhile, or NULL. */
+#define ENTRY_TICK(n) BIF_TICK_EVERY(tick, n, 4096, 128)
+#define HASH_TICK(n)  BIF_TICK_EVERY(tick, n, 1024, 128)
+#define PUT_TICK(n)   BIF_TICK_EVERY(tick, n, 64, 64)
+
+/* Stable sort by hash; tmp has room for n. Returns which of the two holds the result; NULL:
+ * stopped. */
+static entry_t *entries_sort(proc_t *tick, entry_t *e, entry_t *tmp, size_t n) {
     enum { RUN = 8 };
     for (size_t lo = 0; lo < n; lo += RUN) {
         size_t hi = lo + RUN < n ? lo + RUN : n;
@@ -202,14 +208,17 @@ static entry_t *entries_sort(entry_t *e, entry_t *tmp, size_t n) {
             for (; j > lo && e[j - 1].hash > x.hash; j--) e[j] = e[j - 1];
             e[j] = x;
         }
+        if (HASH_TICK(lo + RUN)) return NULL;
     }
     for (size_t width = RUN; width < n; width *= 2) {
         for (size_t lo = 0; lo < n; lo += 2 * width) {
             size_t mid = lo + width < n ? lo + width : n;
             size_t hi = mid + width < n ? mid + width : n;
             size_t i = lo, j = mid;
-            for (size_t k = lo; k < hi; k++)
+            for (size_t k = lo; k < hi; k++) {
                 tmp[k] = i < mid && (j >= hi || e[i].hash <= e[j].hash) ? e[i++] : e[j++];
+                if (ENTRY_TICK(k + 1)) return NULL;
+            }
         }
         entry_t *t = e;
         e = tmp, tmp = t;
@@ -218,13 +227,14 @@ static entry_t *entries_sort(entry_t *e, entry_t *tmp, size_t n) {
 }
 
 /* Pairs that entries refer to: kv[2 * item] the key. Of equal keys the last stays. Entries of
- * equal hash end up sorted by key. Returns how many are left. */
-static size_t entries_unique(vm_t *vm, entry_t *e, size_t n, const term_t *kv) {
+ * equal hash end up sorted by key. Returns how many are left; 0: stopped. */
+static size_t entries_unique(vm_t *vm, proc_t *tick, entry_t *e, size_t n, const term_t *kv) {
     size_t out = 0;
     for (size_t i = 0; i < n;) {
         size_t first = out;
         uint64_t h = e[i].hash;
         for (; i < n && e[i].hash == h; i++) {
+            if (ENTRY_TICK(i + 1)) return 0;
             entry_t x = e[i];
             size_t j = out;
             int c = 1;
@@ -241,8 +251,9 @@ static size_t entries_unique(vm_t *vm, entry_t *e, size_t n, const term_t *kv) {
     return out;
 }
 
-/* The node for n > MAP_FLAT_MAX entries, sorted by hash, different, item a leaf. */
-static term_t trie_build(const entry_t *e, size_t n, term_t **hpp) {
+/* The node for n > MAP_FLAT_MAX entries, sorted by hash, different, item a leaf. TERM_NONE:
+ * stopped. */
+static term_t trie_build(proc_t *tick, const entry_t *e, size_t n, term_t **hpp) {
     struct {
         term_t *child; /* next one to be written */
         size_t pos, end;
@@ -252,7 +263,7 @@ static term_t trie_build(const entry_t *e, size_t n, term_t **hpp) {
     term_t *hp = *hpp;
     term_t result = TERM_NONE;
     term_t *where = &result;
-    size_t from = 0, to = n;
+    size_t from = 0, to = n, steps = 0;
     for (;;) {
         uint64_t first = e[from].hash, last = e[to - 1].hash;
         if (to - from == 1) {
@@ -264,7 +275,10 @@ static term_t trie_build(const entry_t *e, size_t n, term_t **hpp) {
         } else {
             unsigned shift = parting_shift(first, last);
             uint64_t bitmap = 0;
-            for (size_t i = from; i < to; i++) bitmap |= slot_bit(e[i].hash, shift);
+            for (size_t i = from; i < to; i++) {
+                bitmap |= slot_bit(e[i].hash, shift);
+                if (ENTRY_TICK(++steps)) return TERM_NONE;
+            }
             size_t count = (size_t)__builtin_popcountll(bitmap);
             *where = node_write_head(hp, bitmap, shift, count);
             stack[depth].child = hp + 2;
@@ -280,7 +294,10 @@ static term_t trie_build(const entry_t *e, size_t n, term_t **hpp) {
         from = stack[depth - 1].pos;
         to = from + 1;
         uint64_t prefix = e[from].hash >> shift;
-        while (to < stack[depth - 1].end && e[to].hash >> shift == prefix) to++;
+        while (to < stack[depth - 1].end && e[to].hash >> shift == prefix) {
+            to++;
+            if (ENTRY_TICK(++steps)) return TERM_NONE;
+        }
         stack[depth - 1].pos = to;
         where = stack[depth - 1].child++;
     }
@@ -288,71 +305,87 @@ static term_t trie_build(const entry_t *e, size_t n, term_t **hpp) {
     return result;
 }
 
-term_t hamt_from_cells(vm_t *vm, const term_t *cells, size_t n, term_t **hp, bool *no_memory) {
+/* Numbers and hashes of n keys that are two words apart; false: stopped. */
+static bool entries_fill(vm_t *vm, proc_t *tick, entry_t *e, size_t n, const term_t *keys) {
+    for (size_t i = 0; i < n; i++) {
+        e[i].hash = key_hash(vm, keys[2 * i]);
+        e[i].item = i;
+        if (HASH_TICK(i + 1)) return false;
+    }
+    return true;
+}
+
+term_t hamt_from_cells(vm_t *vm, proc_t *tick, const term_t *cells, size_t n, term_t **hp,
+                       bool *no_memory) {
     size_t bytes = 2 * n * sizeof(entry_t);
-    entry_t *e = mem_alloc(vm, bytes);
+    entry_t *e = mem_alloc(vm, bytes), *s = NULL;
     *no_memory = e == NULL;
     if (e == NULL) return TERM_NONE;
-    for (size_t i = 0; i < n; i++) {
-        e[i].hash = key_hash(vm, cells[2 * i]);
-        e[i].item = i;
-    }
-    entry_t *s = entries_sort(e, e + n, n);
+    if (entries_fill(vm, tick, e, n, cells)) s = entries_sort(tick, e, e + n, n);
     term_t result = TERM_NONE;
-    if (entries_unique(vm, s, n, cells) == n) {
-        for (size_t i = 0; i < n; i++) s[i].item = make_cons(cells + 2 * s[i].item);
+    if (s && entries_unique(vm, tick, s, n, cells) == n) {
+        for (size_t i = 0; i < n; i++) {
+            s[i].item = make_cons(cells + 2 * s[i].item);
+            if (ENTRY_TICK(i + 1)) goto done;
+        }
         term_t *root = *hp;
         *hp += ROOT_WORDS;
-        term_t node = trie_build(s, n, hp);
-        result = root_write(&root, n, node);
+        term_t node = trie_build(tick, s, n, hp);
+        if (node != TERM_NONE) result = root_write(&root, n, node);
     }
+done:
     mem_free(vm, e, bytes);
+    return result;
+}
+
+/* The trie of m entries. TERM_NONE: raised, or stopped. */
+static term_t map_from_entries(proc_t *p, proc_t *tick, entry_t *s, size_t m, const term_t *kv) {
+    term_t *hp = heap_alloc(p, HAMT_WORDS_MAX(m));
+    if (UNLIKELY(hp == NULL)) return bif_oom(p);
+    term_t *end = hp + HAMT_WORDS_MAX(m);
+    for (size_t i = 0; i < m; i++) {
+        const term_t *pair = kv + 2 * s[i].item;
+        s[i].item = cons(&hp, pair[0], pair[1]);
+        if (HASH_TICK(i + 1)) return TERM_NONE;
+    }
+    term_t node = trie_build(tick, s, m, &hp);
+    if (node == TERM_NONE) return TERM_NONE;
+    term_t result = root_write(&hp, m, node);
+    heap_release(p, hp, end);
     return result;
 }
 
 /* From many pairs: there may be fewer different keys than a trie must have. */
-static term_t map_from_many(proc_t *p, const term_t *kv, size_t n) {
+static term_t map_from_many(proc_t *p, proc_t *tick, const term_t *kv, size_t n) {
     vm_t *vm = p->vm;
     size_t bytes = 2 * n * sizeof(entry_t);
-    entry_t *e = mem_alloc(vm, bytes);
+    entry_t *e = mem_alloc(vm, bytes), *s = NULL;
     if (UNLIKELY(e == NULL)) return bif_oom(p);
-    for (size_t i = 0; i < n; i++) {
-        e[i].hash = key_hash(vm, kv[2 * i]);
-        e[i].item = i;
-    }
-    entry_t *s = entries_sort(e, e + n, n);
-    size_t m = entries_unique(vm, s, n, kv);
-    term_t result;
-    if (m <= MAP_FLAT_MAX) {
+    if (entries_fill(vm, tick, e, n, kv)) s = entries_sort(tick, e, e + n, n);
+    size_t m = s ? entries_unique(vm, tick, s, n, kv) : 0;
+    term_t result = TERM_NONE;
+    if (m > MAP_FLAT_MAX) {
+        result = map_from_entries(p, tick, s, m, kv);
+    } else if (m > 0) {
         term_t sorted[2 * MAP_FLAT_MAX];
         for (size_t i = 0; i < m; i++)
             pair_insert(vm, sorted, i, kv[2 * s[i].item], kv[2 * s[i].item + 1]);
         result = flat_from_sorted(p, sorted, m);
-    } else {
-        term_t *hp = heap_alloc(p, HAMT_WORDS_MAX(m));
-        if (UNLIKELY(hp == NULL)) {
-            result = bif_oom(p);
-        } else {
-            term_t *end = hp + HAMT_WORDS_MAX(m);
-            for (size_t i = 0; i < m; i++) {
-                const term_t *pair = kv + 2 * s[i].item;
-                s[i].item = cons(&hp, pair[0], pair[1]);
-            }
-            term_t node = trie_build(s, m, &hp);
-            result = root_write(&hp, m, node);
-            heap_release(p, hp, end);
-        }
     }
     mem_free(vm, e, bytes);
     return result;
 }
 
-term_t map_from_pairs(proc_t *p, const term_t *kv, size_t n) {
-    if (n > MAP_FLAT_MAX) return map_from_many(p, kv, n);
+static term_t from_pairs(proc_t *p, proc_t *tick, const term_t *kv, size_t n) {
+    if (n > MAP_FLAT_MAX) return map_from_many(p, tick, kv, n);
     term_t sorted[2 * MAP_FLAT_MAX];
     size_t m = 0;
     for (size_t i = 0; i < n; i++) m = pair_insert(p->vm, sorted, m, kv[2 * i], kv[2 * i + 1]);
     return flat_from_sorted(p, sorted, m);
+}
+term_t map_from_pairs(proc_t *p, const term_t *kv, size_t n) { return from_pairs(p, NULL, kv, n); }
+term_t map_from_pairs_long(proc_t *p, const term_t *kv, size_t n) {
+    return from_pairs(p, p, kv, n);
 }
 
 /* ---- lookup ---- */
@@ -622,7 +655,7 @@ static term_t flat_add(proc_t *p, term_t map, term_t key, term_t value) {
         term_t kv[2 * MAP_FLAT_MAX + 2];
         for (size_t i = 0; i < n; i++) kv[2 * i] = keys[1 + i], kv[2 * i + 1] = old[2 + i];
         kv[2 * n] = key, kv[2 * n + 1] = value;
-        return map_from_many(p, kv, n + 1);
+        return map_from_many(p, NULL, kv, n + 1);
     }
     bool found;
     size_t at = key_position(vm, keys + 1, 1, n, key, &found);
@@ -653,22 +686,28 @@ term_t map_put(proc_t *p, term_t map, term_t key, term_t value) {
                             : hamt_put(p, map, key, value, false);
 }
 
-/* Writes all pairs of map, returns behind them. */
-static term_t *pairs_write(term_t map, term_t *kv) {
+/* Writes all pairs of map, returns behind them; NULL: stopped. */
+static term_t *pairs_write(proc_t *tick, term_t map, term_t *kv) {
+    size_t n = 0;
     map_iter_t it;
     map_iter_init(&it, map);
-    while (map_iter_next(&it, &kv[0], &kv[1])) kv += 2;
+    while (map_iter_next(&it, &kv[0], &kv[1])) {
+        kv += 2;
+        if (HASH_TICK(++n)) return NULL;
+    }
     return kv;
 }
 
 /* map with n more pairs, by building it anew. */
-static term_t map_rebuild_with(proc_t *p, term_t map, const term_t *kv, size_t n) {
+static term_t map_rebuild_with(proc_t *p, proc_t *tick, term_t map, const term_t *kv, size_t n) {
     size_t total = map_size(map) + n, bytes = 2 * total * sizeof(term_t);
     term_t *all = mem_alloc(p->vm, bytes);
     if (UNLIKELY(all == NULL)) return bif_oom(p);
-    term_t *q = pairs_write(map, all);
-    memcpy(q, kv, 2 * n * sizeof *kv);
-    term_t r = map_from_pairs(p, all, total);
+    term_t *q = pairs_write(tick, map, all), r = TERM_NONE;
+    if (q) {
+        memcpy(q, kv, 2 * n * sizeof *kv);
+        r = from_pairs(p, tick, all, total);
+    }
     mem_free(p->vm, all, bytes);
     return r;
 }
@@ -688,17 +727,18 @@ static term_t flat_update(proc_t *p, term_t map, const term_t *kv, size_t n, boo
     if (i == n) return make_boxed(m);
     heap_release(p, m, m + size + 2);
     if (exact) return bif_error2(p, A_badkey, kv[2 * i]);
-    if (n > MAP_FLAT_MAX) return map_rebuild_with(p, map, kv, n);
+    if (n > MAP_FLAT_MAX) return map_rebuild_with(p, NULL, map, kv, n);
     term_t all[4 * MAP_FLAT_MAX];
-    pairs_write(map, all);
+    pairs_write(NULL, map, all);
     for (i = 0; i < n; i++) size = pair_insert(vm, all, size, kv[2 * i], kv[2 * i + 1]);
-    return size <= MAP_FLAT_MAX ? flat_from_sorted(p, all, size) : map_from_many(p, all, size);
+    return size <= MAP_FLAT_MAX ? flat_from_sorted(p, all, size)
+                                : map_from_many(p, NULL, all, size);
 }
 
 term_t map_update(proc_t *p, term_t map, const term_t *kv, size_t n, bool exact) {
     if (LIKELY(is_flat_map(map)))
         return n == 1 ? flat_put(p, map, kv[0], kv[1], exact) : flat_update(p, map, kv, n, exact);
-    if (!exact && n > 16 && n > map_size(map) / 8) return map_rebuild_with(p, map, kv, n);
+    if (!exact && n > 16 && n > map_size(map) / 8) return map_rebuild_with(p, NULL, map, kv, n);
     for (size_t i = 0; i < n && map != TERM_NONE; i++)
         map = hamt_put(p, map, kv[2 * i], kv[2 * i + 1], exact);
     return map;
@@ -738,7 +778,7 @@ static term_t flat_merge(proc_t *p, term_t a, term_t b) {
         j += c >= 0;
         n++;
     }
-    if (n > MAP_FLAT_MAX) return map_from_many(p, kv, n);
+    if (n > MAP_FLAT_MAX) return map_from_many(p, NULL, kv, n);
     if (n == nb) return b;
     if (n > na) return flat_from_sorted(p, kv, n);
     term_t *m = flat_copy(p, a);
@@ -750,25 +790,29 @@ static term_t flat_merge(proc_t *p, term_t a, term_t b) {
 term_t map_merge(proc_t *p, term_t a, term_t b) {
     if (a == b) return a;
     if (is_flat_map(a) && is_flat_map(b)) return flat_merge(p, a, b);
-    size_t na = map_size(a), nb = map_size(b);
+    size_t na = map_size(a), nb = map_size(b), n = 0;
+    proc_t *tick = p;
     map_iter_t it;
     term_t k, v;
     if (nb <= na / 8) {
         map_iter_init(&it, b);
-        while (a != TERM_NONE && map_iter_next(&it, &k, &v)) a = hamt_put(p, a, k, v, false);
+        while (a != TERM_NONE && map_iter_next(&it, &k, &v))
+            a = PUT_TICK(++n) ? TERM_NONE : hamt_put(p, a, k, v, false);
         return a;
     }
     if (na <= nb / 8) {
         map_iter_init(&it, a);
-        while (b != TERM_NONE && map_iter_next(&it, &k, &v))
+        while (b != TERM_NONE && map_iter_next(&it, &k, &v)) {
+            if (PUT_TICK(++n)) return TERM_NONE;
             if (hamt_get(p->vm, b, k) == TERM_NONE) b = hamt_put(p, b, k, v, false);
+        }
         return b;
     }
     size_t bytes = 2 * nb * sizeof(term_t);
     term_t *kv = mem_alloc(p->vm, bytes);
     if (UNLIKELY(kv == NULL)) return bif_oom(p);
-    pairs_write(b, kv);
-    term_t r = map_rebuild_with(p, a, kv, nb);
+    bool ok = pairs_write(tick, b, kv) != NULL;
+    term_t r = ok ? map_rebuild_with(p, tick, a, kv, nb) : TERM_NONE;
     mem_free(p->vm, kv, bytes);
     return r;
 }
@@ -932,13 +976,18 @@ static void heap_sift(vm_t *vm, term_t *kv, size_t i, size_t n) {
     }
 }
 
-void map_sorted_pairs(vm_t *vm, term_t map, term_t *kv) {
+bool map_sorted_pairs(vm_t *vm, proc_t *tick, term_t map, term_t *kv) {
     size_t n = map_size(map);
-    pairs_write(map, kv);
-    if (is_flat_map(map)) return;
-    for (size_t i = n / 2; i-- > 0;) heap_sift(vm, kv, i, n); /* heap sort: needs no memory */
+    if (!pairs_write(tick, map, kv)) return false;
+    if (is_flat_map(map)) return true;
+    for (size_t i = n / 2; i-- > 0;) { /* heap sort: needs no memory */
+        heap_sift(vm, kv, i, n);
+        if (BIF_TICK_EVERY(tick, i + 1, 64, 128)) return false;
+    }
     for (size_t end = n; end > 1;) {
         pair_swap(kv, 0, --end);
         heap_sift(vm, kv, 0, end);
+        if (BIF_TICK_EVERY(tick, end, 64, 256)) return false;
     }
+    return true;
 }

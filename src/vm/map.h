@@ -12,8 +12,10 @@ term_t map_put(proc_t *p, term_t map, term_t key, term_t value);
 term_t map_remove(proc_t *p, term_t map, term_t key, term_t *value); /* map itself when missing */
 /* From n pairs in any order; later ones win. */
 term_t map_from_pairs(proc_t *p, const term_t *kv, size_t n);
+/* The same for a long BIF, which gives way meanwhile: TERM_NONE also when it stopped. */
+term_t map_from_pairs_long(proc_t *p, const term_t *kv, size_t n);
 /* All pairs of both; those of b win. */
-term_t map_merge(proc_t *p, term_t a, term_t b);
+term_t map_merge(proc_t *p, term_t a, term_t b); /* only for a long BIF */
 term_t map_empty(proc_t *p);
 /* Iteration in unspecified but fixed order (flat: key order). Start with map_iter_init. The
  * iterator holds pointers into the map: no collection in between. */
@@ -40,7 +42,7 @@ void map_iter_seek(map_iter_t *it, term_t map, uint64_t place);
 void map_iter_seek_back(map_iter_t *it, term_t map, uint64_t place);
 /* Term order and equality of two maps of the same size are compare.c's job with these iterators in
  * key order: writes the map's pairs sorted by term_cmp_exact into kv (2 * map_size terms). */
-void map_sorted_pairs(vm_t *vm, term_t map, term_t *kv);
+bool map_sorted_pairs(vm_t *vm, proc_t *tick, term_t map, term_t *kv);
 
 /* ---- building inside given words: for decoders, which may have no process ---- */
 #define FLAT_MAP_WORDS(n) (2 * (n) + 3)
@@ -50,5 +52,6 @@ void map_sorted_pairs(vm_t *vm, term_t map, term_t *kv);
 bool map_sort_flat(vm_t *vm, term_t *keys, term_t *values, size_t n);
 /* Makes a large map (n > MAP_FLAT_MAX) of cells [Key|Value], n of them in a row, moving *hp by at
  * most HAMT_WORDS_MAX(n) - 2n. TERM_NONE: a key is there twice, or no memory (*no_memory). */
-term_t hamt_from_cells(vm_t *vm, const term_t *cells, size_t n, term_t **hp, bool *no_memory);
+term_t hamt_from_cells(vm_t *vm, proc_t *tick, const term_t *cells, size_t n, term_t **hp,
+                       bool *no_memory);
 #endif

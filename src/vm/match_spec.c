@@ -1020,7 +1020,10 @@ term_t ms_match(ms_run_t *r, term_t obj, const ets_obj_t *o) {
             continue;
         case OP_CALL: {
             size_t n = ip[2];
+            const bif_def_t *caller = p->cur_bif;
+            p->cur_bif = NULL; /* not one that could stop in the middle */
             t = ((const bif_def_t *)(uintptr_t)ip[1])->fn(p, sp - n);
+            p->cur_bif = caller;
             if (UNLIKELY(t == TERM_NONE)) {
                 p->cause = TERM_NONE;
                 p->fvalue = TERM_NIL; /* it may refer to the object */

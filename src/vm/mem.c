@@ -2,6 +2,7 @@
  * blocks, and spin locks. Any thread may call it; it relies on nothing but vm_t.
  */
 #include <stdlib.h>
+#include "vm/fiber.h"
 #include "vm/heap.h"
 #include "vm/sched.h"
 
@@ -99,6 +100,7 @@ void pool_free(vm_t *vm, sched_t *s, void *p, size_t size) {
 
 void pool_drain(vm_t *vm, sched_t *s) {
     heap_spare_free(s);
+    fiber_spare_free(s);
     for (int c = 0; c < POOL_CLASSES; c++)
         while (s->pools[c]) {
             void *p = s->pools[c];

@@ -124,13 +124,25 @@ enum {
     PF_DIRTY_GC = 8192,      /* goes on with a collection, on a dirty scheduler */
     PF_SAVED_FLOATS = 16384, /* float registers are in ext */
     PF_TRACE_FRAMES = 32768, /* frames that watch returns may be on the stack: trace.h */
-    PF_SEQ_TRACE = 65536     /* has a sequential trace token, or a message in its queue has */
+    PF_SEQ_TRACE = 65536,    /* has a sequential trace token, or a message in its queue has */
+    PF_FIBER = 1 << 20,      /* stopped in the middle of a BIF: no collection until it is done */
+    PF_RUN_ON = 1 << 21      /* the BIF that runs is not to give way */
 };
 
 enum { PRIO_MAX, PRIO_HIGH, PRIO_NORMAL, PRIO_LOW, PRIO_LEVELS };
 
 /* Exception classes as BIFs and the engine set them in p->fclass. */
-enum { EXC_ERROR, EXC_EXIT, EXC_THROW, EXC_TRAP, EXC_YIELD, EXC_WAIT, EXC_DIRTY, EXC_OOM };
+enum {
+    EXC_ERROR,
+    EXC_EXIT,
+    EXC_THROW,
+    EXC_TRAP,
+    EXC_YIELD,
+    EXC_WAIT,
+    EXC_DIRTY,
+    EXC_OOM,
+    EXC_AGAIN
+};
 
 struct proc {
     /* -- hot: heap and stack -- */

@@ -11,6 +11,7 @@ typedef struct proc_ext {
     signal_t *wait_reply; /* it has come */
     signal_t *tasks;      /* system tasks, newest first: PF_TASKS */
     relation_t *suspends; /* processes this one suspended; tag: how often, a small */
+    struct fiber *fiber;  /* stack of a BIF stopped in the middle: PF_FIBER */
     term_t error_handler; /* process_flag(error_handler, M) */
     struct call_time *timed; /* function whose time is being counted: trace_code.c */
     uint64_t timed_since;

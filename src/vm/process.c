@@ -6,6 +6,7 @@
  * whole table went round, and then with another serial number.
  */
 #include "vm/process.h"
+#include "vm/fiber.h"
 #include "timer/etimer.h"
 #include "vm/copy.h"
 #include "vm/crash_dump.h"
@@ -400,6 +401,7 @@ static void signals_free(vm_t *vm, sched_t *s, signal_t *list) {
 static void discard(proc_t *p) {
     vm_t *vm = p->vm;
     sched_t *s = vm->scheds ? vm->scheds[0] : NULL;
+    if (p->flags & PF_FIBER) fiber_cancel(p);
     signal_t *in = atomic_load_explicit(&p->sig_in, memory_order_relaxed);
     if (vm->timers) {
         proc_timer_cancel(p);
@@ -513,6 +515,7 @@ void proc_exit(proc_t *p, term_t reason) {
         atomic_store_explicit(&p->state,
                               atomic_load_explicit(&p->state, memory_order_relaxed) | PS_EXITING,
                               memory_order_relaxed);
+    if (UNLIKELY(p->flags & PF_FIBER)) fiber_cancel(p);
     if (UNLIKELY(trace_of(p) != NULL)) trace_proc(p, A_exit, reason);
     if (p->timer) proc_timer_cancel(p);
     etimer_cancel_by_receiver(vm, p->pid);

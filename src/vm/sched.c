@@ -20,6 +20,7 @@
 #include "timer/etimer.h"
 #include "vm/codepath.h"
 #include "vm/crash_dump.h"
+#include "vm/fiber.h"
 #include "vm/heap.h"
 #include "vm/io.h"
 #include "vm/os_signal.h"
@@ -389,6 +390,7 @@ static void idle(sched_t *s) {
         /* The thread in vm_run may be waiting for all to be idle. */
         if (n == vm->nscheds) vm->host->ops->wake(vm->host);
         heap_spare_free(s);
+        fiber_spare_free(s);
         vm->host->ops->park(vm->host, s->priv->parker, HOST_FOREVER);
         sched_announce(sh, &s->priv->epoch);
     }
@@ -556,7 +558,10 @@ static bool poll(vm_t *vm, uint64_t deadline) {
     io_poll(vm);
     os_signal_poll(vm);
     outlets_poll(vm);
-    if (deadline != 0 && !vm->threaded) heap_spare_free(vm->scheds[0]);
+    if (deadline != 0 && !vm->threaded) {
+        heap_spare_free(vm->scheds[0]);
+        fiber_spare_free(vm->scheds[0]);
+    }
     bool more = vm->host->ops->wait(vm->host, deadline);
     outlets_poll(vm);
     return more;

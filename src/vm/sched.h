@@ -24,6 +24,7 @@ struct sched {
     uint8_t dirty_wanted;      /* the process that stopped with RUN_DIRTY wants this pool */
     bool detached;             /* in native I/O: holds no pointers into shared tables */
     bool stress;               /* engine.h: GC_STRESS */
+    bool give_up;              /* fiber.c: a BIF returns to be called again on a stack of its own */
     bool hibernating;          /* the running process sleeps before it goes on where it traps to */
     int run_result;            /* RUN_*: why the engine stopped */
     const struct bif_def *bif; /* BIF that runs now */
@@ -42,6 +43,7 @@ struct sched {
     uint32_t pool_count[16];
     term_t *spare; /* heap.c: a young block for the next collection */
     size_t spare_words;
+    struct fiber *fiber, *fiber_spare; /* fiber.c: the one that runs; one kept for the next */
     uint64_t gc_count, gc_words; /* collections, words reclaimed: statistics(garbage_collection) */
     double fr[FLOAT_REGS];
     term_t x[X_REGS + 8];

@@ -652,7 +652,10 @@ bool proc_exit_signal(vm_t *vm, term_t src, term_t to, term_t reason, unsigned f
 
 static term_t task_run(proc_t *p, term_t request) {
     if (tuple_elem(request, 1) == A_garbage_collect) {
-        gc_major(p, 0, NULL, 0, NULL, 0);
+        if (p->flags & PF_FIBER)
+            p->flags |= PF_NEED_MAJOR; /* when the BIF is done */
+        else
+            gc_major(p, 0, NULL, 0, NULL, 0);
         return A_true;
     }
     if (tuple_elem(request, 1) == A_check_process_code && tuple_arity(request) == 3)

@@ -159,7 +159,7 @@ static void check_iteration(model_t *m, term_t map) {
     }
     assert_false(map_iter_prev(&back, &k, &v));
     term_t *kv = malloc(2 * n * sizeof *kv + 1);
-    map_sorted_pairs(m->vm, map, kv);
+    map_sorted_pairs(m->vm, NULL, map, kv);
     for (size_t i = 0; i < n; i++) {
         assert_true(map_get(m->vm, map, kv[2 * i]) == kv[2 * i + 1]);
         if (i > 0) assert_true(term_cmp_exact(m->vm, kv[2 * i - 2], kv[2 * i]) < 0);
@@ -336,7 +336,7 @@ static void test_cells(void **state) {
                 cells[2 * i + 1] = make_small(i);
             }
             bool no_memory;
-            term_t t = hamt_from_cells(m->vm, cells, n, &hp, &no_memory);
+            term_t t = hamt_from_cells(m->vm, NULL, cells, n, &hp, &no_memory);
             assert_true(t != TERM_NONE && hp <= end);
             heap_release(m->p, hp, end);
             check(m, t);
@@ -346,7 +346,7 @@ static void test_cells(void **state) {
             end = cells + words;
             for (size_t i = 0; i < n; i++) cells[2 * i] = m->key[i], cells[2 * i + 1] = A_ok;
             cells[2 * (n / 2)] = m->twin[n - 1];
-            assert_true(hamt_from_cells(m->vm, cells, n, &hp, &no_memory) == TERM_NONE);
+            assert_true(hamt_from_cells(m->vm, NULL, cells, n, &hp, &no_memory) == TERM_NONE);
             assert_false(no_memory);
             heap_release(m->p, cells, end);
         }

@@ -706,8 +706,8 @@ static void test_no_memory(void **state) {
     term_eq(vm, a, b);
     term_cmp(vm, a, b);
     assert_int_equal(term_hash(vm, a), term_hash(vm, b));
-    assert_false(term_phash2_try(vm, a, &h));
-    assert_false(term_phash_try(vm, a, &h));
+    assert_false(term_phash2_try(vm, NULL, a, &h));
+    assert_false(term_phash_try(vm, NULL, a, &h));
     assert_int_equal(term_size(vm, a), TERM_SIZE_UNKNOWN);
     assert_int_equal(term_copy_to(p, a), TERM_NONE);
     text_init(&t, vm);
