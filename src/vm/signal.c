@@ -362,8 +362,22 @@ static bool on_system_task(proc_t *p, sched_t *s, signal_t *sig) {
     return true;
 }
 
+/* A suspension that waits for p not to run, and whose asker has thought better of it. */
+static bool suspend_called_off(proc_t *p, term_t from) {
+    if (!(p->flags & PF_TASKS)) return false;
+    for (signal_t **at = &p->ext->tasks; *at; at = &(*at)->next) {
+        signal_t *t = *at;
+        if (t->kind != SIG_SUSPEND || t->from != from) continue;
+        *at = t->next;
+        proc_answer(p, t, A_true);
+        return true;
+    }
+    return false;
+}
+
 static bool on_resume(proc_t *p, sched_t *s, signal_t *sig) {
     uint32_t n = (uint32_t)sig->ref;
+    while (n && suspend_called_off(p, sig->from)) n--;
     signal_free(p->vm, s, sig);
     p->suspended = p->suspended > n ? p->suspended - n : 0;
     if (p->suspended) return false;
@@ -468,7 +482,8 @@ void proc_signal(vm_t *vm, proc_t *to, signal_t *sig) {
             signal_undeliverable(vm, to->pid, sig);
             return;
         }
-        if (LIKELY(!top && is_direct(sig->kind))) {
+        /* A traced one hears of it when it looks, as with threads. */
+        if (LIKELY(!top && is_direct(sig->kind) && trace_of(to) == NULL)) {
             if (handle(to, vm->scheds[0], sig)) sched_make_runnable(vm, to);
             return;
         }

@@ -28,7 +28,7 @@ typedef struct bp {
     _Atomic(trace_spec_t *) spec, meta_spec;
     _Atomic(term_t) meta; /* tracer */
     _Atomic(uint64_t) count;
-    call_time_t *time;
+    _Atomic(call_time_t *) time;
 } bp_t;
 
 struct bp_table {

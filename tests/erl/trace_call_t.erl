@@ -33,6 +33,7 @@ try_(F) ->
 run(Name, Flags, F) ->
     collect(),
     {P, M} = spawn_monitor(fun() -> receive go -> ok end, F() end),
+    waiting(P),
     1 = erlang:trace(P, true, Flags),
     P ! go,
     receive {'DOWN', M, _, _, _} -> ok end,
@@ -40,6 +41,12 @@ run(Name, Flags, F) ->
     receive {trace_delivered, P, R} -> ok end,
     out("~p ~p", [Name, Flags]),
     show(collect()).
+
+waiting(P) ->
+    case process_info(P, status) of
+        {status, waiting} -> ok;
+        _ -> erlang:yield(), waiting(P)
+    end.
 
 collect() ->
     receive M when element(1, M) =:= trace; element(1, M) =:= trace_ts -> [M | collect()]
@@ -312,6 +319,7 @@ specs() ->
     run(seq, [call], fun() -> f(1), seq_trace:set_token([]) end),
     Spec([{'_', [], [{message, {process_dump}}]}]),
     P = spawn(fun() -> receive go -> f(0) end end),
+    waiting(P),
     erlang:trace(P, true, [call]),
     P ! go,
     Dump = receive {trace, P, call, _, D} -> D end,
@@ -344,6 +352,7 @@ loading() ->
     erlang:trace_pattern({M, '_', '_'}, true, [local]),
     S = self(),
     Old = spawn(M, wait, [S]),
+    waiting(Old),
     erlang:trace(Old, true, [call]),
     Old ! next,
     receive 1 -> ok end,
@@ -405,6 +414,7 @@ traces_of_errors() ->
         {current_stacktrace, D} = process_info(self(), current_stacktrace),
         S ! {traces, A, B, C, [{F, N} || {_, F, N, _} <- D]}
     end),
+    waiting(P),
     erlang:trace(P, true, [call, return_to]),
     P ! go,
     receive {traces, A, B, C, D} -> out("~0p ~0p ~0p ~0p", [A, B, C, D]) end,

@@ -28,9 +28,11 @@ run(Name, Flags, F) ->
     P = spawn(fun() -> receive go -> ok end, catch F(), ets:insert(trace_proc_t, {self(), done}),
                        receive stop -> ok end end),
     waiting(P),
+    Mon = monitor(process, P),
     1 = erlang:trace(P, true, Flags),
     P ! go,
-    finished(P, 2000),
+    finished(P, Mon, 4000),
+    demonitor(Mon, [flush]),
     timer:sleep(5),
     sync(P),
     erlang:trace(all, false, [all]),
@@ -45,10 +47,10 @@ waiting(P) ->
     end.
 
 %% F is over, or P is.
-finished(P, N) when N > 0 ->
-    case ets:member(trace_proc_t, P) orelse not is_process_alive(P) of
+finished(P, Mon, N) when N > 0 ->
+    case ets:member(trace_proc_t, P) of
         true -> ok;
-        false -> timer:sleep(1), finished(P, N - 1)
+        false -> receive {'DOWN', Mon, _, _, _} -> ok after 1 -> finished(P, Mon, N - 1) end
     end.
 
 %% The link to P is broken.
