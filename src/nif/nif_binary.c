@@ -7,6 +7,7 @@
  */
 #include "nif/nif.h"
 #include "vm/etf.h"
+#include "vm/sched.h"
 
 /* ---- memory ---- the C library's: blocks may outlive the VM and move between threads and VMs */
 
@@ -119,7 +120,9 @@ int enif_term_to_binary(ErlNifEnv *env, ERL_NIF_TERM t, ErlNifBinary *bin) {
     etf_options_t options = ETF_DEFAULTS;
     etf_out_t out;
     etf_out_init(&out, env->vm);
+    vm_visit_t v = vm_enter(env->vm); /* atoms */
     int ok = etf_encode_out(&out, t, &options) == ETF_OK;
+    vm_leave(env->vm, v);
     shared_bin_t *b = ok ? shared_bin_new(env->vm, out.len) : NULL;
     if (b) {
         memcpy(b->data, out.data, out.len);
@@ -134,7 +137,9 @@ size_t enif_binary_to_term(ErlNifEnv *env, const unsigned char *data, size_t siz
     size_t used;
     if (options & ~(unsigned)ERL_NIF_BIN2TERM_SAFE) return 0;
     unsigned flags = options & ERL_NIF_BIN2TERM_SAFE ? ETF_SAFE : 0;
+    vm_visit_t v = vm_enter(env->vm); /* atoms, exports, funs */
     term_t t = etf_decode_to(env->p, data, size, flags, &used);
+    vm_leave(env->vm, v);
     if (t == TERM_NONE) return 0;
     *term = t;
     return used;

@@ -10,7 +10,7 @@
 /* ---- the thread's VM ---- */
 
 /* The API asks for it: many functions have no environment. Nested calls keep the outer VM. */
-static _Thread_local nif_thread_t this_thread;
+static _Thread_local nif_thread_t this_thread __attribute__((tls_model("initial-exec")));
 
 nif_thread_t *nif_thread(void) { return &this_thread; }
 
