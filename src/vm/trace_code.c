@@ -102,30 +102,38 @@ static void store_word(const uint64_t *at, uint64_t w) {
     __atomic_store_n((uint64_t *)(uintptr_t)at, w, __ATOMIC_RELEASE);
 }
 
-/* The instructions that call a BIF, with and without a look at its export. */
+/* The instructions that call a BIF, with and without a look at its export, and those that stand for
+ * setelement/3. No sequence of instructions contains them. */
 static const struct {
-    int direct, traced, export_at;
-} bif_calls[] = {{OP_call_bif, OP_call_bif_traced, 1},
-                 {OP_call_bif_only, OP_call_bif_only_traced, 1},
-                 {OP_call_bif_last, OP_call_bif_last_traced, 2}};
+    int direct, setelement, traced, export_at;
+} bif_calls[] = {{OP_call_bif, OP_setelement, OP_call_bif_traced, 1},
+                 {OP_call_bif_only, OP_setelement_only, OP_call_bif_only_traced, 1},
+                 {OP_call_bif_last, OP_setelement_last, OP_call_bif_last_traced, 2}};
 enum { BIF_CALLS = sizeof bif_calls / sizeof *bif_calls };
+
+static bool is_setelement(const export_t *e) {
+    return e->module == A_erlang && e->function == A_setelement && e->arity == 3;
+}
 
 /* Each pair of a handler and the export of a traced BIF is such an instruction: no operand looks
  * like a handler. */
 static void patch_bif_calls(vm_t *vm, module_t *m) {
-    uint64_t direct[BIF_CALLS], traced[BIF_CALLS];
+    uint64_t direct[BIF_CALLS], setelement[BIF_CALLS], traced[BIF_CALLS];
     for (int k = 0; k < BIF_CALLS; k++) {
         direct[k] = engine_handler(bif_calls[k].direct);
+        setelement[k] = engine_handler(bif_calls[k].setelement);
         traced[k] = engine_handler(bif_calls[k].traced);
     }
     bp_table_t *t = points(vm);
     for (size_t i = 0; i + 2 < m->code_words; i++) {
         uint64_t w = m->code[i];
         for (int k = 0; k < BIF_CALLS; k++) {
-            if (LIKELY(w != direct[k] && w != traced[k])) continue;
-            const bp_t *b = find(t, (const void *)(uintptr_t)m->code[i + bif_calls[k].export_at]);
+            if (LIKELY(w != direct[k] && w != setelement[k] && w != traced[k])) continue;
+            const export_t *e = (export_t *)(uintptr_t)m->code[i + bif_calls[k].export_at];
+            const bp_t *b = find(t, e);
             bool on = b && b->export && b->export->bif && kinds_of(b);
-            if (on != (w == traced[k])) store_word(m->code + i, on ? traced[k] : direct[k]);
+            if (on == (w == traced[k])) continue;
+            store_word(m->code + i, on ? traced[k] : is_setelement(e) ? setelement[k] : direct[k]);
         }
     }
 }

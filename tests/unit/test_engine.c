@@ -36,6 +36,8 @@ static void sequences_fit_instructions(void **state) {
             const op_part_t *part = &op_parts[q->first + k];
             const op_info_t *op = &op_table[part->op];
             if (k + 1 < q->n) assert_null(strchr(op->sig, '*'));
+            assert_null(strstr(op->name, "call_bif")); /* trace_code.c finds them by handler */
+            assert_null(strstr(op->name, "setelement"));
             assert_true(part->mask < 1u << 4 * (op->words - 1));
             for (unsigned h = 0; h < 16; h++) /* what is not fixed is not said */
                 if (!(part->mask >> h & 1))
