@@ -1,5 +1,6 @@
 %% Files by prim_file: what every function returns, errors above all. All happens in a directory of
 %% its own under the current one.
+%% only: uv
 -module(prim_file_t).
 -export([main/1]).
 -include_lib("kernel/include/file.hrl").

@@ -1,86 +1,18 @@
 /* host_sim.c: the simulated host. See host_sim.h.
  *
  * Relies on the C library for memory and, where the options allow it, for reading real files; on
- * nothing else: what it answers depends on the seed and the script alone.
+ * nothing else: what it answers depends on the seed and the script alone. Files are in
+ * host_sim_file.c.
  */
 #include "host/sim/host_sim_priv.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-
-typedef struct sim_file {
-    struct sim_file *next;
-    char *path;
-    uint8_t *data;
-    size_t len;
-} sim_file_t;
-
-typedef struct sim_event {
-    struct sim_event *next;
-    uint64_t at;
-    void (*fn)(void *user);
-    void *user;
-} sim_event_t;
-
-typedef struct sim_input {
-    struct sim_input *next;
-    uint64_t at;
-    size_t len; /* 0: end of input */
-    uint8_t data[];
-} sim_input_t;
-
-typedef struct {
-    char *data;
-    size_t len, cap;
-} sim_text_t;
-
-struct host_stream {
-    int which;
-    host_read_fn fn;
-    void *user;
-};
-
-typedef struct {
-    host_t base;
-    host_sim_options_t options;
-    uint64_t now;
-    uint64_t random[4]; /* xoshiro256** state */
-    uint64_t trace;
-    bool woken;
-    sim_file_t *files;
-    char **env; /* NULL-ended */
-    size_t env_count;
-    sim_event_t *events; /* by time */
-    sim_input_t *input, **input_last;
-    host_stream_t streams[3];
-    sim_text_t output[4];
-    uint64_t fail[HOST_SIM_FAILS];
-    size_t pages, files_open;
-    struct sim_io_state *io; /* host_sim_io.c */
-} sim_host_t;
 
 /* ---- trace ---- */
-
-enum {
-    OP_CLOCK = 1,
-    OP_WALL,
-    OP_ENTROPY,
-    OP_RESERVE,
-    OP_RELEASE,
-    OP_WAIT,
-    OP_WAKE,
-    OP_FILE,
-    OP_DIR,
-    OP_ENV,
-    OP_READ,
-    OP_WRITE,
-    OP_EVENT
-};
 
 static uint64_t mix(uint64_t x) {
     x ^= x >> 31;
@@ -88,40 +20,40 @@ static uint64_t mix(uint64_t x) {
     return x ^ x >> 28;
 }
 
-static void trace(sim_host_t *s, int op, uint64_t value) {
+void sim_trace(sim_host_t *s, int op, uint64_t value) {
     s->trace = mix(s->trace + (uint64_t)op * 0x9e3779b97f4a7c15u) ^ mix(value + s->trace);
 }
 
-static void trace_bytes(sim_host_t *s, int op, const void *data, size_t len) {
+void sim_trace_bytes(sim_host_t *s, int op, const void *data, size_t len) {
     const uint8_t *p = data;
     uint64_t hash = 0xcbf29ce484222325u;
     for (size_t i = 0; i < len; i++) hash = (hash ^ p[i]) * 0x100000001b3u;
-    trace(s, op, hash + len);
+    sim_trace(s, op, hash + len);
 }
 
-static bool fails(sim_host_t *s, int what) { return s->fail[what] && --s->fail[what] == 0; }
+bool sim_fails(sim_host_t *s, int what) { return s->fail[what] && --s->fail[what] == 0; }
 
 struct sim_io_state **host_sim_io_state(host_t *h) {
     return &((sim_host_t *)h)->io;
 }
 void host_sim_note(host_t *h, const void *data, size_t len) {
-    trace_bytes((sim_host_t *)h, OP_EVENT, data, len);
+    sim_trace_bytes((sim_host_t *)h, OP_EVENT, data, len);
 }
-bool host_sim_fails(host_t *h, int what) { return fails((sim_host_t *)h, what); }
+bool host_sim_fails(host_t *h, int what) { return sim_fails((sim_host_t *)h, what); }
 
 /* ---- clocks, entropy ---- */
 
 static uint64_t sim_monotonic_ns(host_t *h) {
     sim_host_t *s = (sim_host_t *)h;
     s->now += (uint64_t)s->options.clock_step_ns;
-    trace(s, OP_CLOCK, s->now);
+    sim_trace(s, OP_CLOCK, s->now);
     return s->now;
 }
 
 static int64_t sim_wall_ns(host_t *h) {
     sim_host_t *s = (sim_host_t *)h;
     s->now += (uint64_t)s->options.clock_step_ns;
-    trace(s, OP_WALL, s->now);
+    sim_trace(s, OP_WALL, s->now);
     return s->options.wall_ns + (int64_t)(s->now - s->options.start_ns);
 }
 
@@ -160,15 +92,15 @@ static void sim_entropy(host_t *h, void *buf, size_t len) {
         uint64_t x = random_next(s);
         memcpy(p + i, &x, len - i < 8 ? len - i : 8);
     }
-    trace_bytes(s, OP_ENTROPY, buf, len);
+    sim_trace_bytes(s, OP_ENTROPY, buf, len);
 }
 
 /* ---- pages ---- */
 
 static void *sim_pages_reserve(host_t *h, size_t bytes) {
     sim_host_t *s = (sim_host_t *)h;
-    trace(s, OP_RESERVE, bytes);
-    if (fails(s, HOST_SIM_FAIL_PAGES)) return NULL;
+    sim_trace(s, OP_RESERVE, bytes);
+    if (sim_fails(s, HOST_SIM_FAIL_PAGES)) return NULL;
     if (s->options.page_limit && bytes > s->options.page_limit - s->pages) return NULL;
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                    -1, 0);
@@ -180,7 +112,7 @@ static void *sim_pages_reserve(host_t *h, size_t bytes) {
 static void sim_pages_release(host_t *h, void *base, size_t bytes) {
     sim_host_t *s = (sim_host_t *)h;
     if (!base) return;
-    trace(s, OP_RELEASE, bytes);
+    sim_trace(s, OP_RELEASE, bytes);
     s->pages -= bytes;
     munmap(base, bytes);
 }
@@ -201,7 +133,7 @@ static bool input_deliver(sim_host_t *s) {
         s->input = i->next;
         if (!s->input) s->input_last = &s->input;
         host_read_fn fn = in->fn;
-        trace_bytes(s, OP_READ, i->data, i->len);
+        sim_trace_bytes(s, OP_READ, i->data, i->len);
         if (i->len == 0) in->fn = NULL;
         fn(in->user, i->len ? i->data : NULL, (int64_t)i->len);
         free(i);
@@ -219,7 +151,7 @@ static bool events_run(sim_host_t *s) {
     *last = NULL;
     for (sim_event_t *next; due; due = next) {
         next = due->next;
-        trace(s, OP_EVENT, due->at);
+        sim_trace(s, OP_EVENT, due->at);
         due->fn(due->user);
         free(due);
         any = true;
@@ -229,7 +161,7 @@ static bool events_run(sim_host_t *s) {
 
 static bool sim_wait(host_t *h, uint64_t deadline_ns) {
     sim_host_t *s = (sim_host_t *)h;
-    trace(s, OP_WAIT, deadline_ns);
+    sim_trace(s, OP_WAIT, deadline_ns);
     bool any = events_run(s);
     if (s->woken || any || deadline_ns == 0) {
         s->woken = false;
@@ -247,125 +179,11 @@ static bool sim_wait(host_t *h, uint64_t deadline_ns) {
 
 static void sim_wake(host_t *h) {
     sim_host_t *s = (sim_host_t *)h;
-    trace(s, OP_WAKE, 0);
+    sim_trace(s, OP_WAKE, 0);
     s->woken = true;
 }
 
-/* ---- files, environment ---- */
-
-static sim_file_t *file_find(sim_host_t *s, const char *path) {
-    for (sim_file_t *f = s->files; f; f = f->next)
-        if (strcmp(f->path, path) == 0) return f;
-    return NULL;
-}
-
-static int real_file_load(const char *path, uint8_t **data, size_t *len) {
-    struct stat st;
-    if (stat(path, &st) < 0) return -errno;
-    if (!S_ISREG(st.st_mode)) return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-    FILE *f = fopen(path, "rb");
-    if (!f) return -errno;
-    uint8_t *buf = malloc((size_t)st.st_size + 1);
-    size_t n = buf ? fread(buf, 1, (size_t)st.st_size, f) : 0;
-    bool bad = ferror(f) != 0;
-    fclose(f);
-    if (!buf) return -ENOMEM;
-    if (bad) {
-        free(buf);
-        return -EIO;
-    }
-    *data = buf;
-    *len = n;
-    return 0;
-}
-
-static int sim_file_load(host_t *h, const char *path, uint8_t **data, size_t *len) {
-    sim_host_t *s = (sim_host_t *)h;
-    trace_bytes(s, OP_FILE, path, strlen(path));
-    int r = -ENOENT;
-    sim_file_t *f;
-    if (fails(s, HOST_SIM_FAIL_FILE)) {
-        r = -EIO;
-    } else if ((f = file_find(s, path))) {
-        *data = malloc(f->len + 1);
-        *len = f->len;
-        r = *data ? 0 : -ENOMEM;
-        if (*data) memcpy(*data, f->data, f->len);
-    } else if (s->options.real_files) {
-        r = real_file_load(path, data, len);
-    }
-    if (r == 0) {
-        s->files_open++;
-        trace_bytes(s, OP_FILE, *data, *len);
-    } else {
-        trace(s, OP_FILE, (uint64_t)(int64_t)r);
-    }
-    return r;
-}
-
-static void sim_file_free(host_t *h, uint8_t *data, size_t len) {
-    (void)len;
-    sim_host_t *s = (sim_host_t *)h;
-    if (data) s->files_open--;
-    free(data);
-}
-
-static int name_order(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Names in a directory of the table, and of the real one: sorted, so that the file system's order
- * cannot be seen. */
-static int sim_dir_list(host_t *h, const char *path, bool (*fn)(void *user, const char *name),
-                        void *user) {
-    sim_host_t *s = (sim_host_t *)h;
-    trace_bytes(s, OP_DIR, path, strlen(path));
-    char **names = NULL;
-    size_t count = 0, cap = 0, plen = strlen(path);
-    int r = -ENOENT;
-    while (plen > 1 && path[plen - 1] == '/') plen--;
-    DIR *d = s->options.real_files ? opendir(path) : NULL;
-    if (s->options.real_files && !d) r = -errno;
-    sim_file_t *f = s->files;
-    for (;;) {
-        char text[512] = "";
-        if (f) {
-            bool inside = strncmp(f->path, path, plen) == 0 && f->path[plen] == '/';
-            if (inside) {
-                const char *name = f->path + plen + 1, *end = strchr(name, '/');
-                snprintf(text, sizeof text, "%.*s", end ? (int)(end - name) : (int)strlen(name),
-                         name);
-            }
-            f = f->next;
-        } else {
-            struct dirent *e = d ? readdir(d) : NULL;
-            if (!e) break;
-            if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
-            snprintf(text, sizeof text, "%s", e->d_name);
-        }
-        if (!text[0]) continue;
-        if (count == cap) {
-            char **more = realloc(names, (cap = cap ? cap * 2 : 64) * sizeof *names);
-            if (!more) break;
-            names = more;
-        }
-        if (!(names[count] = strdup(text))) break;
-        count++;
-    }
-    if (d) closedir(d);
-    if (d || count) r = 0;
-    if (count) qsort(names, count, sizeof *names, name_order);
-    bool on = true;
-    for (size_t i = 0; i < count; i++) {
-        if (on && (i == 0 || strcmp(names[i], names[i - 1]) != 0)) {
-            trace_bytes(s, OP_DIR, names[i], strlen(names[i]));
-            on = fn(user, names[i]);
-        }
-    }
-    for (size_t i = 0; i < count; i++) free(names[i]);
-    free(names);
-    return r;
-}
+/* ---- environment ---- */
 
 static char **env_find(sim_host_t *s, const char *name) {
     size_t n = strlen(name);
@@ -376,7 +194,7 @@ static char **env_find(sim_host_t *s, const char *name) {
 
 static const char *sim_env_get(host_t *h, const char *name) {
     sim_host_t *s = (sim_host_t *)h;
-    trace_bytes(s, OP_ENV, name, strlen(name));
+    sim_trace_bytes(s, OP_ENV, name, strlen(name));
     char **e = env_find(s, name);
     return e ? *e + strlen(name) + 1 : NULL;
 }
@@ -424,9 +242,9 @@ static int sim_stream_write(host_t *h, host_stream_t *st, const uint8_t *data, s
                             host_written_fn fn, void *user) {
     sim_host_t *s = (sim_host_t *)h;
     int r = 0;
-    trace(s, OP_WRITE, (uint64_t)st->which);
-    trace_bytes(s, OP_WRITE, data, len);
-    if (fails(s, HOST_SIM_FAIL_WRITE))
+    sim_trace(s, OP_WRITE, (uint64_t)st->which);
+    sim_trace_bytes(s, OP_WRITE, data, len);
+    if (sim_fails(s, HOST_SIM_FAIL_WRITE))
         r = -EIO;
     else if (!text_add(&s->output[st->which], data, len))
         r = -ENOMEM;
@@ -449,25 +267,6 @@ static void sim_log(host_t *h, int level, const char *text, size_t len) {
 }
 
 /* ---- script ---- */
-
-int host_sim_file_add(host_t *h, const char *path, const void *data, size_t len) {
-    sim_host_t *s = (sim_host_t *)h;
-    sim_file_t *f = calloc(1, sizeof *f);
-    if (!f) return -ENOMEM;
-    f->path = strdup(path);
-    f->data = malloc(len + 1);
-    if (!f->path || !f->data) {
-        free(f->path);
-        free(f->data);
-        free(f);
-        return -ENOMEM;
-    }
-    if (len) memcpy(f->data, data, len);
-    f->len = len;
-    f->next = s->files; /* a newer one of the same name hides the older one */
-    s->files = f;
-    return 0;
-}
 
 int host_sim_env_set(host_t *h, const char *name, const char *value) {
     sim_host_t *s = (sim_host_t *)h;
@@ -540,12 +339,7 @@ size_t host_sim_files_open(host_t *h) { return ((sim_host_t *)h)->files_open; }
 
 static void sim_destroy(host_t *h) {
     sim_host_t *s = (sim_host_t *)h;
-    for (sim_file_t *f = s->files, *next; f; f = next) {
-        next = f->next;
-        free(f->path);
-        free(f->data);
-        free(f);
-    }
+    sim_tree_free(&s->tree);
     for (sim_event_t *e = s->events, *next; e; e = next) {
         next = e->next;
         free(e);
@@ -571,6 +365,7 @@ static const host_ops_t sim_ops = {
     .pages_discard = sim_pages_discard,
     .wait = sim_wait,
     .wake = sim_wake,
+    .files = &sim_files,
     .file_load = sim_file_load,
     .file_free = sim_file_free,
     .dir_list = sim_dir_list,
@@ -609,6 +404,11 @@ host_t *host_sim_create(uint64_t seed, const host_sim_options_t *options) {
     if (s->options.clock_step_ns < 0) s->options.clock_step_ns = 0;
     s->now = s->options.start_ns;
     s->input_last = &s->input;
+    if (!sim_tree_init(&s->tree, s->options.real_files, sim_seconds(s))) {
+        sim_tree_free(&s->tree);
+        free(s);
+        return NULL;
+    }
     /* splitmix64 spreads the seed: no state is all zero. */
     for (int i = 0; i < 4; i++) {
         uint64_t x = (seed += 0x9e3779b97f4a7c15u);

@@ -15,14 +15,17 @@ typedef struct {
     int64_t
         clock_step_ns;  /* charge per reading, so that busy waiting ends; 0: 100, negative: none */
     int32_t utc_offset; /* seconds east */
-    bool real_files;    /* names not in the table are looked up in the real file system */
+    bool real_files;    /* names that are not here are looked up in the real file system, which is
+                         * never written to */
     size_t page_limit;  /* bytes pages_reserve gives at most; 0: no limit */
+    size_t file_chunk;  /* bytes a read or write of an open file moves at most; 0: no limit */
 } host_sim_options_t;
 
 /* NULL: no memory. options may be NULL. */
 host_t *host_sim_create(uint64_t seed, const host_sim_options_t *options);
 
-/* ---- script ---- 0 or -ENOMEM; data is copied */
+/* ---- script ---- 0 or a negative errno value; data is copied */
+/* A file by its path; directories are made, what is there is replaced. */
 int host_sim_file_add(host_t *h, const char *path, const void *data, size_t len);
 int host_sim_env_set(host_t *h, const char *name, const char *value);
 /* Bytes that arrive on standard input at a time (in order of the calls); len 0: its end. */
@@ -45,7 +48,8 @@ void host_sim_program_exit(host_sim_program_t *p, int status);
 /* While it is stalled it does not read: what is written to it stays queued. */
 void host_sim_program_stall(host_sim_program_t *p, bool stalled);
 
-/* ---- faults ---- the k-th call from now on (1: the next) fails, then no more; 0: none */
+/* ---- faults ---- the k-th call from now on (1: the next) fails, then no more; 0: none. FILE: all
+ * that looks at files (-EIO); WRITE: streams (-EIO) and what changes files (-ENOSPC). */
 enum {
     HOST_SIM_FAIL_PAGES,
     HOST_SIM_FAIL_FILE,
