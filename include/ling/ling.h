@@ -2,7 +2,8 @@
  * library.
  *
  * A VM is an object: a program may have several, each on a thread of its own. No function exits,
- * aborts or installs signal handlers; none keeps state outside its VM.
+ * aborts or installs signal handlers; none keeps state outside its VM. (libuv handles SIGCHLD from
+ * the first program a port starts.)
  *
  * Results. Functions that may fail return 0 (LING_OK) or a negative LING_E... code;
  * ling_strerror gives its name in words and ling_errmsg(vm) what was special about the last

@@ -2,12 +2,20 @@
 %% command says.
 -module(outlet_t).
 -export([echo/0, frames/0, control/0, call/0, failures/0, exits/0, owner_dies/0, owners/0, busy/0,
-         force/0, posted/0, watch/0, order/0, leave_open/1, timers/0, many/1, halting/0, programs/0]).
+         force/0, posted/0, watch/0, order/0, leave_open/1, timers/0, many/1, halting/0, programs/0, warm/0]).
 
 open() -> open([binary]).
 open(Opts) -> open_port({spawn, "probe some arguments"}, Opts).
 
 next(P) -> receive {P, M} -> M after 10000 -> timeout end.
+
+warm() ->
+    P = open(),
+    port_command(P, "ex"),
+    {data, <<"x">>} = next(P),
+    true = port_close(P),
+    {_, M} = spawn_monitor(fun() -> ok end),
+    receive {'DOWN', M, _, _, normal} -> ok end.
 
 echo() ->
     P = open(),

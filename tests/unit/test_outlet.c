@@ -93,11 +93,10 @@ static int do_command(ling_outlet_t *o, probe_t *p, const uint8_t *data, size_t 
     case 'm': {
         ling_env_t *env = ling_env_new(ling_outlet_vm(o));
         ling_term_t pid;
-        int r = ling_decode(env, data + 1, len - 1, &pid);
+        int r = env ? ling_decode(env, data + 1, len - 1, &pid) : LING_ENOMEM;
         if (r == LING_OK) r = ling_outlet_monitor(o, pid);
-        ling_env_free(env);
-        assert_int_equal(r, LING_OK);
-        return 0;
+        if (env) ling_env_free(env);
+        return r == LING_OK ? 0 : -ENOMEM;
     }
     case 'p': {
         poster_t *t = malloc(sizeof *t);
@@ -217,6 +216,10 @@ static void end_vm(ling_vm_t *vm, seen_t *seen) {
     assert_int_equal(seen->opened, seen->stopped);
 }
 
+static void quiet(void *user, int level, const char *text, size_t length) {
+    (void)user, (void)level, (void)text, (void)length;
+}
+
 static void call(ling_vm_t *vm, const char *function, int64_t arg) {
     ling_env_t *env = ling_env_new(vm);
     ling_term_t argv[] = {ling_make_int(env, arg)}, result;
@@ -296,6 +299,55 @@ static void test_halt(void **state) {
         assert_int_equal(seen.halted, 1);
         ling_env_free(env);
         end_vm(vm, &seen);
+    }
+}
+
+/* ---- memory ---- the k-th request from then on fails, and only that */
+
+static long fail_at;
+
+static void *failing_alloc(void *user, void *ptr, size_t old_size, size_t new_size) {
+    (void)user, (void)old_size;
+    if (new_size == 0) {
+        free(ptr);
+        return NULL;
+    }
+    if (fail_at > 0 && --fail_at == 0) return NULL;
+    return realloc(ptr, new_size);
+}
+
+static void test_no_memory(void **state) {
+    (void)state;
+    static const char *const tried[] = {"echo",   "control", "call", "exits",
+                                        "owners", "busy",    "watch"};
+    for (size_t i = 0; i < sizeof tried / sizeof *tried; i++) {
+        bool reached = true;
+        for (long k = 1; reached; k += 1 + k / 40) {
+            seen_t seen;
+            fail_at = 0;
+            ling_options_t o = LING_OPTIONS_INIT;
+            o.code_paths = paths;
+            o.ncode_paths = 1;
+            o.host = LING_HOST_SIM;
+            o.alloc = failing_alloc;
+            o.log = quiet;
+            ling_vm_t *vm;
+            memset(&seen, 0, sizeof seen);
+            assert_int_equal(ling_create(&vm, &o), LING_OK);
+            assert_int_equal(ling_register_outlet(vm, "probe", &probe, &seen, destroyed), LING_OK);
+            call(vm, "warm", -1);
+            fail_at = k;
+            ling_env_t *env = ling_env_new(vm);
+            ling_term_t result;
+            if (env) {
+                ling_call(vm, env, "outlet_t", tried[i], 0, NULL, 100000 * MS, &result);
+                ling_env_free(env);
+            }
+            reached = fail_at <= 0;
+            fail_at = 0;
+            call(vm, "warm", -1); /* the machine is well */
+            end_vm(vm, &seen);
+        }
     }
 }
 
@@ -412,10 +464,11 @@ static void test_register(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_register),  cmocka_unit_test(test_sim),
-        cmocka_unit_test(test_here),      cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_left_open), cmocka_unit_test(test_many),
-        cmocka_unit_test(test_halt),      cmocka_unit_test(test_sim_programs),
+        cmocka_unit_test(test_register),     cmocka_unit_test(test_sim),
+        cmocka_unit_test(test_here),         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_left_open),    cmocka_unit_test(test_many),
+        cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_halt),
+        cmocka_unit_test(test_sim_programs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
