@@ -171,7 +171,21 @@ def hour():
     show('  different outputs of three runs with one seed', len(hashes), '', 1)
 
 
-PARTS = [hello, idle, million, deep, mailbox, timers, monitors, hour, two]
+def ticker():
+    # Wall time: on a busy machine `spin` says how late the machine itself makes a ticker.
+    erl = ['erl', '+S', '1:1', '-noshell', '-pa', EBIN, '-eval',
+           'show_ticker:main(["%d"]), halt().' % ARGS.mb]
+    stock = dict(re.findall(r'^FIGURE (\w+) (-?\d+)', subprocess.check_output(erl, text=True), re.M))
+    figures = run('show_ticker', str(ARGS.mb), options=['--schedulers', '1'])[0]
+    noise = figures['spin'] / 1000
+    show('10 ms ticker on one scheduler, worst delay: spin', noise, 'ms')
+    for name in figures:
+        if name != 'spin':
+            show('  %s of %d MB (stock erl %.1f ms)' % (name, ARGS.mb, int(stock[name]) / 1000),
+                 figures[name] / 1000, 'ms', 2 if noise < 1 else None)
+
+
+PARTS = [hello, idle, million, deep, mailbox, timers, monitors, hour, two, ticker]
 
 
 def main():
@@ -181,6 +195,7 @@ def main():
     ap.add_argument('--ling', default=os.path.join(HERE, '../build/release/bin/ling-run'))
     ap.add_argument('--only', default='', help=', '.join(p.__name__ for p in PARTS))
     ap.add_argument('--runs', type=int, default=20)
+    ap.add_argument('--mb', type=int, default=100, help='size of what `ticker` works on')
     ARGS = ap.parse_args()
     only = [w for w in ARGS.only.split(',') if w]
     with tempfile.TemporaryDirectory() as EBIN:

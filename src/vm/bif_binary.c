@@ -212,7 +212,7 @@ LONG_BIF(iolist_to_iovec_1) {
 
 /* List of n bytes at a bit offset, before tail. TERM_NONE: raised or stopped. */
 static term_t bits_to_list(proc_t *p, const uint8_t *base, size_t off, size_t n, term_t tail) {
-    enum { ROUND = 8192, PER_RED = 32 };
+    enum { ROUND = 4096, PER_RED = 16 };
     if (n == 0) return tail;
     if (bif_begin(p, n / PER_RED)) return TERM_NONE;
     term_t *hp = heap_alloc(p, 2 * n), *c = hp;
@@ -611,7 +611,7 @@ static int find_one(proc_t *p, const pattern_t *c, const uint8_t *s, size_t n, s
     size_t i = *pos, m = c->n;
     const uint8_t *pat = c->pat;
     if (m > n || i > n - m) return NOT_FOUND;
-    size_t last = n - m, wasted = 0, next_tick = i + COPY_PER_TICK;
+    size_t last = n - m, wasted = 0, tries = 0, next_tick = i + COPY_PER_TICK;
     for (;;) {
         size_t room = last - i + 1;
         const uint8_t *q = memchr(s + i, pat[0], room < COPY_PER_TICK ? room : COPY_PER_TICK);
@@ -623,6 +623,7 @@ static int find_one(proc_t *p, const pattern_t *c, const uint8_t *s, size_t n, s
                 return FOUND;
             }
             if (++i > last) return NOT_FOUND;
+            if (BIF_TICK_EVERY(p, ++tries, 4096, 128)) return STOPPED;
             /* How far a comparison got is not known; be pessimistic with long patterns only. */
             wasted += m < 16 ? 1 : m;
             if (c->border && wasted > 64 + 4 * (i - *pos)) break;

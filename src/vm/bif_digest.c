@@ -4,7 +4,7 @@
 #include "vm/md5.h"
 
 /* Bytes digested per reduction: md5 takes its time. */
-#define MD5_PER_RED 128
+#define MD5_PER_RED 64
 #define SUM_PER_RED 512
 
 /* Feeds all of a term to fn; false: raised, or stopped. */

@@ -61,8 +61,8 @@ static void zlib_free(voidpf vm, voidpf r) {
 }
 
 /* Bytes compressed between ticks. Level 0 only copies, and its output depends on the pieces. */
-#define DEFLATE_PER_TICK 4096
-#define DEFLATE_PER_RED  16
+#define DEFLATE_PER_TICK 2048
+#define DEFLATE_PER_RED  2
 
 /* The compressed form where it is no longer than the plain one. 0: it is longer; -1: no memory,
  * or stopped. */
@@ -106,7 +106,7 @@ static term_t compressed_binary(proc_t *p, const uint8_t *b, size_t n, int level
     if (!out) return TERM_NONE;
     int64_t len = compress_body(p, b + 1, n - 1, level, out + HEAD, n - HEAD);
     term_t r = TERM_NONE;
-    bif_bump(p, n % DEFLATE_PER_TICK / DEFLATE_PER_RED);
+    bif_bump(p, n % DEFLATE_PER_TICK / 16);
     if (len > 0) {
         size_t plain = n - 1;
         out[0] = ETF_VERSION, out[1] = ETF_COMPRESSED;

@@ -81,8 +81,8 @@ int bits_cmp(const uint8_t *a, size_t a_off, const uint8_t *b, size_t b_off, siz
 /* bits_copy for many bits; p gives way meanwhile. false: stopped. */
 bool bits_copy_long(proc_t *p, uint8_t *dst, size_t dst_off, const uint8_t *src, size_t src_off,
                     size_t nbits);
-#define COPY_PER_RED  512 /* bytes copied or looked at once */
-#define COPY_PER_TICK (64u << 10)
+#define COPY_PER_RED  256 /* bytes copied or looked at once */
+#define COPY_PER_TICK (32u << 10)
 /* Up to 64 bits, big endian. */
 uint64_t bits_get64(const uint8_t *p, size_t off, unsigned nbits);
 void bits_put64(uint8_t *p, size_t off, unsigned nbits, uint64_t v);

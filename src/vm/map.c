@@ -193,7 +193,7 @@ typedef struct {
 
 /* tick: the process of a long BIF, which gives way meanwhile, or NULL. */
 #define ENTRY_TICK(n) BIF_TICK_EVERY(tick, n, 4096, 128)
-#define HASH_TICK(n)  BIF_TICK_EVERY(tick, n, 1024, 128)
+#define HASH_TICK(n)  BIF_TICK_EVERY(tick, n, 1024, 200)
 #define PUT_TICK(n)   BIF_TICK_EVERY(tick, n, 64, 64)
 
 /* Stable sort by hash; tmp has room for n. Returns which of the two holds the result; NULL:
