@@ -96,6 +96,10 @@ static bool get_base(term_t t, unsigned *base) {
 
 /* ---- integers to text ---- */
 
+/* Larger integers take a millisecond and more, all of it in GMP: work for a dirty scheduler. */
+#define DIRTY_LIMBS  2000
+#define DIRTY_DIGITS 40000
+
 static term_t from_integer(proc_t *p, term_t t, unsigned base, bool as_list) {
     if (!is_integer(t)) return bif_badarg(p);
     chars_t c;
@@ -103,6 +107,7 @@ static term_t from_integer(proc_t *p, term_t t, unsigned base, bool as_list) {
         size_t n = integer_to_text(p->vm, t, base, (char *)c.local, 64);
         return text_result(p, c.local + 64 - n, n, as_list);
     }
+    if (big_limbs(t) > DIRTY_LIMBS && bif_go_dirty(p, BIF_DIRTY_CPU)) return TERM_NONE;
     size_t cap = integer_text_max(t, base);
     if (!chars_init(p, &c, cap)) return bif_oom(p);
     size_t n = integer_to_text(p->vm, t, base, (char *)c.s, cap);
@@ -159,7 +164,9 @@ static term_t integer_of_list(proc_t *p, term_t t, unsigned base) {
     chars_t c;
     bool oom;
     if (!chars_of_list(p, t, &c, &oom)) return oom ? bif_oom(p) : bif_badarg(p);
-    term_t r = parse_integer(p, c.s, c.n, base, c.s);
+    term_t r = TERM_NONE;
+    if (c.n <= DIRTY_DIGITS || !bif_go_dirty(p, BIF_DIRTY_CPU))
+        r = parse_integer(p, c.s, c.n, base, c.s);
     chars_free(p, &c);
     return r;
 }
@@ -168,6 +175,8 @@ static term_t integer_of_binary(proc_t *p, term_t t, unsigned base) {
     view_t v;
     chars_t c;
     bool oom;
+    if (is_binary(t) && bit_size_of(t) / 8 > DIRTY_DIGITS && bif_go_dirty(p, BIF_DIRTY_CPU))
+        return TERM_NONE;
     if (!view_of_binary(p, t, &v, &oom)) return oom ? bif_oom(p) : bif_badarg(p);
     term_t r;
     if (chars_init(p, &c, v.n)) {
