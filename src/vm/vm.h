@@ -57,7 +57,7 @@ struct ling_vm {
     struct proc_table *procs;
     struct etimer_wheel *timers; /* src/timer */
     struct name_table *names;    /* registered names */
-    struct trace_state *trace; /* trace.h */
+    struct trace_state *trace;   /* trace.h */
     struct ets_tables *ets;
     struct persistent *persistent;
     _Atomic(struct re_state *) re; /* compiled regular expressions; made at first use */
@@ -68,7 +68,7 @@ struct ling_vm {
     struct api_state *api;
     const struct nif_ops *nif_ops; /* nif.h */
     struct nif_state *nif;         /* src/nif */
-    struct outlets *outlets; /* ports and their drivers: src/outlet */
+    struct outlets *outlets;       /* ports and their drivers: src/outlet */
 
     sched_t **scheds; /* nscheds of them; with 0 scheduler threads there is one, run by vm_run */
     unsigned nscheds;
@@ -80,7 +80,7 @@ struct ling_vm {
     _Atomic(bool) halting;
     _Atomic(bool) many_floats; /* code uses more float registers than ext keeps: loader */
     int halt_status;
-    bool halt_flush; /* what ports have still to write is waited for */
+    bool halt_flush;        /* what ports have still to write is waited for */
     bool quiet;             /* crashes of processes are not logged */
     bool use_error_handler; /* unknown functions go to error_handler, not straight to undef */
     uint64_t exit_code[2];  /* the instruction every process returns to in the end */
