@@ -74,9 +74,10 @@ ERL_NIF_TERM enif_make_binary(ErlNifEnv *env, ErlNifBinary *bin) {
 }
 
 unsigned char *enif_make_new_binary(ErlNifEnv *env, size_t size, ERL_NIF_TERM *term) {
-    uint8_t *data = NULL;
-    *term = nif_made(env, binary_new(env->p, size, &data));
-    return data;
+    uint8_t *data;
+    term_t t = binary_new(env->p, size, &data);
+    *term = nif_made(env, t);
+    return t == TERM_NONE ? NULL : data;
 }
 
 ERL_NIF_TERM enif_make_sub_binary(ErlNifEnv *env, ERL_NIF_TERM bin, size_t pos, size_t size) {
