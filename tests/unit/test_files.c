@@ -193,6 +193,7 @@ static void all_closed(setup_t *s) {
 static void end(setup_t *s) {
     ling_env_free(s->env);
     ling_destroy(s->vm);
+    s->host->ops->destroy(s->host);
     assert_int_equal(atomic_load(&open_files), 0);
     char command[100];
     snprintf(command, sizeof command, "rm -rf %s", s->dir);

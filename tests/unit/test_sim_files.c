@@ -200,6 +200,8 @@ static void test_faults(void **state) {
         call(vm, env, "forgotten");
         ling_env_free(env);
         ling_destroy(vm);
+        assert_int_equal(host_sim_files_open(h), 0);
+        h->ops->destroy(h);
     }
     assert_int_equal(access("/faults", F_OK), -1);
 }
