@@ -126,8 +126,7 @@ enum { PURGE_PREPARE, PURGE_PREPARE_ON_LOAD, PURGE_ABORT, PURGE_COMPLETE };
  * that version do not run. keep: complete takes the version out of the tables but keeps its memory
  * for the life of the VM, where the caller cannot know that nothing runs in it. */
 int code_purge(vm_t *vm, term_t name, int op, bool keep);
-/* f belongs to the version that is being purged: its caller has to wait
- * (erts_code_purger:pending_purge_lambda/3). */
+/* f belongs to the version that is being purged: its caller has to wait until that is decided. */
 bool fun_is_being_purged(vm_t *vm, const fun_entry_t *f);
 /* Does p, which must not run meanwhile unless by the calling thread, still need m: a return
  * address, a catch, the place to go on, or a fun within reach? */

@@ -430,6 +430,10 @@ DEFINE_OP(fun_gone) {
     if (!module_find(p->vm, f->module)) load_missing(p->vm, f->module);
     const uint64_t *to = atomic_load_explicit(&f->code, memory_order_acquire);
     if (to != f->stub) GO(to);
+    if (UNLIKELY(fun_is_being_purged(p->vm, f))) { /* wait until that is decided, then again */
+        p->sched->arg[1] = f->arity + f->num_free;
+        SLOW(preempt);
+    }
     term_t fun, args;
     if (!fun_of_call(p, f, x, &fun, &args)) {
         p->fclass = EXC_OOM;

@@ -158,9 +158,10 @@ static void arm(bp_t *b) {
     atomic_store_explicit(&e->code, e->stub + 2, memory_order_release);
 }
 static void disarm(bp_t *b) {
-    if (!b->export)
-        store_word(b->at, b->original);
-    else if (atomic_load_explicit(&b->export->code, memory_order_relaxed) == b->export->stub + 2)
+    if (!b->export) {
+        /* A native function may have taken the entry over meanwhile. */
+        if (HANDLER_AT(b->at) == engine_handler(OP_breakpoint)) store_word(b->at, b->original);
+    } else if (atomic_load_explicit(&b->export->code, memory_order_relaxed) == b->export->stub + 2)
         atomic_store_explicit(&b->export->code, b->target, memory_order_release);
 }
 
