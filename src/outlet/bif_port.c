@@ -21,6 +21,7 @@ static term_t ask(proc_t *p, term_t port, signal_t *sig) {
     sig->from = p->pid;
     sig->ref = proc_ask(p);
     if (sig->ref == 0) {
+        if (sig->flags == PORT_OPEN) open_args_free((open_args_t *)(uintptr_t)sig->data[0]);
         signal_free(p->vm, p->sched, sig);
         return bif_oom(p);
     }
