@@ -333,6 +333,14 @@ static void apply(erl_flags_t *out, const flag_t *f, const char *value, long tot
         out->max_ports = number;
     } else if (strcmp(f->name, "hms") == 0 || strcmp(f->name, "h") == 0) {
         out->min_heap_words = number;
+    } else if (strcmp(f->name, "SDcpu") == 0) {
+        out->dirty_cpu = total > 0 ? (unsigned)total : 0;
+    } else if (strcmp(f->name, "SDio") == 0) {
+        out->dirty_io = number;
+    } else if (strcmp(f->name, "pc") == 0) {
+        out->unicode_printable = *value == 'u';
+    } else if (strcmp(f->name, "W") == 0) {
+        out->warning_map = *value == 'i' ? 1 : *value == 'e' ? 2 : 0;
     } else if (strcmp(f->name, "V") == 0) {
         out->emu_version = 1;
     }

@@ -19,7 +19,8 @@ typedef struct {
     int show_version; /* erl -version */
     int detached;
     /* What the emulator's flags ask for; 0 or NULL: not given. */
-    unsigned schedulers, max_processes, max_ports, min_heap_words;
+    unsigned schedulers, max_processes, max_ports, min_heap_words, dirty_cpu, dirty_io;
+    int unicode_printable, warning_map;
     int emu_version; /* +V */
 } erl_flags_t;
 

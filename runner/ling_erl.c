@@ -80,6 +80,10 @@ static int run(const erl_flags_t *f, const char *root) {
     o.schedulers = f->schedulers ? f->schedulers : (unsigned)cpu_count();
     o.max_processes = f->max_processes;
     o.min_heap_words = f->min_heap_words;
+    o.dirty_cpu = f->dirty_cpu;
+    o.dirty_io = f->dirty_io;
+    o.unicode_printable = f->unicode_printable;
+    o.warning_map = f->warning_map;
     int rc = ling_create(&vm, &o);
     if (rc != LING_OK) {
         fprintf(stderr, "ling-erl: cannot create a VM: %s\n", ling_strerror(rc));

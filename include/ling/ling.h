@@ -137,6 +137,9 @@ typedef struct ling_options {
     int os_signals; /* the VM may take signals of the operating system: SIGTERM, SIGQUIT and SIGUSR1
                      * become messages to erl_signal_server (without one, the first two halt the
                      * VM), and os:set_signal/2 works. Only one VM of a program should. */
+
+    int unicode_printable; /* what io:printable_range/0 says: 0 latin1, else unicode (erl +pc) */
+    int warning_map; /* what error_logger makes of warnings: 0 warning, 1 info, 2 error (erl +W) */
 } ling_options_t;
 
 #ifdef __cplusplus

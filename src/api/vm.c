@@ -175,6 +175,8 @@ int ling_create(ling_vm_t **out, const ling_options_t *options) {
         .alloc_user = o.alloc_user,
         .host = host,
         .schedulers = o.schedulers,
+        .unicode_printable = o.unicode_printable != 0,
+        .warning_map = o.warning_map > 0 && o.warning_map < 3 ? (uint8_t)o.warning_map : 0,
         .crash_dump = o.crash_dump,
         .crash_dump_bytes = o.crash_dump_bytes,
         .dirty_cpu = o.dirty_cpu,

@@ -46,8 +46,8 @@ static void drop_signals(vm_t *vm, signal_t *sig) {
         if (sig->kind == SIG_PORT && sig->flags == PORT_OPEN)
             open_args_free((open_args_t *)(uintptr_t)sig->data[0]);
         if (sig->kind == SIG_PORT && sig->flags == PORT_WAIT)
-            signal_free(vm, vm->scheds[0], (signal_t *)(uintptr_t)sig->data[0]);
-        signal_free(vm, vm->scheds[0], sig);
+            signal_free(vm, sched_current(vm), (signal_t *)(uintptr_t)sig->data[0]);
+        signal_free(vm, sched_current(vm), sig);
     }
 }
 
@@ -153,7 +153,7 @@ outlet_t *outlet_new(vm_t *vm, const open_args_t *a, const driver_t *d, term_t o
     size_t n = strlen(title) + 1;
     outlet_t *o = mem_calloc(vm, sizeof *o);
     char *copy = o ? mem_alloc(vm, n) : NULL;
-    relation_t *link = copy ? relation_new(vm, vm->scheds[0], owner, owner, 0) : NULL;
+    relation_t *link = copy ? relation_new(vm, sched_current(vm), owner, owner, 0) : NULL;
     if (!link) {
         mem_free(vm, copy, n);
         mem_free(vm, o, sizeof *o);

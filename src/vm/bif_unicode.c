@@ -582,9 +582,8 @@ static BIF(native_name_encoding_0) {
 }
 
 static BIF(printable_range_0) {
-    (void)p;
     (void)a;
-    return A_latin1;
+    return p->vm->options.unicode_printable ? A_unicode : A_latin1;
 }
 
 const bif_def_t bifs_unicode[] = {

@@ -40,6 +40,8 @@ typedef struct vm_options {
     const char
         *crash_dump; /* file for the dump of a VM that was halted with a slogan; NULL: none */
     uint64_t crash_dump_bytes; /* at most; 0: no limit */
+    bool unicode_printable;    /* io:printable_range() is unicode */
+    uint8_t warning_map;       /* of error_logger: 0 warning, 1 info, 2 error */
     bool deterministic;        /* no salt, whatever the host's entropy says: for tests */
 } vm_options_t;
 

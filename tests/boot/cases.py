@@ -28,3 +28,75 @@ CASES = {
     "slogan": eval_("halt(\"the end\").", status=1, stderr=True),
     "stop_status": eval_("init:stop(4).", status=4),
 }
+
+
+def tool(name, **options):
+    """A function of boot_tools.erl."""
+    return dict(args=["-noshell", "-pa", "@EBIN@", "-s", "boot_tools", "run", name], status=0,
+                **options)
+
+
+for name in ("dets mnesia_ram mnesia_disc sasl xref cover compile parsetools files programs crypto"
+             " distribution purge restart").split():
+    CASES[name] = tool(name, timeout=300)
+# Reports of the logger and what a program prints may change places.
+CASES["mnesia_disc"].update(mask=[(r'"/[^"]*/db"', "DIR")], sort=True)
+CASES["mnesia_ram"]["sort"] = True
+FIGURES = [(r"(heap_size|stack_size|reductions): \d+", r"\1: N")]
+
+CASES.update({
+    "application": dict(args=["-noshell", "-pa", "@EBIN@", "-s", "boot_app", "run"], status=0,
+                        mask=FIGURES),
+    "config": dict(args=["-noshell", "-pa", "@EBIN@", "-config", "sys", "-boot_app", "other", "1",
+                         "-s", "boot_app", "run"], status=0, mask=FIGURES,
+                   files={"sys.config": "[{boot_app, [{greeting, {hello, 1}}]},"
+                          " {kernel, [{logger_level, error}]}]."}),
+    "start_sasl": eval_("io:format(\"~p~n\", [[A || {A, _, _} <- application:which_applications()"
+                        "]]), init:stop().", "-boot", "start_sasl"),
+    "embedded": eval_("io:format(\"~p~n\", [code:get_mode()]), halt().", "-mode", "embedded"),
+    "run_function": dict(args=["-noshell", "-run", "io", "format", "hello ", "-s", "init", "stop",
+                               "-extra", "x"], status=0),
+    "arguments": dict(args=["-noshell", "-a", "1", "2", "-eval",
+                            "io:format(\"~p~n~p~n\", [tl(lists:keydelete(progname, 1,"
+                            " init:get_arguments())), init:get_plain_arguments()]), halt().",
+                            "--", "plain", "-b", "-extra", "+S", "-x"], status=0),
+    "environment": eval_("io:format(\"~p ~p~n\", [os:getenv(\"A\"), init:get_argument(z)]),"
+                         " halt().", "-env", "A", "value of A", env={"ERL_ZFLAGS": "-z 1 2"}),
+    "libs": eval_("io:format(\"~p~n\", [filename:basename(code:lib_dir(mine))]), halt().",
+                  env={"ERL_LIBS": "libs"},
+                  files={"libs/mine-1.2/ebin/mine.app": "{application, mine, []}."}),
+    "no_such_boot": dict(args=["-noshell", "-boot", "nothing"], status=1),
+    "no_such_function": dict(args=["-noshell", "-s", "lists", "nothing"], status=1, stderr=True),
+    "syntax_error": eval_("a b.", status=1, stderr=True),
+    "bad_config": dict(args=["-noshell", "-config", "nothing"], status=1),
+    "undefined": eval_("catch nothing:at_all(1), io:format(\"~p~n\", [catch lists:nothing()]),"
+                       " init:stop()."),
+    "eunit": eval_("io:format(\"~p~n\", [eunit:test(boot_eunit, [verbose])]), halt().", "-pa",
+                   "@EBIN@", mask=[(r"\[\d+\.\d+ s\] ", ""), (r"in \d+\.\d+ s", "")]),
+    "common_test": eval_(
+        "file:make_dir(\"logs\"), R = ct:run_test([{dir, \"@EBIN@\"}, {suite, boot_SUITE},"
+        " {logdir, \"logs\"}, {auto_compile, false}]), io:format(\"~p~n\", [R]), halt().",
+        "-pa", "@EBIN@", mask=[(r"/tmp/\S+?(?=[/\s\"])", "DIR"), (r"ct_run\.\S+", "RUN")],
+        timeout=300),
+    "pipe_shell": dict(args=[], status=0, stdin="1+2.\nX = [a|b].\nlists:nothing().\nX.\nf().\n"
+                       "q().\n"),
+    "old_shell": dict(args=["-oldshell"], status=0, stdin="catch 1/0.\nhalt(0).\n"),
+    "read_stdin": eval_("io:format(\"~p~n\", [[io:get_line(\"\") || _ <- [1,2,3]]]), halt().",
+                        stdin="one\ntwo\n"),
+    "noinput": dict(args=["-noinput", "-eval", "io:format(\"hello~n\"), halt()."], status=0),
+    "warning_map": eval_("io:format(\"~p ~p~n\", [error_logger:warning_map(),"
+                         " io:printable_range()]), halt().", "+Wi", "+pc", "unicode"),
+    "unicode_out": eval_("io:setopts([{encoding, unicode}]), io:format(\"~ts~n\", [[8364, 955]]),"
+                         "halt().", env={"LC_ALL": "C.UTF-8"}),
+    "much_output": eval_("[io:format(\"~p ~s~n\", [I, lists:duplicate(100, $x)]) ||"
+                         " I <- lists:seq(1, 3000)], halt()."),
+    "much_output_stop": eval_("[io:format(\"~p ~s~n\", [I, lists:duplicate(100, $x)]) ||"
+                              " I <- lists:seq(1, 3000)], init:stop()."),
+    "erlc": dict(program=["erlc"], args=["-Wall", "m.erl"], status=0,
+                 files={"m.erl": "-module(m).\n-export([f/1]).\nf(X) -> Y = 1, X.\n"}),
+    "erlc_error": dict(program=["erlc"], args=["m.erl"], status=1,
+                       files={"m.erl": "-module(m).\n-export([f/1]).\nf(X) -> Z.\n"}),
+    "escript": dict(program=["escript"], args=["e.escript", "a", "b"], status=7,
+                    files={"e.escript": "#!/usr/bin/env escript\nmain(A) -> io:format(\"~p~n\", "
+                           "[A]), halt(7).\n"}),
+})

@@ -63,7 +63,9 @@ def run(args, case, program, directory, extra):
     env = {k: v for k, v in os.environ.items()
            if not k.startswith("ERL_") and k not in ("ROOTDIR", "BINDIR", "EMU", "PROGNAME")}
     env.update(case.get("env", {}))
-    env["ERL"] = program
+    # The emulator of erlc and escript.
+    env["ERLC_EMULATOR"] = env["ESCRIPT_EMULATOR"] = program
+    env["ERLC_USE_SERVER"] = "no"
     for name, text in case.get("files", {}).items():
         path = pathlib.Path(directory, name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +100,7 @@ def expected(args, case, name):
 def differences(title, want, got):
     lines = difflib.unified_diff(want.splitlines(), got.splitlines(), "erl " + title,
                                  "ling-erl " + title, lineterm="", n=2)
-    return list(lines)[:60]
+    return list(lines)[:25]
 
 
 def one(args, name):
