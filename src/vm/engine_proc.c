@@ -264,7 +264,11 @@ DEFINE_OP(wait_timeout) {
                 RAISE();
             }
             p->flags |= PF_TIMER_SET;
-        } else if (t != A_infinity) {
+        } else if (t == A_infinity) {
+            /* The register is not looked at again: it may be an X register, and those are anybody's
+             * while the process waits. */
+            p->flags |= PF_TIMER_SET;
+        } else {
             SLOW(bad_timeout);
         }
     }

@@ -110,7 +110,7 @@ enum {
 enum {
     PF_TRAP_EXIT = 1,
     PF_OFF_HEAP_MSGS = 2,
-    PF_TIMER_SET = 4, /* receive timeout running */
+    PF_TIMER_SET = 4, /* receive timeout running (p->timer), or it is infinity */
     PF_TIMED_OUT = 8,
     PF_HIBERNATED = 16,
     PF_NEED_MAJOR = 32, /* next collection looks at everything */
