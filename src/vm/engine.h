@@ -129,7 +129,7 @@ int op_by_handler(uint64_t word);
 #define GO(where)                                                                                  \
     do {                                                                                           \
         const uint64_t *go_ip = (where);                                                           \
-        TAIL return ((op_fn)(uintptr_t)HANDLER_AT(go_ip))(p, go_ip, x, hp, sp, reds);                         \
+        TAIL return ((op_fn)(uintptr_t)HANDLER_AT(go_ip))(p, go_ip, x, hp, sp, reds);              \
     } while (0)
 #endif
 #define NEXT(name) GO(ip + SIZE_##name)

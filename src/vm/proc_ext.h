@@ -7,12 +7,12 @@
 #define SAVED_FLOATS 16 /* compilers use a few; with more a process does not collect dirtily */
 
 typedef struct proc_ext {
-    uint64_t wait_ref;    /* reference id of the SIG_REPLY a BIF waits for; 0: none */
-    signal_t *wait_reply; /* it has come */
-    signal_t *tasks;      /* system tasks, newest first: PF_TASKS */
-    relation_t *suspends; /* processes this one suspended; tag: how often, a small */
-    struct fiber *fiber;  /* stack of a BIF stopped in the middle: PF_FIBER */
-    term_t error_handler; /* process_flag(error_handler, M) */
+    uint64_t wait_ref;       /* reference id of the SIG_REPLY a BIF waits for; 0: none */
+    signal_t *wait_reply;    /* it has come */
+    signal_t *tasks;         /* system tasks, newest first: PF_TASKS */
+    relation_t *suspends;    /* processes this one suspended; tag: how often, a small */
+    struct fiber *fiber;     /* stack of a BIF stopped in the middle: PF_FIBER */
+    term_t error_handler;    /* process_flag(error_handler, M) */
     struct call_time *timed; /* function whose time is being counted: trace_code.c */
     uint64_t timed_since;
     signal_t *token; /* holds the sequential trace token, or NULL: seq_trace.c */

@@ -28,7 +28,7 @@ struct sched {
     bool hibernating;          /* the running process sleeps before it goes on where it traps to */
     int run_result;            /* RUN_*: why the engine stopped */
     const struct bif_def *bif; /* BIF that runs now */
-    const uint64_t *bp_again; /* a breakpoint's instruction is repeated: no second event */
+    const uint64_t *bp_again;  /* a breakpoint's instruction is repeated: no second event */
     uint64_t arg[4];           /* between an instruction and its slow path */
     term_t result;             /* a root of a collection within an instruction */
     term_t scratch[SCRATCH_WORDS]; /* operands put together by an instruction */

@@ -14,7 +14,8 @@
     A(ok)                                                                                          \
     A(more)                                                                                        \
     A(finished)                                                                                    \
-    A(need_dictionary) A(empty) A(not_supported) A(not_initialized) A(already_initialized)         \
+    A(need_dictionary)                                                                             \
+    A(empty) A(not_supported) A(not_initialized) A(already_initialized)                            \
         A(not_on_controlling_process) A(stream_error) A(data_error) A(mem_error) A(buf_error)      \
             A(version_error) A(stream_end) A(enomem)
 
@@ -292,8 +293,8 @@ static int codec(ErlNifEnv *env, stream_t *z, int (*fn)(z_stream *, int), const 
     return r;
 }
 
-/* Nothing more comes from what is queued now, as far as is known: where the output is full, the next
- * call will tell. */
+/* Nothing more comes from what is queued now, as far as is known: where the output is full, the
+ * next call will tell. */
 static bool codec_done(const stream_t *z, int r) {
     if (r == Z_BUF_ERROR) return true;
     return z->s.avail_out > 0 && (r == Z_STREAM_END || enif_ioq_size(z->input) == 0);
