@@ -14,6 +14,7 @@ static const struct {
     {"init", "ling_sys", "init", 0},
     {"code_server", "ling_sys", "code_server", 0},
     {"file_server_2", "ling_sys", "file_server", 0},
+    {"erl_prim_loader", "ling_sys", "prim_loader", 0},
 };
 
 static int start_server(vm_t *vm, int i, term_t *pid) {

@@ -3,7 +3,7 @@
 %% answer what makes sense without a boot and refuse the rest. ling_host's functions are C. The file
 %% server is OTP's own; it is loaded when somebody first asks it something.
 -module(ling_sys).
--export([init/0, code_server/0, file_server/0]).
+-export([init/0, code_server/0, file_server/0, prim_loader/0]).
 
 %% There is no logger: its level lets nothing through, so that code that logs goes on. Applications
 %% have no environment: the table that application:get_env looks into is empty.
@@ -66,6 +66,7 @@ code({load_file, M}) ->
 code({load_binary, M, _File, Bin}) -> load(M, Bin);
 code({get_object_code, M}) -> ling_host:object_code(M);
 code({load_abs, _, _}) -> {error, nofile};
+code({finish_loading, Prepared, EnsureLoaded}) -> finish_loading(Prepared, EnsureLoaded);
 code({is_loaded, M}) ->
     case erlang:module_loaded(M) of
         true -> {file, file(M)};
@@ -119,6 +120,61 @@ load(M, Bin) ->
     case erlang:load_module(M, Bin) of
         {error, on_load} -> on_load(M);
         Result -> Result
+    end.
+
+%% Prepared code of several modules, all or none. With EnsureLoaded those already there are left out.
+finish_loading(Prepared, EnsureLoaded) ->
+    New = [M || M = {Name, _} <- Prepared, not (EnsureLoaded andalso erlang:module_loaded(Name))],
+    _ = [ling_boot:soft_purge(M) || {M, _} <- New, erlang:check_old_code(M)],
+    case erlang:finish_loading([Code || {_, {Code, _File}} <- New]) of
+        ok -> ok;
+        {not_purged, Ms} -> {error, [{M, not_purged} || M <- Ms]};
+        {on_load, Ms} -> {error, [{M, on_load_not_allowed} || M <- Ms]}
+    end.
+
+%% erl_prim_loader: fetches modules for code:ensure_modules_loaded/1 and its kin from the code path.
+%% Files are read by prim_file.
+prim_loader() ->
+    receive
+        {From, Request} when is_pid(From) ->
+            Self = self(),
+            spawn(fun() -> From ! {Self, try prim(Request) catch _:_ -> error end} end);
+        _ -> ok
+    end,
+    prim_loader().
+
+prim({get_modules, {Ms, Process}}) -> get_modules(Ms, Process);
+prim({get_modules, {Ms, Process, _Path}}) -> get_modules(Ms, Process);
+prim({get_path, _}) -> {ok, ling_host:path()};
+prim({get_file, File}) ->
+    case prim_file:read_file(File) of
+        {ok, Bin} -> {ok, Bin, File};
+        _ -> error
+    end;
+prim({list_dir, Dir}) -> or_error(prim_file:list_dir(Dir));
+prim({read_file_info, File}) -> or_error(prim_file:read_file_info(File));
+prim({read_link_info, File}) -> or_error(prim_file:read_link_info(File));
+prim({get_cwd, []}) -> prim_file:get_cwd();
+prim({get_cwd, [Drive]}) -> prim_file:get_cwd(Drive);
+prim(_) -> error.
+
+or_error({error, _}) -> error;
+or_error(Result) -> Result.
+
+get_modules(Ms, Process) ->
+    All = [{M, get_module(M, Process)} || M <- Ms],
+    {ok, {[{M, R} || {M, {ok, R}} <- All], [{M, E} || {M, {error, E}} <- All]}}.
+
+get_module(M, Process) ->
+    case ling_host:object_code(M) of
+        error -> {error, enoent};
+        {M, Bin, File} ->
+            try Process(M, File, Bin) of
+                {Tag, _} = R when Tag =:= ok; Tag =:= error -> R;
+                Other -> {error, {bad_return, Other}}
+            catch
+                _:Error -> {error, {crash, Error}}
+            end
     end.
 
 root() ->

@@ -303,35 +303,15 @@ static BIF(bif_loaded) {
     return l.failed ? bif_oom(p) : l.list;
 }
 
-/* Modules OTP's own machine has inside it, as far as they are loaded: they cannot be replaced. */
 static BIF(bif_pre_loaded) {
-    static const char *const names[] = {"erts_code_purger",
-                                        "erl_init",
-                                        "init",
-                                        "prim_buffer",
-                                        "prim_eval",
-                                        "prim_inet",
-                                        "prim_file",
-                                        "zlib",
-                                        "socket_registry",
-                                        "prim_socket",
-                                        "prim_net",
-                                        "prim_zip",
-                                        "erl_prim_loader",
-                                        "erlang",
-                                        "erts_internal",
-                                        "erl_tracer",
-                                        "erts_literal_area_collector",
-                                        "erts_dirty_process_signal_handler",
-                                        "atomics",
-                                        "counters",
-                                        "persistent_term"};
-    enum { NAMES = sizeof names / sizeof *names };
     (void)a;
-    term_t *hp = heap_alloc(p, 2 * NAMES), *end = hp + 2 * NAMES, list = TERM_NIL;
+    size_t n = 0;
+    while (code_preloaded[n]) n++;
+    term_t *hp = heap_alloc(p, 2 * n), *end = hp + 2 * n, list = TERM_NIL;
     if (hp == NULL) return bif_oom(p);
-    for (size_t i = 0; i < NAMES; i++) {
-        term_t name = atom_find(p->vm, (const uint8_t *)names[i], strlen(names[i]));
+    for (size_t i = 0; i < n; i++) {
+        const char *text = code_preloaded[i];
+        term_t name = atom_find(p->vm, (const uint8_t *)text, strlen(text));
         if (name != TERM_NONE && module_find(p->vm, name) != NULL) list = cons(&hp, name, list);
     }
     heap_release(p, hp, end);

@@ -145,6 +145,7 @@ static term_t cut_list(proc_t *p, etf_out_t *o) {
     return first;
 }
 
+/* iovec: a list, but what is to be compressed is one binary, not in a list: so it is in OTP. */
 static term_t encode(proc_t *p, term_t t, to_options_t *opts, bool iovec) {
     etf_out_t o;
     etf_out_init(&o, p->vm);
@@ -162,10 +163,6 @@ static term_t encode(proc_t *p, term_t t, to_options_t *opts, bool iovec) {
     } else {
         r = opts->level ? compressed_binary(p, o.data, o.len, opts->level)
                         : binary_of(p, o.data, o.len);
-        if (iovec && r != TERM_NONE) {
-            term_t *hp = heap_alloc(p, 2);
-            r = hp ? cons(&hp, r, TERM_NIL) : TERM_NONE;
-        }
     }
     etf_out_free(&o);
     return r == TERM_NONE ? bif_oom(p) : r;
@@ -207,12 +204,14 @@ LONG_BIF(external_size_2) {
     term_t l = a[1];
     for (; is_cons(l); l = cons_tail(l)) {
         term_t o = cons_head(l);
+        a[1] = l; /* what is wrong shows with the options behind it, as in OTP */
         if (!is_tuple_of(o, 2) || tuple_elem(o, 1) != A_minor_version ||
             !is_small(tuple_elem(o, 2)))
             return bif_badarg(p);
         minor = small_value(tuple_elem(o, 2));
         if (minor < 0 || minor > 1) return bif_badarg(p); /* OTP 25 knows no 2 here */
     }
+    a[1] = l;
     return is_nil(l) ? external_size(p, a[0], (unsigned)minor) : bif_badarg(p);
 }
 

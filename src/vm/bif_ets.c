@@ -46,7 +46,9 @@ static bool option_of(term_t o, ets_options_t *x) {
         return true;
     case A_heir: x->heir = A_none; return v == A_none;
     case A_read_concurrency: return bool_of(v, &x->read_concurrency);
-    case A_decentralized_counters: return bool_of(v, &x->decentralized_counters);
+    case A_decentralized_counters:
+        x->decentralized_counters = v;
+        return v == A_true || v == A_false;
     case A_write_concurrency:
         x->write_concurrency = v;
         return v == A_true || v == A_false || v == A_auto;
@@ -59,6 +61,7 @@ static BIF(ets_new_2) {
                        .protection = ETS_PROTECTED,
                        .keypos = 1,
                        .write_concurrency = A_false,
+                       .decentralized_counters = TERM_NONE,
                        .heir = A_none,
                        .heir_data = A_none};
     term_t l = a[1];

@@ -50,9 +50,12 @@ static unsigned places(proc_t *p, const uint64_t **at, unsigned max) {
     code_place_t pl;
     if (ip && n < max && code_lookup(p->vm, ip, &pl) && pl.function) at[n++] = ip;
     const term_t *from = p->sp;
+    term_t before = TERM_NONE;
     if (p->flags & PF_SAVED_ARGS) from += p->arity;
     for (const term_t *s = from; s < p->hend && n < max; s++) {
         if (!is_header(*s)) continue;
+        if (*s == before) continue; /* a recursion counts once, as in OTP */
+        before = *s;
         const uint64_t *ret = (const uint64_t *)(uintptr_t)(*s - CALL_MARK);
         if (ret != engine_exit_code(p->vm) && !trace_is_frame(p->vm, *s)) at[n++] = ret - 1;
     }

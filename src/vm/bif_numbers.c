@@ -257,13 +257,10 @@ static term_t from_float(proc_t *p, term_t *a, bool as_list) {
             form = SHORT;
         } else if (is_tuple_of(h, 2) && is_small(tuple_elem(h, 2))) {
             digits = small_value(tuple_elem(h, 2));
-            if (tuple_elem(h, 1) == A_decimals && digits >= 0 && digits <= DECIMALS_LIMIT) {
-                form = DECIMALS;
-            } else if (tuple_elem(h, 1) == A_scientific && digits <= SCIENTIFIC_LIMIT) {
+            if (tuple_elem(h, 1) == A_decimals) {
+                form = DECIMALS; /* an impossible number does no harm if another follows */
+            } else if (tuple_elem(h, 1) == A_scientific) {
                 form = SCIENTIFIC;
-                digits = (int32_t)digits;
-                if (digits < 0) digits = 6; /* as printf takes a negative precision */
-                if (digits > SCIENTIFIC_LIMIT) return bif_badarg(p);
             } else {
                 return bif_badarg(p);
             }
@@ -272,6 +269,13 @@ static term_t from_float(proc_t *p, term_t *a, bool as_list) {
         }
     }
     if (!is_nil(o) || !is_float(a[0])) return bif_badarg(p);
+    if (form == DECIMALS && (digits < 0 || digits > DECIMALS_LIMIT)) return bif_badarg(p);
+    if (form == SCIENTIFIC) {
+        if (digits > SCIENTIFIC_LIMIT) return bif_badarg(p);
+        digits = (int32_t)digits;
+        if (digits < 0) digits = 6; /* as printf takes a negative precision */
+        if (digits > SCIENTIFIC_LIMIT) return bif_badarg(p);
+    }
     char buf[FLOAT_TEXT];
     double d = float_value(a[0]);
     size_t n;

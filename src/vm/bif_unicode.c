@@ -243,6 +243,8 @@ static int conv_binary(conv_t *c, term_t t) {
     size_t good = utf8_prefix(c->p, d, n - from, &why);
     c->n += good;
     if (why == CHAR_STOPPED) return why;
+    /* A character cut off by the end is looked at when it is complete, as in OTP. */
+    if (why == CHAR_ERROR && n - from - good < lead_length(d[good])) why = CHAR_INCOMPLETE;
     if (why == CHAR_ERROR) {
         c->bad = from + good;
         return why;

@@ -260,6 +260,36 @@ static bool ranges_change(vm_t *vm, module_t *add, module_t *drop) {
 
 bool code_ranges_remove(vm_t *vm, module_t *m) { return ranges_change(vm, NULL, m); }
 
+const char *const code_preloaded[] = {"erts_code_purger",
+                                      "erl_init",
+                                      "init",
+                                      "prim_buffer",
+                                      "prim_eval",
+                                      "prim_inet",
+                                      "prim_file",
+                                      "zlib",
+                                      "socket_registry",
+                                      "prim_socket",
+                                      "prim_net",
+                                      "prim_zip",
+                                      "erl_prim_loader",
+                                      "erlang",
+                                      "erts_internal",
+                                      "erl_tracer",
+                                      "erts_literal_area_collector",
+                                      "erts_dirty_process_signal_handler",
+                                      "atomics",
+                                      "counters",
+                                      "persistent_term",
+                                      NULL};
+
+bool code_is_preloaded(vm_t *vm, term_t name) {
+    const char *text = atom_name(vm, name);
+    for (size_t i = 0; code_preloaded[i]; i++)
+        if (strcmp(text, code_preloaded[i]) == 0) return true;
+    return false;
+}
+
 bool code_lookup(vm_t *vm, const void *address, code_place_t *out) {
     const code_ranges_t *r = atomic_load_explicit(&vm->code->ranges, memory_order_acquire);
     uintptr_t a = (uintptr_t)address;

@@ -145,6 +145,11 @@ typedef struct {
     uint32_t line; /* 0: unknown */
     term_t file;   /* list; NIL: unknown */
 } code_place_t;
+/* Modules OTP's own machine has inside it: they cannot be replaced, and their frames in stack
+ * traces have no lines. Ends with NULL. */
+extern const char *const code_preloaded[];
+bool code_is_preloaded(vm_t *vm, term_t name);
+
 /* For a return address ask for the word before it. The answer is good as long as the module. */
 bool code_lookup(vm_t *vm, const void *address, code_place_t *out);
 static inline bool module_contains(const module_t *m, const void *address) {

@@ -366,7 +366,11 @@ term_t ets_create(proc_t *p, const ets_options_t *o) {
     t->compressed = o->compressed;
     t->read_concurrency = o->read_concurrency;
     t->write_concurrency = o->write_concurrency;
-    t->decentralized_counters = o->decentralized_counters;
+    /* Shown by info/1,2 only, as OTP decides it. */
+    bool by_default = o->type == ETS_ORDERED_SET || o->write_concurrency == A_auto;
+    t->decentralized_counters =
+        o->write_concurrency != A_false &&
+        (o->decentralized_counters == TERM_NONE ? by_default : o->decentralized_counters == A_true);
     t->type = o->type;
     t->protection = o->protection;
     t->keypos = o->keypos;

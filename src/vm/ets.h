@@ -101,7 +101,8 @@ term_t ets_id(proc_t *p, ets_t *t); /* name of a named table, else the reference
 /* ---- life ---- */
 typedef struct {
     term_t name;
-    bool named, compressed, read_concurrency, decentralized_counters;
+    bool named, compressed, read_concurrency;
+    term_t decentralized_counters; /* true, false or TERM_NONE: as the type and the rest say */
     uint8_t type, protection;
     uint32_t keypos;
     term_t write_concurrency, heir, heir_data;

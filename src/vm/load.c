@@ -1430,7 +1430,7 @@ static bool finish(loader_t *l) {
         for (uint32_t i = 0; i < m->nfunctions; i++)
             m->functions[i].start = m->code + (uintptr_t)m->functions[i].start;
     }
-    m->nlines = (uint32_t)l->lines.len;
+    m->nlines = code_is_preloaded(vm, m->name) ? 0 : (uint32_t)l->lines.len;
     if (m->nlines) {
         m->lines = mem_alloc(vm, m->nlines * sizeof *m->lines);
         if (!m->lines) return !(l->oom = true);

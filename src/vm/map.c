@@ -115,6 +115,7 @@ static size_t pair_insert(vm_t *vm, term_t *kv, size_t n, term_t key, term_t val
         found = false;
     }
     if (found) {
+        kv[2 * i] = key; /* may be 0.0 instead of -0.0 */
         kv[2 * i + 1] = value;
         return n;
     }
@@ -513,7 +514,8 @@ static term_t hamt_put(proc_t *p, term_t map, term_t key, term_t value, bool exa
     if (end != TERM_NONE && is_cons(end) && term_eq(vm, cons_head(end), key)) {
         if (cons_tail(end) == value) return map;
         if (!(hp = heap_alloc(p, 2 + path_words(&path, path.depth)))) return bif_oom(p);
-        term_t leaf = cons(&hp, cons_head(end), value);
+        /* The new key stays, as in OTP: 0.0 and -0.0 are the same key here and look different. */
+        term_t leaf = cons(&hp, key, value);
         return path_rebuild(&path, path.depth, leaf, size, &hp);
     }
     if (end != TERM_NONE && !is_cons(end)) {
@@ -536,7 +538,7 @@ static term_t hamt_put(proc_t *p, term_t map, term_t key, term_t value, bool exa
                 hp = words_insert(copy, c, n + 1, i, TERM_NIL);
                 copy[0] = make_header(T_TUPLE, n + 1);
             }
-            copy[i] = cons(&hp, found ? cons_head(c[i]) : key, value);
+            copy[i] = cons(&hp, key, value);
             term_t r = path_rebuild(&path, path.depth, make_boxed(copy), size + !found, &hp);
             heap_release(p, hp, end_hp);
             return r;
@@ -770,8 +772,10 @@ static term_t flat_merge(proc_t *p, term_t a, term_t b) {
     if (flat_map_keys(a) == flat_map_keys(b)) return b;
     term_t kv[4 * MAP_FLAT_MAX];
     size_t i = 0, j = 0, n = 0;
+    bool zeros = false; /* 0.0 meets -0.0: the key of b stays */
     while (i < na || j < nb) {
         int c = i == na ? 1 : j == nb ? -1 : key_cmp(p->vm, ka[i], kb[j]);
+        if (c == 0 && ka[i] != kb[j] && is_float(ka[i])) zeros |= float_value(ka[i]) == 0;
         kv[2 * n] = c < 0 ? ka[i] : kb[j];
         kv[2 * n + 1] = c < 0 ? va[i] : vb[j];
         i += c <= 0;
@@ -780,7 +784,7 @@ static term_t flat_merge(proc_t *p, term_t a, term_t b) {
     }
     if (n > MAP_FLAT_MAX) return map_from_many(p, NULL, kv, n);
     if (n == nb) return b;
-    if (n > na) return flat_from_sorted(p, kv, n);
+    if (n > na || zeros) return flat_from_sorted(p, kv, n);
     term_t *m = flat_copy(p, a);
     if (UNLIKELY(m == NULL)) return TERM_NONE;
     for (i = 0; i < n; i++) m[2 + i] = kv[2 * i + 1];

@@ -575,10 +575,6 @@ static void compile_expr(comp_t *c, term_t expr, bool for_result) {
 }
 
 static void compile_clause(comp_t *c, term_t clause, bool last) {
-    if (!is_tuple_of(clause, 3)) {
-        error_text(c, "Match program part is not a tuple of arity 3.", TERM_NONE, "");
-        return;
-    }
     term_t guards = tuple_elem(clause, 2), body = tuple_elem(clause, 3);
     for (size_t i = 0; i < c->vars.n; i++) c->vars.at[i] &= ~(uint64_t)VAR_BOUND;
     emit2(c, OP_CLAUSE, 0);
@@ -588,8 +584,6 @@ static void compile_clause(comp_t *c, term_t clause, bool last) {
     if (c->bad_head) return;
     if (!is_list(guards)) {
         error_text(c, "Match expression is not a list.", TERM_NONE, "");
-    } else if (!is_proper(guards)) {
-        error_text(c, "Match expression is not a proper list.", TERM_NONE, "");
     } else {
         c->in_guard = true;
         for (; is_cons(guards) && !c->no_memory; guards = cons_tail(guards)) {
@@ -597,6 +591,8 @@ static void compile_clause(comp_t *c, term_t clause, bool last) {
             emit(c, OP_GUARD);
             c->depth = 0;
         }
+        if (!c->no_memory && !is_nil(guards))
+            error_text(c, "Match expression is not a proper list.", TERM_NONE, "");
     }
     c->in_guard = false;
     emit(c, OP_BODY);
@@ -606,8 +602,6 @@ static void compile_clause(comp_t *c, term_t clause, bool last) {
         deeper(c, 1);
     } else if (!is_cons(body)) {
         error_text(c, "Body clause does not return anything.", TERM_NONE, "");
-    } else if (!is_proper(body)) {
-        error_text(c, "Match expression is not a proper list.", TERM_NONE, "");
     } else {
         for (; is_cons(body) && !c->no_memory; body = cons_tail(body)) {
             bool final = is_nil(cons_tail(body));
@@ -616,6 +610,8 @@ static void compile_clause(comp_t *c, term_t clause, bool last) {
             emit(c, final ? OP_RETURN : OP_DROP);
             c->depth = 0;
         }
+        if (!c->no_memory && !is_nil(body))
+            error_text(c, "Match expression is not a proper list.", TERM_NONE, "");
     }
     if (!c->no_memory && !last) c->code.at[place] = c->code.n;
 }
@@ -672,6 +668,28 @@ static ms_t *comp_end(comp_t *c, bool *oom) {
     return ms;
 }
 
+/* The shape of all clauses comes before what is in them. */
+static bool check_clauses(comp_t *c, term_t spec) {
+    for (; is_cons(spec); spec = cons_tail(spec)) {
+        if (!is_tuple_of(cons_head(spec), 3)) {
+            error_text(c, "Match program part is not a tuple of arity 3.", TERM_NONE, "");
+            return false;
+        }
+        term_t head = tuple_elem(cons_head(spec), 1);
+        if (!c->trace) continue;
+        if (is_cons(head) && !is_proper(head)) {
+            error_text(c, "Match expression part ", head, " is not a proper list.");
+            return false;
+        }
+        if (!is_list(head) && !is_tuple(head) && head != A_underscore &&
+            !(is_atom(head) && variable_number(c->vm, head) >= 0)) {
+            error_text(c, "Match head is invalid in this context.", TERM_NONE, "");
+            return false;
+        }
+    }
+    return true;
+}
+
 ms_t *ms_compile(proc_t *p, term_t spec, unsigned flags, term_t *errors, bool *oom) {
     comp_t c = {.p = p, .vm = p->vm, .errors = errors, .trace = (flags & MS_TRACE) != 0};
     if (errors) *errors = TERM_NIL;
@@ -680,7 +698,8 @@ ms_t *ms_compile(proc_t *p, term_t spec, unsigned flags, term_t *errors, bool *o
     } else if (!is_proper(spec)) {
         error_text(&c, "Match programs are not in a proper list.", TERM_NONE, "");
     } else {
-        for (; is_cons(spec) && !c.no_memory && !c.bad_head; spec = cons_tail(spec))
+        bool shape = check_clauses(&c, spec);
+        for (; shape && is_cons(spec) && !c.no_memory && !c.bad; spec = cons_tail(spec))
             compile_clause(&c, cons_head(spec), is_nil(cons_tail(spec)));
     }
     if (errors && is_cons(*errors)) { /* the first one first */

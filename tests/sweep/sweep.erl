@@ -117,7 +117,9 @@ text(C, R, S) ->
 %% * local functions: their module and arity count, not their numbers
 %% * local processes, references and ports (but for the ones the generator names)
 %% * the order of maps of more than 32 keys: sorted by external format (and the text of an error with
-%%   such a map is not compared)
+%%   such a map or a local identifier is not compared)
+%% * the order of the errors of a match specification with several
+normal({error, L = [{E, [C | _]} | _]}) when is_atom(E), is_integer(C) -> {error, lists:sort(L)};
 normal([H | T]) -> [normal(H) | normal(T)];
 normal([]) -> [];
 normal(T) when is_tuple(T) -> list_to_tuple(normal(tuple_to_list(T)));
@@ -149,6 +151,8 @@ normal(P) when is_port(P) ->
     end;
 normal(T) -> T.
 
+%% Texts with these are not compared.
+big(R) when is_reference(R); is_pid(R); is_port(R) -> normal(R) =/= R;
 big([H | T]) -> big(H) orelse big(T);
 big(T) when is_tuple(T) -> big(tuple_to_list(T));
 big(M) when is_map(M) -> map_size(M) > 32 orelse big(maps:to_list(M));

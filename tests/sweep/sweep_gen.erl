@@ -194,7 +194,7 @@ any() ->
         26 -> rnd(256);
         27 -> g(pick([pid, reference, port]));
         28 -> [gen(any) | gen(any)];
-        29 -> {'$do', erlang, make_fun, [lists, pick([map, foldl]), rnd(4)]}
+        29 -> {'$do', erlang, make_fun, pick([[lists, map, 2], [lists, foldl, 3], [maps, get, 2]])}
     end.
 
 int() ->

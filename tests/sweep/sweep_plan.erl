@@ -12,7 +12,8 @@ modules() ->
 %% Functions that are not called: they change the machine, wait, depend on time or place, or answer
 %% with internals. (erlang: only what is named is called.)
 calls(erlang, F, A) -> lists:member({F, A}, erlang_pure());
-calls(rand, F, _) -> not lists:member(F, [seed, seed_s, uniform, uniform_real, normal, bytes, jump, export_seed,
+calls(rand, bytes_s, _) -> false;
+calls(rand, F, _) -> not lists:member(F, [seed58, seed, seed_s, uniform, uniform_real, normal, bytes, jump, export_seed,
                                           exro928_seed, splitmix64_next, mwc59_seed, mwc59, shuffle]);
 calls(calendar, F, _) ->
     not lists:member(F, [local_time, universal_time, now_to_local_time, local_time_to_universal_time,
@@ -155,10 +156,17 @@ functions() ->
         {erlang, list_to_ref, 1, [{[{custom, pid_text}], any}]},
         {erlang, list_to_port, 1, [{[{custom, pid_text}], any}]},
         {erlang, term_to_binary, 1, exact([any])},
-        {erlang, term_to_binary, 2, [{[any, {custom, t2b_options}], any}]},
+        {erlang, term_to_binary, 2, exact([any, {custom, t2b_options}])},
+        {erlang, term_to_iovec, 1, exact([any])},
+        {erlang, term_to_iovec, 2, exact([any, {custom, t2b_options}])},
+        {erlang, external_size, 2, exact([any, {custom, t2b_options}])},
+        {io_lib_pretty, print, 4, exact([any, {int, 1, 40}, {int, 10, 120}, {int, -1, 30}])},
+        {io_lib_pretty, print, 5, exact([any, {int, 1, 40}, {int, 10, 120}, {int, -1, 30}, {fn, 2, {lit, no}}])},
+        {io_lib_pretty, print, 6, exact([any, {int, 1, 40}, {int, 10, 120}, {int, -1, 30}, {int, -1, 90}, {fn, 2, {lit, no}}])},
         {erlang, external_size, 1, exact([any])},
         {erlang, binary_to_term, 1, [{[{custom, etf}], any}]},
         {erlang, binary_to_term, 2, [{[{custom, etf}, {custom, b2t_options}], any}]},
+        {rand, bytes_s, 2, [{[count, {custom, rand_state}], any}]},
         {erlang, decode_packet, 3, [{[{custom, packet_type}, {custom, packet}, {custom, packet_options}], any}]},
         {erlang, list_to_existing_atom, 1, [{[{custom, known_atom_text}], any}]},
         {erlang, binary_to_existing_atom, 1, [{[{do, erlang, list_to_binary, [{custom, known_atom_text}]}], any}]},
