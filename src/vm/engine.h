@@ -153,7 +153,10 @@ int op_by_handler(uint64_t word);
 #define GO_OR_RAISE(fail)                                                                          \
     do {                                                                                           \
         const uint64_t *gor = (const uint64_t *)(uintptr_t)(fail);                                 \
-        if (gor && p->fclass != EXC_OOM) GO(gor);                                                  \
+        if (gor && p->fclass != EXC_OOM) {                                                         \
+            p->fvalue = TERM_NIL; /* the reason's room on the heap is used again at once */        \
+            GO(gor);                                                                               \
+        }                                                                                          \
         RAISE();                                                                                   \
     } while (0)
 

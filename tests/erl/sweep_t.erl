@@ -1,9 +1,9 @@
 %% sweep_t: expressions in which the differential sweep (tests/sweep) found a difference from OTP.
 -module(sweep_t).
--export([start/0]).
+-export([start/0, guarded/1, same/1]).
 
 start() ->
-    numbers(), external(), zeros(), tables(), specs(), library(), lines(), text(), recursion(),
+    numbers(), external(), zeros(), tables(), specs(), library(), lines(), text(), recursion(), guards(),
     io:format("done~n").
 
 t(Name, F) ->
@@ -75,3 +75,16 @@ recursion() ->
         catch C:E:S -> {C, E, lists:takewhile(fun(X) -> element(1, X) =/= sweep_t end, S)}
         end,
     io:format("~p~n", [R]).
+
+%% What a failed guard had as its reason is gone: nothing points to where it was (seen by AddressSanitizer).
+guards() ->
+    [begin
+         1 = ?MODULE:guarded({I, [I]}),
+         erlang:garbage_collect(),
+         K = lists:seq(1, I),
+         erlang:garbage_collect(),
+         I = length(K)
+     end || I <- lists:seq(1, 50)].
+guarded(X) when map_size(X) > 2 -> big;
+guarded(X) -> length(?MODULE:same([X])).
+same(X) -> X.
