@@ -173,11 +173,10 @@ def hour():
 
 def ticker():
     # Wall time: on a busy machine `spin` says how late the machine itself makes a ticker.
-    # With 0 schedulers `sort` is late for its collections, which have no thread to go to.
     erl = ['erl', '+S', '1:1', '-noshell', '-pa', EBIN, '-eval',
            'show_ticker:main(["%d"]), halt().' % ARGS.mb]
     stock = dict(re.findall(r'^FIGURE (\w+) (-?\d+)', subprocess.check_output(erl, text=True), re.M))
-    figures = run('show_ticker', str(ARGS.mb), options=['--schedulers', '0'])[0]
+    figures = run('show_ticker', str(ARGS.mb), options=['--schedulers', '1'])[0]
     noise = figures['spin'] / 1000
     show('10 ms ticker on one scheduler, worst delay: spin', noise, 'ms')
     for name in figures:

@@ -201,7 +201,7 @@ DEFINE_SLOW(length_long) {
             p->sched->arg[1] = H(0);
             SLOW(engine_again);
         }
-        p->sched->guard_args = p->sched->bif_args;
+        if (!W1(0)) p->sched->guard_args = p->sched->bif_args;
         GO_OR_RAISE(W1(0));
     }
     DEST(W1(2)) = r;

@@ -237,9 +237,6 @@ term_t bif_long_resume(proc_t *p) {
 /* On the scheduler's stack: only a BIF that said it can begin again, called by the engine, does. */
 static bool give_up(proc_t *p) {
     p->reds = 0;
-    /* With scheduler threads the others go on meanwhile; changing threads in the middle of a BIF is
-     * not safe yet: a collection after it was seen to meet a dead pointer. */
-    if (p->vm->threaded) return false;
     return p->sched->give_up =
                !(p->flags & PF_RUN_ON) && p->cur_bif && (p->cur_bif->flags & BIF_LONG);
 }

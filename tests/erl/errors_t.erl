@@ -11,7 +11,26 @@ main(_) ->
     io:format("~p~n", [[clean(catch F()) =/= x || {_, F} <- cases()]]),
     format(),
     spawned(),
-    nested().
+    nested(),
+    after_guards().
+
+%% What failed in a guard is no part of an error that comes later.
+after_guards() ->
+    [begin
+         no = G([1 | x]),
+         {badarg, [{lists, member, Args, _} | _]} =
+             try lists:member(y, [z | improper]) catch error:R:S -> {R, S} end,
+         io:format("~p ~p~n", [N, Args])
+     end || {N, G} <- [{length, fun(X) when length(X) > 2 -> yes; (_) -> no end},
+                       {map_size, fun(X) when map_size(X) > 2 -> yes; (_) -> no end},
+                       {map_get, fun(X) when map_get(a, X) > 2 -> yes; (_) -> no end},
+                       {is_map_key, fun(X) when is_map_key(a, X) -> yes; (_) -> no end},
+                       {byte_size, fun(X) when byte_size(X) > 2 -> yes; (_) -> no end},
+                       {element, fun(X) when element(3, X) > 2 -> yes; (_) -> no end},
+                       {binary_part, fun(X) when binary_part(X, 0, 1) =:= <<1>> -> yes; (_) -> no end},
+                       {add, fun(X) when X + 1 > 2 -> yes; (_) -> no end},
+                       {abs, fun(X) when abs(X) > 2 -> yes; (_) -> no end},
+                       {round, fun(X) when round(X) > 2 -> yes; (_) -> no end}]].
 
 %% Frames below this module are the runner's.
 in({M, _, _, _}) -> not lists:member(M, [erl_eval, init, ling_boot]);
