@@ -4,12 +4,13 @@
 
 #include "nif/lib/lib.h"
 
-#define FILE_ATOMS(A)                                                                              \
-    A(ok)                                                                                          \
-    A(error)                                                                                       \
-    A(eof) A(bof) A(cur) A(read) A(write) A(append) A(exclusive) A(sync) A(directory)              \
-        A(skip_type_check) A(normal) A(random) A(sequential) A(will_need) A(dont_need) A(no_reuse) \
-            A(file_info) A(regular) A(symlink) A(device) A(other) A(none) A(read_write)
+/* clang-format off */
+#define FILE_ATOMS(A) \
+    A(ok) A(error) A(eof) A(bof) A(cur) A(read) A(write) A(append) A(exclusive) A(sync) \
+    A(directory) A(skip_type_check) A(normal) A(random) A(sequential) A(will_need) \
+    A(dont_need) A(no_reuse) A(file_info) A(regular) A(symlink) A(device) A(other) A(none) \
+    A(read_write)
+/* clang-format on */
 
 /* Private data. Files outlive neither it nor the host. */
 typedef struct {

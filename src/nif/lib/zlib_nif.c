@@ -10,14 +10,12 @@
 
 #include "nif/lib/lib.h"
 
-#define ATOMS(A)                                                                                   \
-    A(ok)                                                                                          \
-    A(more)                                                                                        \
-    A(finished)                                                                                    \
-    A(need_dictionary)                                                                             \
-    A(empty) A(not_supported) A(not_initialized) A(already_initialized)                            \
-        A(not_on_controlling_process) A(stream_error) A(data_error) A(mem_error) A(buf_error)      \
-            A(version_error) A(stream_end) A(enomem)
+/* clang-format off */
+#define ATOMS(A) \
+    A(ok) A(more) A(finished) A(need_dictionary) A(empty) A(not_supported) A(not_initialized) \
+    A(already_initialized) A(not_on_controlling_process) A(stream_error) A(data_error) \
+    A(mem_error) A(buf_error) A(version_error) A(stream_end) A(enomem)
+/* clang-format on */
 
 typedef struct {
     ErlNifResourceType *type;
