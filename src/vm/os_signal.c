@@ -6,6 +6,7 @@
  * the one that asked: os:set_signal/2 returns when it is so.
  */
 #include "vm/os_signal.h"
+#include "vm/proc_ext.h"
 #include "vm/process.h"
 
 #define SIGNALS(X)                                                                                 \
@@ -30,6 +31,7 @@ struct os_signals {
     spin_t lock;
     bool enabled, changed;
     uint8_t wanted[HOST_SIGNALS]; /* HOST_SIGNAL_DEFAULT ... */
+    signal_t *waiting;            /* answers to those who asked, from: for whom */
     uint8_t given[HOST_SIGNALS];  /* what the host was told; polling thread only */
 };
 
@@ -48,6 +50,10 @@ void os_signal_free(vm_t *vm) {
     for (int i = 0; i < HOST_SIGNALS; i++)
         if (o->given[i] != HOST_SIGNAL_DEFAULT)
             vm->host->ops->signal_set(vm->host, i, HOST_SIGNAL_DEFAULT, on_signal, vm);
+    for (signal_t *s = o->waiting, *next; s; s = next) {
+        next = s->next;
+        signal_free(vm, NULL, s);
+    }
     mem_free(vm, o, sizeof *o);
     vm->os_signals = NULL;
 }
@@ -72,6 +78,8 @@ void os_signal_poll(vm_t *vm) {
     bool changed = o->changed;
     if (changed) memcpy(wanted, o->wanted, sizeof wanted);
     o->changed = false;
+    signal_t *waiting = o->waiting;
+    o->waiting = NULL;
     spin_unlock(vm, &o->lock);
     if (!changed) return;
     for (int i = 0; i < HOST_SIGNALS; i++) {
@@ -80,19 +88,32 @@ void os_signal_poll(vm_t *vm) {
         vm->host->ops->signal_set(vm->host, i, wanted[i], on_signal, vm);
         o->given[i] = wanted[i];
     }
+    for (signal_t *s = waiting, *next; s; s = next) {
+        next = s->next;
+        term_t to = s->from;
+        s->from = TERM_NIL;
+        signal_send(vm, to, s);
+    }
 }
 
-static void want(vm_t *vm, int which, unsigned action) {
+/* answer (may be NULL) is sent when it is so. false: nothing will change, answer is the caller's.
+ */
+static bool want(vm_t *vm, int which, unsigned action, signal_t *answer) {
     struct os_signals *o = vm->os_signals;
-    if (!vm->host->ops->signal_set) return;
+    if (!vm->host->ops->signal_set) return false;
     spin_lock(vm, &o->lock);
     bool enabled = o->enabled;
     if (enabled) {
         o->wanted[which] = (uint8_t)action;
         o->changed = true;
+        if (answer) {
+            answer->next = o->waiting;
+            o->waiting = answer;
+        }
     }
     spin_unlock(vm, &o->lock);
     if (enabled && vm->threaded) vm->host->ops->wake(vm->host);
+    return enabled;
 }
 
 void os_signal_enable(vm_t *vm) {
@@ -100,13 +121,17 @@ void os_signal_enable(vm_t *vm) {
     spin_lock(vm, &o->lock);
     o->enabled = true;
     spin_unlock(vm, &o->lock);
-    want(vm, HOST_SIGNAL_TERM, HOST_SIGNAL_HANDLE);
-    want(vm, HOST_SIGNAL_QUIT, HOST_SIGNAL_HANDLE);
-    want(vm, HOST_SIGNAL_USR1, HOST_SIGNAL_HANDLE);
+    want(vm, HOST_SIGNAL_TERM, HOST_SIGNAL_HANDLE, NULL);
+    want(vm, HOST_SIGNAL_QUIT, HOST_SIGNAL_HANDLE, NULL);
+    want(vm, HOST_SIGNAL_USR1, HOST_SIGNAL_HANDLE, NULL);
 }
 
 /* os:set_signal(Signal, default | handle | ignore) */
 static BIF(os_set_signal_2) {
+    vm_t *vm = p->vm;
+    bool asked;
+    if (proc_await(p, &asked) != TERM_NONE) return A_ok;
+    if (asked) return bif_wait(p);
     unsigned action;
     int which = 0;
     while (which < HOST_SIGNALS && names[which] != a[0]) which++;
@@ -117,10 +142,21 @@ static BIF(os_set_signal_2) {
     case A_ignore: action = HOST_SIGNAL_IGNORE; break;
     default: return bif_badarg_cause(p, A_badopt);
     }
-    want(p->vm, which, action);
-    /* On the polling thread it can be done at once. */
-    if (!p->vm->threaded) os_signal_poll(p->vm);
-    return A_ok;
+    if (!vm->threaded) { /* this is the polling thread */
+        if (want(vm, which, action, NULL)) os_signal_poll(vm);
+        return A_ok;
+    }
+    signal_t *answer = signal_new(vm, p->sched, SIG_REPLY, 0);
+    uint64_t ref = answer ? proc_ask(p) : 0;
+    if (ref) {
+        answer->ref = ref;
+        answer->from = p->pid;
+        answer->term = A_ok;
+        if (want(vm, which, action, answer)) return bif_wait(p);
+        p->ext->wait_ref = 0;
+    }
+    if (answer) signal_free(vm, p->sched, answer);
+    return ref ? (term_t)A_ok : bif_oom(p);
 }
 
 const bif_def_t bifs_os_signal[] = {{"os", "set_signal", 2, os_set_signal_2, 0}, {0}};
