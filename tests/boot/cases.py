@@ -100,3 +100,7 @@ CASES.update({
                     files={"e.escript": "#!/usr/bin/env escript\nmain(A) -> io:format(\"~p~n\", "
                            "[A]), halt(7).\n"}),
 })
+
+# The logger writes when it comes to it: its reports stand before or after what the program prints.
+for name in ("application", "config", "crash_report"):
+    CASES[name]["sort"] = True
