@@ -61,10 +61,11 @@ main([]) ->
     out("~p~n~p", [L0, S0]),
     [out("~p", [I]) || I <- [I1, P0, P1, R1, I2, R2, I3, I4, I5, Old, I6, I7, I8, I9, I10]],
     out("~p ~p", [setelement(4, Tok, from), setelement(4, Tok9, from)]),
-    timer:sleep(20),
-    show(Echo),
+    T ! last,
+    show(Echo, seen([])),
+    Mon = monitor(process, T),
     exit(T, kill),
-    timer:sleep(5),
+    receive {'DOWN', Mon, _, _, _} -> ok end,
     out("~p", [seq_trace:get_system_tracer()]),
     out("~p", [seq_trace:reset_trace()]),
     out("~p", [try_(fun() -> seq_trace:set_system_tracer(foo) end)]).
@@ -78,8 +79,19 @@ tracer(S) -> receive M -> S ! {seen, M}, tracer(S) end.
 
 echo() -> receive {From, X} -> From ! {self(), X}, echo() end.
 
-show(Echo) ->
-    receive {seen, M} -> out("  ~0p", [norm(M, Echo)]), show(Echo) after 0 -> ok end.
+seen(L) ->
+    receive {seen, last} -> lists:reverse(L); {seen, M} -> seen([M | L]) end.
+
+%% Two processes run at their own pace, so what one of them does is shown before what the other does.
+show(Echo, Seen) ->
+    {Here, There} = lists:partition(fun(M) -> acts(M, self()) end, Seen),
+    out("here", []), [out("  ~0p", [norm(M, Echo)]) || M <- Here],
+    out("there", []), [out("  ~0p", [norm(M, Echo)]) || M <- There].
+
+acts({seq_trace, _, {'receive', _, _, To, _}}, P) -> To =:= P;
+acts({seq_trace, _, {'receive', _, _, To, _}, _}, P) -> To =:= P;
+acts({seq_trace, _, Event}, P) -> element(3, Event) =:= P;
+acts({seq_trace, _, Event, _}, P) -> element(3, Event) =:= P.
 
 norm(P, P) -> echo;
 norm(P, _) when P =:= self() -> self;
