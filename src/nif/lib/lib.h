@@ -22,6 +22,21 @@ ErlNifEntry *erl_tracer_nif_init(void);
 /* host.c: the host of the VM an environment belongs to. */
 host_t *lib_host(ErlNifEnv *env);
 
+/* load, upgrade and unload of a library whose load_as(env, &priv, info, how) makes the private data
+ * and opens the resource type. */
+#define LIB_LOADS                                                                                  \
+    static int load(ErlNifEnv *env, void **priv, ERL_NIF_TERM info) {                              \
+        return load_as(env, priv, info, ERL_NIF_RT_CREATE);                                        \
+    }                                                                                              \
+    static int upgrade(ErlNifEnv *env, void **priv, void **old, ERL_NIF_TERM info) {               \
+        (void)old;                                                                                 \
+        return load_as(env, priv, info, ERL_NIF_RT_CREATE | ERL_NIF_RT_TAKEOVER);                  \
+    }                                                                                              \
+    static void unload(ErlNifEnv *env, void *priv) {                                               \
+        (void)env;                                                                                 \
+        enif_free(priv);                                                                           \
+    }
+
 /* The entry of a library; entries are constant, the API's type is not. */
 #define LIB_ENTRY(module, functions, load, upgrade, unload)                                        \
     static const ErlNifEntry entry = {ERL_NIF_MAJOR_VERSION,                                       \

@@ -156,7 +156,8 @@ static const ErlNifFunc functions[] = {
     {"unlock", 1, unlock, 0},
 };
 
-static int load_as(ErlNifEnv *env, void **priv, ErlNifResourceFlags how) {
+static int load_as(ErlNifEnv *env, void **priv, ERL_NIF_TERM info, ErlNifResourceFlags how) {
+    (void)info;
     buffer_lib_t *lib = enif_alloc(sizeof *lib);
     if (!lib) return -1;
     lib->type = enif_open_resource_type(env, NULL, "buffer", on_free, how, NULL);
@@ -172,19 +173,5 @@ static int load_as(ErlNifEnv *env, void **priv, ErlNifResourceFlags how) {
     return 0;
 }
 
-static int load(ErlNifEnv *env, void **priv, ERL_NIF_TERM info) {
-    (void)info;
-    return load_as(env, priv, ERL_NIF_RT_CREATE);
-}
-
-static int upgrade(ErlNifEnv *env, void **priv, void **old, ERL_NIF_TERM info) {
-    (void)old, (void)info;
-    return load_as(env, priv, ERL_NIF_RT_CREATE | ERL_NIF_RT_TAKEOVER);
-}
-
-static void unload(ErlNifEnv *env, void *priv) {
-    (void)env;
-    enif_free(priv);
-}
-
+LIB_LOADS
 LIB_ENTRY(prim_buffer, functions, load, upgrade, unload)

@@ -572,18 +572,5 @@ static int load_as(ErlNifEnv *env, void **priv, ERL_NIF_TERM janitor, ErlNifReso
     return 0;
 }
 
-static int load(ErlNifEnv *env, void **priv, ERL_NIF_TERM janitor) {
-    return load_as(env, priv, janitor, ERL_NIF_RT_CREATE);
-}
-
-static int upgrade(ErlNifEnv *env, void **priv, void **old, ERL_NIF_TERM janitor) {
-    (void)old;
-    return load_as(env, priv, janitor, ERL_NIF_RT_CREATE | ERL_NIF_RT_TAKEOVER);
-}
-
-static void unload(ErlNifEnv *env, void *priv) {
-    (void)env;
-    enif_free(priv);
-}
-
+LIB_LOADS
 LIB_ENTRY(prim_file, functions, load, upgrade, unload)

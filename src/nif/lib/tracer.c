@@ -98,8 +98,8 @@ static const ErlNifFunc functions[] = {
     {"trace", 5, trace, 0},
 };
 
-static int load(ErlNifEnv *env, void **priv, ERL_NIF_TERM info) {
-    (void)info;
+static int load_as(ErlNifEnv *env, void **priv, ERL_NIF_TERM info, ErlNifResourceFlags how) {
+    (void)info, (void)how;
     tracer_lib_t *lib = enif_alloc(sizeof *lib);
     if (!lib) return -1;
     const struct {
@@ -125,14 +125,5 @@ static int load(ErlNifEnv *env, void **priv, ERL_NIF_TERM info) {
     return 0;
 }
 
-static int upgrade(ErlNifEnv *env, void **priv, void **old, ERL_NIF_TERM info) {
-    (void)old;
-    return load(env, priv, info);
-}
-
-static void unload(ErlNifEnv *env, void *priv) {
-    (void)env;
-    enif_free(priv);
-}
-
+LIB_LOADS
 LIB_ENTRY(erl_tracer, functions, load, upgrade, unload)

@@ -483,7 +483,8 @@ static const ErlNifFunc functions[] = {
     {"inflate_nif", 4, z_inflate_nif, 0},
 };
 
-static int load_as(ErlNifEnv *env, void **priv, ErlNifResourceFlags how) {
+static int load_as(ErlNifEnv *env, void **priv, ERL_NIF_TERM info, ErlNifResourceFlags how) {
+    (void)info;
     zlib_lib_t *lib = enif_alloc(sizeof *lib);
     if (!lib) return -1;
     lib->type = enif_open_resource_type(env, NULL, "zlib_stream", on_free, how, NULL);
@@ -499,19 +500,5 @@ static int load_as(ErlNifEnv *env, void **priv, ErlNifResourceFlags how) {
     return 0;
 }
 
-static int load(ErlNifEnv *env, void **priv, ERL_NIF_TERM info) {
-    (void)info;
-    return load_as(env, priv, ERL_NIF_RT_CREATE);
-}
-
-static int upgrade(ErlNifEnv *env, void **priv, void **old, ERL_NIF_TERM info) {
-    (void)old, (void)info;
-    return load_as(env, priv, ERL_NIF_RT_CREATE | ERL_NIF_RT_TAKEOVER);
-}
-
-static void unload(ErlNifEnv *env, void *priv) {
-    (void)env;
-    enif_free(priv);
-}
-
+LIB_LOADS
 LIB_ENTRY(zlib, functions, load, upgrade, unload)
