@@ -175,15 +175,11 @@ size_t enif_sizeof_resource(void *obj) { return resource_of(obj)->size; }
 
 ERL_NIF_TERM enif_make_resource(ErlNifEnv *env, void *obj) {
     nif_resource_t *r = resource_of(obj);
-    magic_ref_t *ref = (magic_ref_t *)heap_alloc(env->p, MAGIC_REF_WORDS);
-    if (!ref) return nif_oom(env);
+    term_t *hp = heap_alloc(env->p, MAGIC_REF_WORDS);
+    if (!hp) return nif_oom(env);
     enif_keep_resource(obj);
-    ref->off.header = make_header(T_MAGIC_REF, MAGIC_REF_WORDS - 1);
-    ref->id = r->magic.id;
-    ref->magic = &r->magic;
-    off_heap_link(env->p, ref);
     env->p->vheap += r->size; /* large objects make collections due, as large binaries do */
-    return make_boxed(ref);
+    return magic_ref_put(env->p, hp, &r->magic);
 }
 
 static void resource_binary_gone(shared_bin_t *b) { enif_release_resource(b->owner); }

@@ -20,15 +20,6 @@ typedef struct {
 
 static inline const host_ops_t *ops(const io_port_t *d) { return d->vm->host->ops; }
 
-static void hold(io_port_t *d, bool *held, bool now) {
-    if (*held == now) return;
-    *held = now;
-    if (now)
-        ling_outlet_ref(d->o);
-    else
-        ling_outlet_unref(d->o);
-}
-
 static void in_close(io_port_t *d) {
     if (d->in) ops(d)->io_close(d->vm->host, d->in);
     d->in = NULL;
@@ -37,12 +28,12 @@ static void in_close(io_port_t *d) {
 static void out_close(io_port_t *d) {
     if (d->out) ops(d)->io_close(d->vm->host, d->out);
     d->out = NULL;
-    hold(d, &d->holds_out, false);
+    outlet_hold(d->o, &d->holds_out, false);
 }
 
 /* Nothing more comes: the status first, then the end. */
 static void at_end(io_port_t *d, bool has_status) {
-    hold(d, &d->holds_in, false);
+    outlet_hold(d->o, &d->holds_in, false);
     if (has_status) ling_outlet_exit_status(d->o, d->status);
     ling_outlet_eof(d->o);
 }
@@ -73,7 +64,7 @@ static void on_written(void *user, size_t left, int status) {
     io_port_t *d = user;
     vm_t *vm = d->vm;
     outlet_enter(vm);
-    hold(d, &d->holds_out, left > 0);
+    outlet_hold(d->o, &d->holds_out, left > 0);
     ling_outlet_set_queued(d->o, left);
     if (status < 0) ling_outlet_exit(d->o, status);
     if (left == 0) ling_outlet_finished(d->o);
@@ -118,7 +109,7 @@ static void io_stop(ling_outlet_t *o) {
 static int io_start(io_port_t *d) {
     if (!d->in) return 0;
     int r = ops(d)->io_read(d->vm->host, d->in, true);
-    if (r == 0) hold(d, &d->holds_in, true);
+    if (r == 0) outlet_hold(d->o, &d->holds_in, true);
     return r;
 }
 
@@ -137,7 +128,7 @@ static int io_output(ling_outlet_t *o, const uint8_t *data, size_t len) {
     }
     if (r == 0) r = ops(d)->io_write(d->vm->host, d->out, data, len, &left);
     if (r < 0) return r;
-    hold(d, &d->holds_out, left > 0);
+    outlet_hold(d->o, &d->holds_out, left > 0);
     ling_outlet_set_queued(o, left);
     return 0;
 }
@@ -145,7 +136,7 @@ static int io_output(ling_outlet_t *o, const uint8_t *data, size_t len) {
 static int io_finish(ling_outlet_t *o) {
     io_port_t *d = ling_outlet_state(o);
     in_close(d);
-    hold(d, &d->holds_in, false);
+    outlet_hold(d->o, &d->holds_in, false);
     return !d->holds_out;
 }
 
@@ -153,7 +144,7 @@ static void io_flush(ling_outlet_t *o) {
     io_port_t *d = ling_outlet_state(o);
     if (!d->out) return;
     ops(d)->io_flush(d->vm->host, d->out);
-    hold(d, &d->holds_out, false);
+    outlet_hold(d->o, &d->holds_out, false);
     ling_outlet_set_queued(o, 0);
 }
 
@@ -174,7 +165,7 @@ static int fd_open(ling_outlet_t *o, const ling_outlet_open_t *a, void *user, vo
     if (r == -EBADF) r = 0;
     if (r == 0) r = io_start(d);
     if (r < 0) {
-        hold(d, &d->holds_in, false);
+        outlet_hold(d->o, &d->holds_in, false);
         io_stop(o);
     }
     return r;
@@ -332,10 +323,10 @@ static int spawn_open(ling_outlet_t *o, const ling_outlet_open_t *a, void *user,
         ling_outlet_set_os_pid(o, ops(d)->child_pid(d->vm->host, d->child));
         r = io_start(d);
         /* Only writing, its end may still be news. */
-        if (r == 0 && d->wants_status) hold(d, &d->holds_in, true);
+        if (r == 0 && d->wants_status) outlet_hold(d->o, &d->holds_in, true);
     }
     if (r < 0) {
-        hold(d, &d->holds_in, false);
+        outlet_hold(d->o, &d->holds_in, false);
         io_stop(o);
     }
     return r;

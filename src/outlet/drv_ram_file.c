@@ -46,8 +46,8 @@ static int answer(ram_t *f, uint8_t kind, const uint8_t *head, size_t nhead, con
                   size_t nbody) {
     term_t *hp;
     bool binary = f->o->frame.binary && body;
-    signal_t *sig =
-        bytes_signal(f->o->vm, SIG_MESSAGE, body, nbody, binary, 2 * (nhead + 1) + 6, &hp);
+    signal_t *sig = signal_new_bytes(f->o->vm, sched_current(f->o->vm), SIG_MESSAGE, body, nbody,
+                                     binary, 2 * (nhead + 1) + 6, &hp);
     if (!sig) return -ENOMEM;
     term_t list = sig->term;
     for (size_t i = nhead; i-- > 0;) list = cons(&hp, make_small(head[i]), list);

@@ -26,17 +26,8 @@ typedef struct {
 
 static inline const host_ops_t *ops(const tty_t *d) { return d->vm->host->ops; }
 
-static void hold(tty_t *d, bool *held, bool now) {
-    if (*held == now) return;
-    *held = now;
-    if (now)
-        ling_outlet_ref(d->o);
-    else
-        ling_outlet_unref(d->o);
-}
-
 static void tty_written(tty_t *d, size_t left) {
-    hold(d, &d->holds_out, left > 0);
+    outlet_hold(d->o, &d->holds_out, left > 0);
     ling_outlet_set_queued(d->o, left);
     if (left || !d->sync) return;
     d->sync = false;
@@ -50,7 +41,7 @@ static void on_data(void *user, const uint8_t *data, int64_t len) {
     if (len > 0) {
         ling_outlet_new_data(d->o, data, (size_t)len);
     } else {
-        hold(d, &d->holds_in, false);
+        outlet_hold(d->o, &d->holds_in, false);
         ling_outlet_eof(d->o);
     }
     outlet_leave(vm);
@@ -108,7 +99,7 @@ static int tty_open(ling_outlet_t *o, const ling_outlet_open_t *a, void *user, v
     d->raw = r == 0;
     if (r == 0) r = h->io_read(vm->host, d->in, true);
     if (r == 0)
-        hold(d, &d->holds_in, true);
+        outlet_hold(d->o, &d->holds_in, true);
     else
         tty_stop(o);
     return r;
@@ -164,7 +155,7 @@ static int tty_finish(ling_outlet_t *o) {
     tty_t *d = ling_outlet_state(o);
     if (d->in) ops(d)->io_close(d->vm->host, d->in);
     d->in = NULL;
-    hold(d, &d->holds_in, false);
+    outlet_hold(d->o, &d->holds_in, false);
     return !d->holds_out;
 }
 

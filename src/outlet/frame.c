@@ -9,53 +9,11 @@
 #include "vm/heap.h"
 #include "vm/process.h"
 
-signal_t *bytes_signal(vm_t *vm, int kind, const uint8_t *data, size_t n, bool binary, size_t extra,
-                       term_t **end) {
-    sched_t *s = sched_current(vm);
-    bool small = n <= HEAP_BIN_MAX;
-    size_t words = binary ? (small ? HEAP_BIN_WORDS(n) : PROC_BIN_WORDS) : 2 * n;
-    signal_t *sig = signal_new(vm, s, kind, words + extra);
-    if (!sig) return NULL;
-    term_t *hp = sig->data;
-    if (!binary) {
-        sig->term = n ? make_cons(hp) : TERM_NIL;
-        for (size_t i = 0; i < n; i++, hp += 2) {
-            hp[0] = make_small(data[i]);
-            hp[1] = i + 1 < n ? make_cons(hp + 2) : TERM_NIL;
-        }
-    } else if (small) {
-        heap_bin_t *b = (heap_bin_t *)hp;
-        hp[words - 1] = 0; /* the bytes behind the last are never undefined */
-        b->header = make_header(T_HEAP_BIN, words - 1);
-        b->size = n;
-        memcpy(b->data, data, n);
-        sig->term = make_boxed(b);
-    } else {
-        shared_bin_t *bin = shared_bin_new(vm, n);
-        if (!bin) {
-            signal_free(vm, s, sig);
-            return NULL;
-        }
-        memcpy(bin->data, data, n);
-        proc_bin_t *b = (proc_bin_t *)hp;
-        b->off.header = make_header(T_PROC_BIN, PROC_BIN_WORDS - 1);
-        b->off.next = NULL;
-        b->bin = bin;
-        b->data = bin->data;
-        b->size = n;
-        b->flags = 0;
-        sig->off_heap = &b->off;
-        sig->term = make_boxed(b);
-    }
-    *end = sig->data + words;
-    sig->used = (uint32_t)words;
-    return sig;
-}
-
 /* {Port, {data, Data}}, {Port, {data, {eol | noeol, Data}}} */
 static int say(outlet_t *o, const uint8_t *data, size_t n, term_t line) {
     term_t *hp;
-    signal_t *sig = bytes_signal(o->vm, SIG_MESSAGE, data, n, o->frame.binary, 9, &hp);
+    signal_t *sig = signal_new_bytes(o->vm, sched_current(o->vm), SIG_MESSAGE, data, n,
+                                     o->frame.binary, 9, &hp);
     if (!sig) return -ENOMEM;
     if (line != TERM_NONE) sig->term = tuple2(&hp, line, sig->term);
     term_t body = tuple2(&hp, A_data, sig->term);

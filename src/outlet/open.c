@@ -41,34 +41,6 @@ void open_args_free(open_args_t *a) {
 
 enum { TEXT_OK, TEXT_BAD, TEXT_NO_MEMORY, TEXT_NOT_HERE };
 
-static void put_utf8(text_t *t, uint32_t c) {
-    uint8_t b[4];
-    size_t n = 0;
-    if (c < 0x80) {
-        b[n++] = (uint8_t)c;
-    } else {
-        if (c < 0x800) {
-            b[n++] = (uint8_t)(0xc0 | c >> 6);
-        } else {
-            if (c < 0x10000) {
-                b[n++] = (uint8_t)(0xe0 | c >> 12);
-            } else {
-                b[n++] = (uint8_t)(0xf0 | c >> 18);
-                b[n++] = (uint8_t)(0x80 | (c >> 12 & 63));
-            }
-            b[n++] = (uint8_t)(0x80 | (c >> 6 & 63));
-        }
-        b[n++] = (uint8_t)(0x80 | (c & 63));
-    }
-    text_bytes(t, b, n);
-}
-
-static bool is_character(term_t t) {
-    if (!is_small(t)) return false;
-    int64_t c = small_value(t);
-    return c > 0 && c <= 0x10ffff && !(c >= 0xd800 && c <= 0xdfff);
-}
-
 static int list_text(vm_t *vm, term_t l, text_t *t) {
     uint64_t words[32];
     wstack_t stack;
@@ -86,8 +58,8 @@ static int list_text(vm_t *vm, term_t l, text_t *t) {
         }
         term_t head = cons_head(l);
         l = cons_tail(l);
-        if (is_character(head)) {
-            put_utf8(t, (uint32_t)small_value(head));
+        if (is_code_point(head) && head != make_small(0)) {
+            text_utf8(t, (uint32_t)small_value(head));
         } else if (is_list(head)) {
             if (!wstack_need(&stack, 1)) {
                 r = TEXT_NO_MEMORY;

@@ -126,6 +126,17 @@ void outlet_leave(vm_t *vm);
 /* The same for functions drivers call wherever they are: what is left waits for outlets_poll. */
 void outlet_leave_later(vm_t *vm);
 
+/* For drivers: *held says whether the port keeps the VM running for this reason; now it shall or
+ * not. */
+static inline void outlet_hold(outlet_t *o, bool *held, bool now) {
+    if (*held == now) return;
+    *held = now;
+    if (now)
+        ling_outlet_ref(o);
+    else
+        ling_outlet_unref(o);
+}
+
 struct driver {
     struct driver *next;
     const ling_outlet_driver_t *def;
@@ -172,10 +183,6 @@ signal_t *port_info_signal(outlet_t *o, term_t item);
 int frame_bytes(outlet_t *o, const uint8_t *data, size_t n);
 int frame_end(outlet_t *o); /* the end of the stream: a line that has no end */
 void frame_free(outlet_t *o);
-/* A signal whose term is the bytes as a binary or list, with extra words of room behind; *end is
- * set behind the bytes. */
-signal_t *bytes_signal(vm_t *vm, int kind, const uint8_t *data, size_t n, bool binary, size_t extra,
-                       term_t **end);
 static inline uint8_t *port_bytes(signal_t *sig) { return (uint8_t *)(sig->data + 1); }
 static inline size_t port_nbytes(const signal_t *sig) { return (size_t)sig->data[0]; }
 /* A PORT_* request with room for n bytes. */

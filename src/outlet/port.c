@@ -279,7 +279,8 @@ static void control(outlet_t *o, signal_t *sig) {
     } else {
         term_t *end;
         reply_signal(o, sig,
-                     bytes_signal(o->vm, SIG_REPLY, r.data, r.len, o->frame.binary, 0, &end));
+                     signal_new_bytes(o->vm, sched_current(o->vm), SIG_REPLY, r.data, r.len,
+                                      o->frame.binary, 0, &end));
     }
     reply_free(&r);
 }

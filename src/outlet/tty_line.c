@@ -30,20 +30,8 @@ static void put_char(text_t *out, uint32_t c) {
         text_char(out, (char)(c + 64));
     } else if (c == 127) {
         text_str(out, "^?");
-    } else if (c < 0x80) {
-        text_char(out, (char)c);
-    } else if (c < 0x800) {
-        text_char(out, (char)(0xc0 | c >> 6));
-        text_char(out, (char)(0x80 | (c & 63)));
-    } else if (c < 0x10000) {
-        text_char(out, (char)(0xe0 | c >> 12));
-        text_char(out, (char)(0x80 | (c >> 6 & 63)));
-        text_char(out, (char)(0x80 | (c & 63)));
     } else {
-        text_char(out, (char)(0xf0 | c >> 18));
-        text_char(out, (char)(0x80 | (c >> 12 & 63)));
-        text_char(out, (char)(0x80 | (c >> 6 & 63)));
-        text_char(out, (char)(0x80 | (c & 63)));
+        text_utf8(out, c);
     }
 }
 

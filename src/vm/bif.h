@@ -107,6 +107,11 @@ static inline bool bif_out_of_reds(const proc_t *p) { return p->reds <= 0; }
 
 /* ---- small helpers shared by BIFs ---- bif_util.c */
 static inline term_t make_bool(bool b) { return b ? A_true : A_false; }
+/* A Unicode character, as lists of text have them. */
+static inline bool is_code_point(term_t t) {
+    int64_t c = is_small(t) ? small_value(t) : -1;
+    return c >= 0 && c <= 0x10ffff && !(c >= 0xd800 && c <= 0xdfff);
+}
 /* Length of a proper list, or -1. */
 int64_t list_length(term_t l);
 /* The same with ticks; LIST_STOPPED: return TERM_NONE. */

@@ -771,13 +771,10 @@ LONG_BIF(binary_compile_pattern_1) {
         magic_release(&c->magic);
         return bif_oom(p);
     }
-    magic_ref_t *r = (magic_ref_t *)hp;
-    r->off.header = make_header(T_MAGIC_REF, MAGIC_REF_WORDS - 1);
-    r->id = c->magic.id = vm_next_ref(p->vm);
-    r->magic = &c->magic;
-    off_heap_link(p, r);
+    c->magic.id = vm_next_ref(p->vm);
+    term_t ref = magic_ref_put(p, hp, &c->magic);
     hp += MAGIC_REF_WORDS;
-    return tuple2(&hp, c->states ? A_ac : A_bm, make_boxed(r));
+    return tuple2(&hp, c->states ? A_ac : A_bm, ref);
 }
 
 /* Options of match, matches and split. Only split knows the last three. */

@@ -36,8 +36,8 @@ static prepared_t *prepared_of(term_t t) {
 static term_t prepared_new(proc_t *p, module_t *m) {
     vm_t *vm = p->vm;
     prepared_t *c = mem_alloc(vm, sizeof *c);
-    magic_ref_t *r = c == NULL ? NULL : (magic_ref_t *)heap_alloc(p, MAGIC_REF_WORDS);
-    if (r == NULL) {
+    term_t *hp = c == NULL ? NULL : heap_alloc(p, MAGIC_REF_WORDS);
+    if (hp == NULL) {
         mem_free(vm, c, sizeof *c);
         module_free(vm, m);
         return bif_oom(p);
@@ -47,11 +47,7 @@ static term_t prepared_new(proc_t *p, module_t *m) {
     c->magic.destroy = prepared_destroy;
     c->magic.vm = vm;
     c->magic.id = vm_next_ref(vm);
-    r->off.header = make_header(T_MAGIC_REF, MAGIC_REF_WORDS - 1);
-    r->id = c->magic.id;
-    r->magic = &c->magic;
-    off_heap_link(p, r);
-    return make_boxed(r);
+    return magic_ref_put(p, hp, &c->magic);
 }
 
 /* {A, B} */

@@ -1093,12 +1093,7 @@ static term_t scan_run(proc_t *p, scan_t *s, trav_t *v, term_t vref) {
             ets_hold(s->t);
             v->held = true;
         }
-        magic_ref_t *ref = (magic_ref_t *)hp;
-        ref->off.header = make_header(T_MAGIC_REF, MAGIC_REF_WORDS - 1);
-        ref->id = v->magic.id;
-        ref->magic = &v->magic;
-        off_heap_link(p, ref);
-        args[0] = make_boxed(ref);
+        args[0] = magic_ref_put(p, hp, &v->magic);
     }
     return bif_yield(p, &scan_def, 4, args);
 }

@@ -173,22 +173,10 @@ static term_t item_garbage_collection(proc_t *p, proc_t *out) {
 }
 
 static term_t item_garbage_collection_info(proc_t *p, proc_t *out) {
-    const struct {
-        term_t name;
-        size_t value;
-    } rows[] = {{A_bin_old_vheap_block_size, MIN_BIN_VHEAP},
-                {A_bin_old_vheap_size, p->old_vheap / 8},
-                {A_bin_vheap_block_size, MIN_BIN_VHEAP},
-                {A_bin_vheap_size, p->vheap / 8},
-                {A_heap_size, (size_t)(p->htop - p->heap)},
-                {A_old_heap_size, (size_t)(p->old_top - p->old_heap)},
-                {A_stack_size, (size_t)(p->hend - p->sp)},
-                {A_recent_size, (size_t)(p->high_water - p->heap)},
-                {A_mbuf_size, p->frag_words},
-                {A_heap_block_size, heap_block_words(p)},
-                {A_old_heap_block_size, (size_t)(p->old_end - p->old_heap)}};
+    gc_figure_t rows[GC_FIGURES];
+    gc_figures(p, rows);
     term_t l = TERM_NIL;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (size_t i = 0; i < GC_FIGURES; i++)
         l = push(out, pair(out, rows[i].name, make_small((int64_t)rows[i].value)), l);
     return l;
 }

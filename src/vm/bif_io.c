@@ -77,50 +77,18 @@ void io_say(vm_t *vm, const char *text, size_t n) { (void)io_write(vm, HOST_STDE
 
 /* {ling_io, data, Bin}, {ling_io, eof} or {ling_io, error, Reason}. */
 static signal_t *input_message(vm_t *vm, sched_t *s, const uint8_t *data, int64_t len) {
-    size_t n = len > 0 ? (size_t)len : 0;
-    bool small = n <= HEAP_BIN_MAX;
+    term_t *hp;
     signal_t *sig =
-        signal_new(vm, s, SIG_MESSAGE, 4 + (small ? HEAP_BIN_WORDS(n) : PROC_BIN_WORDS));
+        signal_new_bytes(vm, s, SIG_MESSAGE, data, len > 0 ? (size_t)len : 0, len > 0, 4, &hp);
     if (!sig) return NULL;
-    term_t *hp = sig->data + 4, *end = hp, body = A_END_OF_FILE;
-    if (len < 0) {
-        body = errno_atom(vm, (int)-len);
-    } else if (n && small) {
-        size_t words = HEAP_BIN_WORDS(n);
-        heap_bin_t *b = (heap_bin_t *)hp;
-        hp[words - 1] = 0; /* the bytes behind the last are never undefined */
-        b->header = make_header(T_HEAP_BIN, words - 1);
-        b->size = n;
-        memcpy(b->data, data, n);
-        body = make_boxed(b);
-        end = hp + words;
-    } else if (n) {
-        shared_bin_t *bin = shared_bin_new(vm, n);
-        if (!bin) {
-            signal_free(vm, s, sig);
-            return NULL;
-        }
-        memcpy(bin->data, data, n);
-        proc_bin_t *b = (proc_bin_t *)hp;
-        b->off.header = make_header(T_PROC_BIN, PROC_BIN_WORDS - 1);
-        b->off.next = sig->off_heap;
-        b->bin = bin;
-        b->data = bin->data;
-        b->size = n;
-        b->flags = 0;
-        sig->off_heap = &b->off;
-        body = make_boxed(b);
-        end = hp + PROC_BIN_WORDS;
-    }
-    hp = sig->data;
-    if (len == 0) {
+    if (len > 0)
+        sig->term = tuple3(&hp, A_ling_io, A_data, sig->term);
+    else if (len == 0)
         sig->term = tuple2(&hp, A_ling_io, A_END_OF_FILE);
-        *hp = TERM_NIL; /* the word the shorter tuple leaves */
-    } else {
-        sig->term = tuple3(&hp, A_ling_io, len > 0 ? A_data : A_error, body);
-    }
+    else
+        sig->term = tuple3(&hp, A_ling_io, A_error, errno_atom(vm, (int)-len));
     sig->from = TERM_NIL;
-    sig->used = (uint32_t)(end - sig->data);
+    sig->used = (uint32_t)(hp - sig->data);
     return sig;
 }
 
@@ -281,33 +249,6 @@ static BIF(display_nl_0) {
     (void)a;
     io_write(p->vm, HOST_STDERR, "\r\n", 2);
     return A_true;
-}
-
-static void text_utf8(text_t *t, uint32_t c) {
-    uint8_t b[4];
-    size_t n = 0;
-    if (c < 0x80) {
-        b[n++] = (uint8_t)c;
-    } else if (c < 0x800) {
-        b[n++] = (uint8_t)(0xc0 | c >> 6);
-        b[n++] = (uint8_t)(0x80 | (c & 63));
-    } else if (c < 0x10000) {
-        b[n++] = (uint8_t)(0xe0 | c >> 12);
-        b[n++] = (uint8_t)(0x80 | (c >> 6 & 63));
-        b[n++] = (uint8_t)(0x80 | (c & 63));
-    } else {
-        b[n++] = (uint8_t)(0xf0 | c >> 18);
-        b[n++] = (uint8_t)(0x80 | (c >> 12 & 63));
-        b[n++] = (uint8_t)(0x80 | (c >> 6 & 63));
-        b[n++] = (uint8_t)(0x80 | (c & 63));
-    }
-    text_bytes(t, b, n);
-}
-
-static bool is_code_point(term_t t) {
-    if (!is_small(t)) return false;
-    int64_t c = small_value(t);
-    return c >= 0 && c <= 0x10ffff && !(c >= 0xd800 && c <= 0xdfff);
 }
 
 /* A flat list of characters, printed as far as the first zero. */

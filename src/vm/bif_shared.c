@@ -284,13 +284,8 @@ static term_t array_new(proc_t *p, term_t size, bool is_signed, bool is_counters
     x->magic.destroy = array_destroy;
     x->magic.vm = p->vm;
     x->magic.id = vm_next_ref(p->vm);
-    magic_ref_t *r = (magic_ref_t *)hp;
-    r->off.header = make_header(T_MAGIC_REF, MAGIC_REF_WORDS - 1);
-    r->id = x->magic.id;
-    r->magic = &x->magic;
-    off_heap_link(p, r);
     bif_bump(p, n / 512);
-    return make_boxed(r);
+    return magic_ref_put(p, hp, &x->magic);
 }
 
 static array_t *array_of(term_t t, bool is_counters) {

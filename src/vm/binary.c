@@ -76,15 +76,6 @@ static inline term_t proc_bin_at(proc_t *p, term_t *hp, shared_bin_t *b, size_t 
     return make_boxed(pb);
 }
 
-static inline term_t heap_bin_at(term_t *hp, size_t n, uint8_t **data) {
-    heap_bin_t *hb = (heap_bin_t *)hp;
-    hb->header = make_header(T_HEAP_BIN, HEAP_BIN_WORDS(n) - 1);
-    hb->size = n;
-    if (n) hp[HEAP_BIN_WORDS(n) - 1] = 0;
-    *data = hb->data;
-    return make_boxed(hb);
-}
-
 term_t binary_new(proc_t *p, size_t n, uint8_t **data) {
     if (n <= HEAP_BIN_MAX) {
         term_t *hp = heap_alloc(p, HEAP_BIN_WORDS(n));

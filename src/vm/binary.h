@@ -17,6 +17,38 @@ void shared_bin_release(shared_bin_t *b);
 shared_bin_t *shared_bin_new_foreign(vm_t *vm, uint8_t *data, size_t size,
                                      void (*destroy)(shared_bin_t *), void *owner);
 void magic_release(magic_t *m);
+/* A reference to m in MAGIC_REF_WORDS words of p's at hp; the count it owns is given by the caller.
+ */
+static inline term_t magic_ref_put(proc_t *p, term_t *hp, magic_t *m) {
+    magic_ref_t *r = (magic_ref_t *)hp;
+    r->off.header = make_header(T_MAGIC_REF, MAGIC_REF_WORDS - 1);
+    r->id = m->id;
+    r->magic = m;
+    off_heap_link(p, r);
+    return make_boxed(r);
+}
+/* A heap binary of n bytes, *data to fill, in HEAP_BIN_WORDS(n) words at hp. */
+static inline term_t heap_bin_at(term_t *hp, size_t n, uint8_t **data) {
+    heap_bin_t *hb = (heap_bin_t *)hp;
+    hb->header = make_header(T_HEAP_BIN, HEAP_BIN_WORDS(n) - 1);
+    hb->size = n;
+    if (n) hp[HEAP_BIN_WORDS(n) - 1] = 0; /* the bytes behind the last are never undefined */
+    *data = hb->data;
+    return make_boxed(hb);
+}
+/* All of b as a binary in PROC_BIN_WORDS words at hp, outside of a process heap; on the list *off,
+ * takes b's count. */
+static inline term_t proc_bin_outside(term_t *hp, shared_bin_t *b, off_heap_t **off) {
+    proc_bin_t *pb = (proc_bin_t *)hp;
+    pb->off.header = make_header(T_PROC_BIN, PROC_BIN_WORDS - 1);
+    pb->off.next = *off;
+    pb->bin = b;
+    pb->data = b->data;
+    pb->size = b->size;
+    pb->flags = 0;
+    *off = &pb->off;
+    return make_boxed(pb);
+}
 /* New binary of n bytes with *data to fill; heap binary or shared. */
 term_t binary_new(proc_t *p, size_t n, uint8_t **data);
 term_t binary_from_shared(proc_t *p, shared_bin_t *b, size_t offset,

@@ -16,6 +16,7 @@
 #include "vm/link.h"
 #include "vm/print.h"
 #include "vm/proc_dict.h"
+#include "vm/proc_dump.h"
 #include "vm/process.h"
 
 struct crash {
@@ -133,23 +134,9 @@ static void put_term(dump_t *d, term_t t) {
 }
 
 static void place(dump_t *d, const uint64_t *ip) {
-    code_place_t at;
     address(&d->text, ip);
     text_str(&d->text, " (");
-    if (code_lookup(d->vm, ip, &at) && at.function) {
-        text_atom(&d->text, at.module->name, true);
-        text_char(&d->text, ':');
-        text_atom(&d->text, at.function->function, true);
-        text_char(&d->text, '/');
-        text_uint(&d->text, at.function->arity);
-        if (at.line) {
-            text_str(&d->text, " line ");
-            text_uint(&d->text, at.line);
-        }
-    } else {
-        text_str(&d->text,
-                 ip == engine_exit_code(d->vm) ? "terminate process normally" : "unknown function");
-    }
+    place_text(&d->text, d->vm, ip);
     text_char(&d->text, ')');
 }
 
@@ -228,44 +215,17 @@ static void relations(dump_t *d, proc_t *p) {
     if (any) text_str(&d->text, "]\n");
 }
 
-static const char *state_name(const proc_t *p, uint32_t st) {
-    if (st & PS_RUNNING) return "Running";
-    if (st & (PS_EXITING | PS_FREE)) return "Exiting";
-    if (p->flags & PF_TASKS) return "Scheduled";
-    if (st & PS_RUNNABLE) return "Scheduled";
-    return st & PS_SUSPENDED ? "Suspended" : "Waiting";
-}
-
 static bool is_stack_mark(term_t t) { return (t & TAG_MASK) == TAG_HEADER; }
 
 static bool summary(void *user, proc_t *p) {
     dump_t *d = user;
-    uint32_t st = atomic_load_explicit(&p->state, memory_order_acquire);
     text_t *t = &d->text;
-    text_str(t, "=proc:");
-    text_term(t, p->pid);
-    line_text(d, "\nState: ", state_name(p, st));
-    if (st & PS_RUNNING) return true; /* a dirty thread has it */
-    if (!is_nil(p->name)) line_text(d, "Name: ", atom_name(d->vm, p->name));
-    text_str(t, "Spawned as: ");
-    text_atom(t, p->init_m, true);
-    text_char(t, ':');
-    text_atom(t, p->init_f, true);
-    text_char(t, '/');
-    text_uint(t, p->init_a);
-    text_str(t, "\nSpawned by: ");
-    if (is_local_pid(p->parent))
-        text_term(t, p->parent);
-    else
-        text_str(t, "[]");
-    line(d, "\nMessage queue length: ", msg_queue_len(&p->mq));
-    line(d, "Heap fragment data: ", p->frag_words);
+    proc_state_text(p, t);
+    if (atomic_load_explicit(&p->state, memory_order_acquire) & PS_RUNNING)
+        return true; /* a dirty thread has it */
+    proc_origin_text(p, t);
     relations(d, p);
-    line(d, "Reductions: ", p->total_reds);
-    line(d, "Stack+heap: ", heap_block_words(p));
-    line(d, "OldHeap: ", (uint64_t)(p->old_end - p->old_heap));
-    line(d, "Heap unused: ", (uint64_t)(p->sp - p->htop));
-    line(d, "OldHeap unused: ", (uint64_t)(p->old_end - p->old_top));
+    proc_size_text(p, t);
     line(d, "Memory: ", p->block_size + 8 * (uint64_t)heap_total_words(p));
     text_str(t, "Program counter: ");
     place(d, p->ip);

@@ -475,14 +475,10 @@ static term_t decode_thing(decoder_t *d, const thing_t *t, unsigned type) {
 static term_t decode_binary(decoder_t *d, const uint8_t *s, size_t size, unsigned last) {
     term_t bin;
     if (size <= HEAP_BIN_MAX) {
-        heap_bin_t *h = (heap_bin_t *)d->hp;
-        size_t words = HEAP_BIN_WORDS(size);
-        d->hp[words - 1] = 0;
-        h->header = make_header(T_HEAP_BIN, words - 1);
-        h->size = size;
-        memcpy(h->data, s, size);
-        d->hp += words;
-        bin = make_boxed(h);
+        uint8_t *to;
+        bin = heap_bin_at(d->hp, size, &to);
+        memcpy(to, s, size);
+        d->hp += HEAP_BIN_WORDS(size);
     } else {
         shared_bin_t *sb = shared_bin_new(d->vm, size);
         if (!sb) {
@@ -493,16 +489,8 @@ static term_t decode_binary(decoder_t *d, const uint8_t *s, size_t size, unsigne
             shared_bin_release(sb);
             return TERM_NONE;
         }
-        proc_bin_t *pb = (proc_bin_t *)d->hp;
-        pb->off.header = make_header(T_PROC_BIN, PROC_BIN_WORDS - 1);
-        pb->bin = sb;
-        pb->data = sb->data;
-        pb->size = size;
-        pb->flags = 0;
-        pb->off.next = *d->off;
-        *d->off = &pb->off;
+        bin = proc_bin_outside(d->hp, sb, d->off);
         d->hp += PROC_BIN_WORDS;
-        bin = make_boxed(pb);
     }
     if (size == 0 || last == 8) return bin;
     sub_bin_t *sub = (sub_bin_t *)d->hp;

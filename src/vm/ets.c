@@ -182,12 +182,7 @@ term_t ets_ref(proc_t *p, ets_t *t) {
     term_t *hp = heap_alloc(p, MAGIC_REF_WORDS);
     if (!hp) return TERM_NONE;
     table_keep(t);
-    magic_ref_t *r = (magic_ref_t *)hp;
-    r->off.header = make_header(T_MAGIC_REF, MAGIC_REF_WORDS - 1);
-    r->id = t->magic.id;
-    r->magic = &t->magic;
-    off_heap_link(p, r);
-    return make_boxed(r);
+    return magic_ref_put(p, hp, &t->magic);
 }
 term_t ets_id(proc_t *p, ets_t *t) { return t->named ? t->name : ets_ref(p, t); }
 

@@ -559,3 +559,20 @@ bool gc_hibernate(proc_t *p, term_t *x, unsigned live) {
     tell_end(p, true, before);
     return ok;
 }
+
+void gc_figures(const proc_t *p, gc_figure_t out[GC_FIGURES]) {
+    const gc_figure_t rows[GC_FIGURES] = {
+        {A_bin_old_vheap_block_size, MIN_BIN_VHEAP},
+        {A_bin_old_vheap_size, p->old_vheap / 8},
+        {A_bin_vheap_block_size, MIN_BIN_VHEAP},
+        {A_bin_vheap_size, p->vheap / 8},
+        {A_heap_size, (size_t)(p->htop - p->heap)},
+        {A_old_heap_size, (size_t)(p->old_top - p->old_heap)},
+        {A_stack_size, (size_t)(p->hend - p->sp)},
+        {A_recent_size, (size_t)(p->high_water - p->heap)},
+        {A_mbuf_size, p->frag_words},
+        {A_heap_block_size, heap_block_words(p)},
+        {A_old_heap_block_size, (size_t)(p->old_end - p->old_heap)},
+    };
+    memcpy(out, rows, sizeof rows);
+}

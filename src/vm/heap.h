@@ -78,6 +78,15 @@ size_t heap_block_words(const proc_t *p); /* young block */
 size_t heap_used_words(const proc_t *p);
 size_t heap_total_words(const proc_t *p);
 
+/* What tracing and process_info(P, garbage_collection_info) tell of a heap, in OTP's order. */
+typedef struct {
+    term_t name;
+    size_t value;
+} gc_figure_t;
+#define GC_FIGURES 11
+void gc_figures(const proc_t *p, gc_figure_t out[GC_FIGURES]);
+#define MIN_BIN_VHEAP 46422 /* OTP's default, only shown */
+
 /* Next size of a heap block that holds at least this many words. */
 size_t heap_next_size(size_t words);
 

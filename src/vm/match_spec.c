@@ -721,12 +721,7 @@ term_t ms_ref(proc_t *p, ms_t *ms) {
         ms_release(ms);
         return TERM_NONE;
     }
-    magic_ref_t *r = (magic_ref_t *)hp;
-    r->off.header = make_header(T_MAGIC_REF, MAGIC_REF_WORDS - 1);
-    r->id = ms->magic.id;
-    r->magic = &ms->magic;
-    off_heap_link(p, r);
-    return make_boxed(r);
+    return magic_ref_put(p, hp, &ms->magic);
 }
 
 ms_t *ms_of(term_t ref) {

@@ -56,6 +56,27 @@ void text_uint(text_t *t, uint64_t i) {
     while (i /= 10);
     text_bytes(t, p, (size_t)(buf + sizeof buf - p));
 }
+void text_utf8(text_t *t, uint32_t c) {
+    uint8_t b[4];
+    size_t n = 0;
+    if (c < 0x80) {
+        b[n++] = (uint8_t)c;
+    } else if (c < 0x800) {
+        b[n++] = (uint8_t)(0xc0 | c >> 6);
+        b[n++] = (uint8_t)(0x80 | (c & 63));
+    } else if (c < 0x10000) {
+        b[n++] = (uint8_t)(0xe0 | c >> 12);
+        b[n++] = (uint8_t)(0x80 | (c >> 6 & 63));
+        b[n++] = (uint8_t)(0x80 | (c & 63));
+    } else {
+        b[n++] = (uint8_t)(0xf0 | c >> 18);
+        b[n++] = (uint8_t)(0x80 | (c >> 12 & 63));
+        b[n++] = (uint8_t)(0x80 | (c >> 6 & 63));
+        b[n++] = (uint8_t)(0x80 | (c & 63));
+    }
+    text_bytes(t, b, n);
+}
+
 void text_int(text_t *t, int64_t i) {
     if (i < 0) text_char(t, '-');
     text_uint(t, i < 0 ? 0 - (uint64_t)i : (uint64_t)i);
@@ -334,9 +355,8 @@ static void text_string(text_t *t, term_t l, bool display) {
             text_str(t, "\\\"");
         } else if (c == '\n') {
             text_str(t, "\\n");
-        } else if (c >= 0x80 && !display) {
-            text_char(t, (char)(0xc0 | c >> 6));
-            text_char(t, (char)(0x80 | (c & 0x3f)));
+        } else if (!display) {
+            text_utf8(t, c);
         } else {
             text_char(t, (char)c);
         }

@@ -15,6 +15,7 @@ void text_free(text_t *t);
 void text_bytes(text_t *t, const void *s, size_t n);
 void text_str(text_t *t, const char *s);
 void text_char(text_t *t, char c);
+void text_utf8(text_t *t, uint32_t c); /* a code point */
 void text_int(text_t *t, int64_t i);
 void text_uint(text_t *t, uint64_t i);
 /* UTF-8, floats in their shortest form: for people and for the embedder. */

@@ -55,6 +55,10 @@ struct signal {
 signal_t *signal_new(vm_t *vm, sched_t *s, int kind, size_t words);
 /* With a deep copy of term inside (literals of the VM are not copied). */
 signal_t *signal_new_copy(vm_t *vm, sched_t *s, int kind, term_t term);
+/* With the bytes as a binary or list for its term and extra words of room behind; *end is set
+ * behind the bytes. */
+signal_t *signal_new_bytes(vm_t *vm, sched_t *s, int kind, const uint8_t *data, size_t n,
+                           bool binary, size_t extra, term_t **end);
 void signal_free(vm_t *vm, sched_t *s, signal_t *sig); /* releases off-heap objects too */
 
 /* ---- mailbox ---- the private list; mailbox.c. Names and meaning are LING's. */

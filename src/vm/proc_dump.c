@@ -16,8 +16,7 @@ static void put_hex(text_t *t, uint64_t n) {
     text_bytes(t, s, sizeof s);
 }
 
-/* mod:fun/arity + offset */
-static void put_place(text_t *t, vm_t *vm, const uint64_t *ip) {
+void place_text(text_t *t, vm_t *vm, const uint64_t *ip) {
     code_place_t pl;
     term_t mfa[3];
     if (!trace_place(vm, ip, mfa)) {
@@ -55,7 +54,7 @@ void proc_backtrace_text(proc_t *p, text_t *t) {
     text_str(t, "Program counter: ");
     put_hex(t, (uintptr_t)ip);
     text_str(t, " (");
-    put_place(t, vm, ip);
+    place_text(t, vm, ip);
     text_str(t, ")\n");
     const term_t *s = p->sp;
     if (p->flags & PF_SAVED_ARGS) {
@@ -80,7 +79,7 @@ void proc_backtrace_text(proc_t *p, text_t *t) {
             if (trace_is_frame(vm, *s))
                 text_str(t, "<trace>");
             else
-                put_place(t, vm, ret == vm->exit_code ? ret : ret - 1);
+                place_text(t, vm, ret == vm->exit_code ? ret : ret - 1);
             text_char(t, ')');
             y = 0;
             continue;
@@ -99,21 +98,25 @@ static void put_line(text_t *t, const char *what, uint64_t n) {
     text_char(t, '\n');
 }
 
-void proc_dump_text(proc_t *p, text_t *t) {
-    uint32_t st = atomic_load_explicit(&p->state, memory_order_relaxed);
+void proc_state_text(const proc_t *p, text_t *t) {
+    uint32_t st = atomic_load_explicit(&p->state, memory_order_acquire);
     text_str(t, "=proc:");
     text_term(t, p->pid);
     text_str(t, "\nState: ");
-    text_str(t, st & PS_EXITING     ? "Exiting"
-                : st & PS_SUSPENDED ? "Suspended"
-                : st & PS_RUNNING   ? "Running"
-                : st & PS_RUNNABLE  ? "Scheduled"
-                                    : "Waiting");
+    text_str(t, st & (PS_EXITING | PS_FREE)                 ? "Exiting\n"
+                : st & PS_SUSPENDED                         ? "Suspended\n"
+                : st & PS_RUNNING                           ? "Running\n"
+                : st & PS_RUNNABLE || (p->flags & PF_TASKS) ? "Scheduled\n"
+                                                            : "Waiting\n");
+}
+
+void proc_origin_text(proc_t *p, text_t *t) {
     if (!is_nil(p->name)) {
-        text_str(t, "\nName: ");
+        text_str(t, "Name: ");
         text_atom(t, p->name, true);
+        text_char(t, '\n');
     }
-    text_str(t, "\nSpawned as: ");
+    text_str(t, "Spawned as: ");
     text_atom(t, p->init_m, true);
     text_char(t, ':');
     text_atom(t, p->init_f, true);
@@ -124,11 +127,20 @@ void proc_dump_text(proc_t *p, text_t *t) {
     text_char(t, '\n');
     put_line(t, "Message queue length: ", p->mq.len);
     put_line(t, "Heap fragment data: ", p->frag_words);
+}
+
+void proc_size_text(proc_t *p, text_t *t) {
     put_line(t, "Reductions: ", p->total_reds);
     put_line(t, "Stack+heap: ", heap_block_words(p));
     put_line(t, "OldHeap: ", (size_t)(p->old_end - p->old_heap));
     put_line(t, "Heap unused: ", (size_t)(p->sp - p->htop));
     put_line(t, "OldHeap unused: ", (size_t)(p->old_end - p->old_top));
+}
+
+void proc_dump_text(proc_t *p, text_t *t) {
+    proc_state_text(p, t);
+    proc_origin_text(p, t);
+    proc_size_text(p, t);
     proc_backtrace_text(p, t);
 }
 

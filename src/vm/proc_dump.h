@@ -5,6 +5,12 @@
 #include "vm/print.h"
 #include "vm/proc.h"
 
+/* The parts: what and how it is (of a process somebody else runs, too), where it comes from, how
+ * large it is; mod:fun/arity + offset of a code address. */
+void proc_state_text(const proc_t *p, text_t *t);
+void proc_origin_text(proc_t *p, text_t *t);
+void proc_size_text(proc_t *p, text_t *t);
+void place_text(text_t *t, vm_t *vm, const uint64_t *ip);
 void proc_backtrace_text(proc_t *p, text_t *t);
 void proc_dump_text(proc_t *p, text_t *t);
 /* As binaries, on out's and on p's heap; NONE: no memory. */

@@ -24,8 +24,6 @@ typedef struct proc_ext {
     double floats[SAVED_FLOATS]; /* float registers, PF_SAVED_FLOATS */
 } proc_ext_t;
 
-#define MIN_BIN_VHEAP 46422 /* OTP's default, only shown */
-
 proc_ext_t *proc_ext_get(proc_t *p); /* made when missing; NULL: no memory */
 /* The module a call of an undefined function goes to: error_handler. */
 term_t proc_error_handler(const proc_t *p);

@@ -8,6 +8,7 @@
  */
 #include "outlet/outlet.h"
 #include "timer/etimer.h"
+#include "vm/binary.h"
 #include "vm/copy.h"
 #include "vm/heap.h"
 #include "vm/link.h"
@@ -59,6 +60,36 @@ signal_t *signal_new_reason(vm_t *vm, sched_t *s, int kind, term_t term, size_t 
 
 signal_t *signal_new_copy(vm_t *vm, sched_t *s, int kind, term_t term) {
     return signal_new_reason(vm, s, kind, term, 0);
+}
+
+signal_t *signal_new_bytes(vm_t *vm, sched_t *s, int kind, const uint8_t *data, size_t n,
+                           bool binary, size_t extra, term_t **end) {
+    bool small = n <= HEAP_BIN_MAX;
+    size_t words = binary ? (small ? HEAP_BIN_WORDS(n) : PROC_BIN_WORDS) : 2 * n;
+    shared_bin_t *bin = binary && !small ? shared_bin_new(vm, n) : NULL;
+    signal_t *sig = binary && !small && !bin ? NULL : signal_new(vm, s, kind, words + extra);
+    if (!sig) {
+        if (bin) shared_bin_release(bin);
+        return NULL;
+    }
+    term_t *hp = sig->data;
+    if (!binary) {
+        sig->term = n ? make_cons(hp) : TERM_NIL;
+        for (size_t i = 0; i < n; i++, hp += 2) {
+            hp[0] = make_small(data[i]);
+            hp[1] = i + 1 < n ? make_cons(hp + 2) : TERM_NIL;
+        }
+    } else if (small) {
+        uint8_t *to;
+        sig->term = heap_bin_at(hp, n, &to);
+        memcpy(to, data, n);
+    } else {
+        memcpy(bin->data, data, n);
+        sig->term = proc_bin_outside(hp, bin, &sig->off_heap);
+    }
+    *end = sig->data + words;
+    sig->used = (uint32_t)words;
+    return sig;
 }
 
 void signal_free(vm_t *vm, sched_t *s, signal_t *sig) {

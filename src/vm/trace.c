@@ -405,22 +405,10 @@ void trace_sched_exit(proc_t *p) {
 void trace_gc(proc_t *p, bool major, bool start, size_t words) {
     const trace_t *t = trace_of(p);
     if (!t || !(t->flags & TF_GC)) return;
-    const struct {
-        term_t name;
-        size_t value;
-    } rows[] = {{A_bin_old_vheap_block_size, MIN_BIN_VHEAP},
-                {A_bin_old_vheap_size, p->old_vheap / 8},
-                {A_bin_vheap_block_size, MIN_BIN_VHEAP},
-                {A_bin_vheap_size, p->vheap / 8},
-                {A_heap_size, (size_t)(p->htop - p->heap)},
-                {A_old_heap_size, (size_t)(p->old_top - p->old_heap)},
-                {A_stack_size, (size_t)(p->hend - p->sp)},
-                {A_recent_size, (size_t)(p->high_water - p->heap)},
-                {A_mbuf_size, p->frag_words},
-                {A_heap_block_size, heap_block_words(p)},
-                {A_old_heap_block_size, (size_t)(p->old_end - p->old_heap)},
-                {A_wordsize, words}}; /* OTP's name for words needed, then reclaimed */
-    enum { ROWS = sizeof rows / sizeof *rows };
+    enum { ROWS = GC_FIGURES + 1 };
+    gc_figure_t rows[ROWS];
+    gc_figures(p, rows);
+    rows[GC_FIGURES] = (gc_figure_t){A_wordsize, words}; /* words needed, then reclaimed */
     term_t buf[5 * ROWS], *hp = buf, list = TERM_NIL;
     for (size_t i = 0; i < ROWS; i++) {
         term_t pair = tuple2(&hp, rows[i].name, make_small((int64_t)rows[i].value));
