@@ -1,4 +1,5 @@
-/* engine_bits.h: numbers that load.c writes into bit string instructions and engine_bits.c reads.
+/* engine_bits.h: numbers that load_bits.c writes into bit string instructions and engine_bits.c
+ * reads.
  */
 #ifndef LING_VM_ENGINE_BITS_H
 #define LING_VM_ENGINE_BITS_H
