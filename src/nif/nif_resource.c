@@ -157,10 +157,7 @@ void *enif_alloc_resource(ErlNifResourceType *type, size_t size) {
     nif_resource_t *r = mem_alloc(vm, sizeof *r + size);
     if (!r) return NULL;
     memset(r, 0, sizeof *r);
-    atomic_init(&r->magic.refs, 1);
-    r->magic.destroy = resource_destroy;
-    r->magic.vm = vm;
-    r->magic.id = vm_next_ref(vm);
+    magic_init(vm, &r->magic, resource_destroy);
     r->type = type;
     r->size = size;
     atomic_fetch_add_explicit(&type->refs, 1, memory_order_relaxed);

@@ -489,9 +489,7 @@ static pattern_t *pattern_new(proc_t *p, size_t size) {
         mem_free(vm, c, size);
         return NULL;
     }
-    atomic_init(&c->magic.refs, 1);
-    c->magic.destroy = pattern_destroy;
-    c->magic.vm = vm;
+    magic_init(vm, &c->magic, pattern_destroy);
     c->size = size;
     return c;
 }
@@ -771,7 +769,6 @@ LONG_BIF(binary_compile_pattern_1) {
         magic_release(&c->magic);
         return bif_oom(p);
     }
-    c->magic.id = vm_next_ref(p->vm);
     term_t ref = magic_ref_put(p, hp, &c->magic);
     hp += MAGIC_REF_WORDS;
     return tuple2(&hp, c->states ? A_ac : A_bm, ref);

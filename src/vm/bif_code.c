@@ -43,10 +43,7 @@ static term_t prepared_new(proc_t *p, module_t *m) {
         return bif_oom(p);
     }
     c->module = m;
-    atomic_init(&c->magic.refs, 1);
-    c->magic.destroy = prepared_destroy;
-    c->magic.vm = vm;
-    c->magic.id = vm_next_ref(vm);
+    magic_init(vm, &c->magic, prepared_destroy);
     return magic_ref_put(p, hp, &c->magic);
 }
 

@@ -1078,10 +1078,7 @@ static term_t scan_run(proc_t *p, scan_t *s, trav_t *v, term_t vref) {
             for (size_t i = 1; i < MAGIC_REF_WORDS; i++) hp[i] = TERM_NIL;
             return bif_oom(p);
         }
-        atomic_init(&v->magic.refs, 1);
-        v->magic.destroy = trav_destroy;
-        v->magic.vm = p->vm;
-        v->magic.id = vm_next_ref(p->vm);
+        magic_init(p->vm, &v->magic, trav_destroy);
         v->t = s->t;
         v->ms = s->ms;
         atomic_fetch_add_explicit(&s->t->magic.refs, 1, memory_order_relaxed);

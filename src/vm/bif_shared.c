@@ -280,10 +280,7 @@ static term_t array_new(proc_t *p, term_t size, bool is_signed, bool is_counters
     x->size = n;
     x->is_signed = is_signed;
     x->is_counters = is_counters;
-    atomic_init(&x->magic.refs, 1);
-    x->magic.destroy = array_destroy;
-    x->magic.vm = p->vm;
-    x->magic.id = vm_next_ref(p->vm);
+    magic_init(p->vm, &x->magic, array_destroy);
     bif_bump(p, n / 512);
     return magic_ref_put(p, hp, &x->magic);
 }

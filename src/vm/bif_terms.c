@@ -460,7 +460,10 @@ static term_t text_list(proc_t *p, term_t t, bool (*test)(term_t)) {
 
 static BIF(pid_to_list) { return text_list(p, a[0], is_pid); }
 static BIF(port_to_list) { return text_list(p, a[0], is_port); }
-static BIF(ref_to_list) { return text_list(p, a[0], is_ref); }
+static BIF(ref_to_list) {
+    if (is_boxed_type(a[0], T_MAGIC_REF)) magic_publish(((magic_ref_t *)boxed_ptr(a[0]))->magic);
+    return text_list(p, a[0], is_ref);
+}
 static BIF(fun_to_list) { return text_list(p, a[0], is_fun); }
 
 /* Reads  prefix 0.N.N... >  with `count` numbers behind the 0; false: something else. */
@@ -507,8 +510,13 @@ static BIF(list_to_ref) {
     if ((n[0] | n[1] | n[2]) >> 32) return bif_badarg(p);
     uint32_t w[3] = {(uint32_t)n[2], (uint32_t)n[1], (uint32_t)n[0]};
     if (!ref_id_from_words(w, &id)) return bif_badarg(p);
-    term_t *hp = heap_alloc(p, REF_WORDS);
-    return hp ? make_ref(&hp, id, 0) : bif_oom(p);
+    term_t *hp = heap_alloc(p, MAGIC_REF_WORDS);
+    if (!hp) return bif_oom(p);
+    magic_t *m = magic_find(p->vm, id);
+    if (m) return magic_ref_put(p, hp, m);
+    term_t *end = hp + MAGIC_REF_WORDS, ref = make_ref(&hp, id, 0);
+    heap_release(p, hp, end);
+    return ref;
 }
 
 static BIF(make_ref_0) {

@@ -57,10 +57,6 @@ void shared_bin_release(shared_bin_t *b) {
     mem_free(vm, b, SHARED_HEAD + (b->flags & SHARED_BIN_FOREIGN ? 0 : b->size));
 }
 
-void magic_release(magic_t *m) {
-    if (drop_count(m->vm, &m->refs)) m->destroy(m);
-}
-
 /* ---- terms ---- */
 
 static inline term_t proc_bin_at(proc_t *p, term_t *hp, shared_bin_t *b, size_t offset, size_t size,

@@ -3,6 +3,7 @@
 #ifndef LING_VM_BINARY_H
 #define LING_VM_BINARY_H
 #include "vm/bif.h"
+#include "vm/magic.h"
 
 /* ---- storage ---- NULL / TERM_NONE: no memory, nothing raised */
 enum { SHARED_BIN_FOREIGN = 1 };
@@ -16,7 +17,6 @@ void shared_bin_release(shared_bin_t *b);
  * itself; b->owner is for it). */
 shared_bin_t *shared_bin_new_foreign(vm_t *vm, uint8_t *data, size_t size,
                                      void (*destroy)(shared_bin_t *), void *owner);
-void magic_release(magic_t *m);
 /* A reference to m in MAGIC_REF_WORDS words of p's at hp; the count it owns is given by the caller.
  */
 static inline term_t magic_ref_put(proc_t *p, term_t *hp, magic_t *m) {

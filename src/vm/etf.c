@@ -374,7 +374,7 @@ static int64_t body_size(vm_t *vm, proc_t *p, const uint8_t *b, size_t n, size_t
         case ETF_NEWER_REFERENCE: {
             thing_t t;
             if (!read_ref(vm, &r, tag, &t)) return -1;
-            words += t.local ? REF_WORDS : EXT_WORDS(t.count);
+            words += t.local ? MAGIC_REF_WORDS : EXT_WORDS(t.count);
             break;
         }
         case ETF_EXPORT: {
@@ -456,6 +456,12 @@ static term_t decode_thing(decoder_t *d, const thing_t *t, unsigned type) {
         if (type == T_EXT_PORT) return make_port(t->id[0] | (uint64_t)t->id[1] << 32);
         uint64_t id = 0;
         ref_id_from_words(t->id, &id);
+        magic_t *m = t->count == 3 ? magic_find(d->vm, id) : NULL;
+        if (m) {
+            term_t *at = d->hp;
+            d->hp += MAGIC_REF_WORDS;
+            return magic_ref_outside(at, m, d->off);
+        }
         return make_ref(&d->hp, id, t->count == 5 ? make_pid(t->id[3], t->id[4]) : 0);
     }
     term_t node = decode_atom(d, &t->node);
@@ -925,7 +931,7 @@ static term_t decode_to(proc_t *p, proc_t *tick, const uint8_t *b, size_t n, uns
             t = body_decode(p->vm, tick, body.b, body.n, flags, &hp, &p->off_heap, no_memory);
             heap_release(p, t == TERM_NONE ? start : hp, end);
             for (off_heap_t *o = p->off_heap; o != old; o = o->next)
-                p->vheap += ((proc_bin_t *)o)->size;
+                if (header_type(o->header) == T_PROC_BIN) p->vheap += ((proc_bin_t *)o)->size;
         } else {
             *no_memory = true;
         }

@@ -302,6 +302,7 @@ static bool put_ref(etf_out_t *o, term_t t, unsigned minor) {
     term_t node = A_nonode;
     if (is_local_ref(t)) {
         ref_id_to_words(ref_id(t), w + 1);
+        if (boxed_type(t) == T_MAGIC_REF) magic_publish(((magic_ref_t *)boxed_ptr(t))->magic);
         term_t pid = boxed_type(t) == T_REF ? ((ref_obj_t *)boxed_ptr(t))->pid : 0;
         if (pid) w[4] = pid_slot(pid), w[5] = pid_serial(pid), n = 5;
     } else {

@@ -352,10 +352,7 @@ term_t ets_create(proc_t *p, const ets_options_t *o) {
     vm_t *vm = p->vm;
     ets_t *t = mem_calloc(vm, sizeof *t);
     if (!t) return bif_oom(p);
-    atomic_init(&t->magic.refs, 1);
-    t->magic.destroy = table_destroy;
-    t->magic.vm = vm;
-    t->magic.id = vm_next_ref(vm);
+    magic_init(vm, &t->magic, table_destroy);
     t->name = o->name;
     t->named = o->named;
     t->compressed = o->compressed;
@@ -1150,10 +1147,7 @@ ets_t *ets_steal(vm_t *vm, ets_t *t) {
             return NULL;
         }
     }
-    atomic_init(&c->magic.refs, 1);
-    c->magic.destroy = table_destroy;
-    c->magic.vm = vm;
-    c->magic.id = vm_next_ref(vm);
+    magic_init(vm, &c->magic, table_destroy);
     c->deleted = true;
     c->type = t->type;
     c->keypos = t->keypos;

@@ -644,10 +644,7 @@ static ms_t *ms_make(comp_t *c) {
         term_t *t = &c->code.at[c->fix.at[i]];
         *t = term_copy(vm, *t, &hp, &ms->off);
     }
-    atomic_init(&ms->magic.refs, 1);
-    ms->magic.destroy = ms_destroy;
-    ms->magic.vm = vm;
-    ms->magic.id = vm_next_ref(vm);
+    magic_init(vm, &ms->magic, ms_destroy);
     ms->code = c->code.at;
     ms->code_room = c->code.room;
     ms->nvars = c->vars.n;

@@ -286,8 +286,10 @@ typedef struct {
 typedef struct magic {
     _Atomic(uint64_t) refs;
     void (*destroy)(struct magic *);
-    void *vm;    /* ling_vm_t */
-    uint64_t id; /* the reference's id */
+    void *vm;                /* ling_vm_t */
+    uint64_t id;             /* the reference's id */
+    struct magic *next;      /* of the published ones, magic.c */
+    _Atomic(bool) published; /* can be found by its id */
 } magic_t;
 typedef struct {
     off_heap_t off;

@@ -9,6 +9,7 @@
 #include "vm/engine.h"
 #include "vm/ets.h"
 #include "vm/io.h"
+#include "vm/magic.h"
 #include "vm/os_signal.h"
 #include "vm/nif.h"
 #include "vm/process.h"
@@ -34,6 +35,7 @@ static bool procs_init(vm_t *vm) { return proc_table_init(vm, vm->options.max_pr
 static const part_t parts[] = {
     {atom_init, atom_free},
     {sched_init, sched_free},
+    {magics_init, magics_free},
     {engine_init, NULL},
     {nif_init_part, nif_free_part},
     {trace_init, trace_free},

@@ -61,6 +61,7 @@ struct ling_vm {
     struct name_table *names;    /* registered names */
     struct trace_state *trace;   /* trace.h */
     struct ets_tables *ets;
+    struct magic_table *magics; /* magic.h */
     struct persistent *persistent;
     _Atomic(struct re_state *) re; /* compiled regular expressions; made at first use */
     struct os_signals *os_signals;

@@ -174,7 +174,15 @@ resources() ->
     watch_and_forget(6, Main),
     erlang:garbage_collect(),
     show(forgotten, receive M5 -> M5 after 5000 -> none end),
-    show(kept, [number(X) || X <- [O, C, W]]).
+    show(kept, [number(X) || X <- [O, C, W]]),
+    %% As bytes and text a resource is found as long as it lives.
+    show(bytes, [number(binary_to_term(term_to_binary(O))), number(list_to_ref(ref_to_list(O)))]),
+    Bytes = bytes_of(7),
+    erlang:garbage_collect(),
+    show(collected, receive M6 -> M6 after 5000 -> none end),
+    show(bytes, try number(binary_to_term(Bytes)) catch error:badarg -> badarg end).
+
+bytes_of(N) -> term_to_binary(object(N)).
 
 keep_nothing(N) -> N = number(object(N)).
 keep_in_table(N) -> ets:insert(objects, {N, object(N)}).

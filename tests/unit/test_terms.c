@@ -288,7 +288,7 @@ static void test_copies_of_shared_things(void **state) {
     assert_int_equal(pb->bin->refs, 1);
     /* A magic reference holds its object. */
     magic_t *obj = mem_alloc(vm, sizeof *obj);
-    *obj = (magic_t){1, magic_destroy, vm, vm_next_ref(vm)};
+    magic_init(vm, obj, magic_destroy);
     magic_ref_t src = {{make_header(T_MAGIC_REF, MAGIC_REF_WORDS - 1), NULL}, obj->id, obj};
     hp = buf, off = NULL;
     c = term_copy(vm, make_boxed(&src), &hp, &off);
