@@ -8,6 +8,7 @@
     T(bifs_arith)     /* arith.c: operators */                                                     \
     T(bifs_numbers)   /* bif_numbers.c: conversions, math */                                       \
     T(bifs_binary)    /* bif_binary.c */                                                           \
+    T(bifs_search)    /* bif_search.c: binary:match and its kin */                                 \
     T(bifs_unicode)   /* bif_unicode.c */                                                          \
     T(bifs_digest)    /* bif_digest.c: md5, crc32, adler32 */                                      \
     T(bifs_maps)      /* bif_maps.c */                                                             \
