@@ -330,10 +330,22 @@ static BIF(trace_info_2) {
     return info_pair(p, a[1], trace_point_info(p, f.module, f.function, (uint32_t)f.arity, a[1]));
 }
 
+/* The debugger's: calls of these functions go to the error handler. */
+static BIF(breakpoint_2) {
+    bp_filter_t f;
+    if (!parse_mfa(a[0], &f) || (a[1] != A_true && a[1] != A_false)) return bif_badarg(p);
+    int how = a[1] == A_true ? BP_SET : BP_CLEAR;
+    int64_t n = trace_points_change(p->vm, &f, BP_DEBUG, how, NULL, TERM_NIL);
+    if (n < 0) return bif_oom(p);
+    bif_bump(p, (size_t)n);
+    return make_small(n);
+}
+
 const bif_def_t bifs_trace[] = {
     {"erts_internal", "trace", 3, trace_3, 0},
     {"erts_internal", "trace_pattern", 3, trace_pattern_3, 0},
     {"erlang", "trace_info", 2, trace_info_2, 0},
     {"erlang", "trace_delivered", 1, trace_delivered_1, 0},
+    {"erts_debug", "breakpoint", 2, breakpoint_2, 0},
     {0},
 };

@@ -367,9 +367,11 @@ COLD static void load_missing(vm_t *vm, term_t module) {
 }
 
 /* Who takes over a call to a function that is not there; NULL: nobody. */
-COLD static export_t *undefined_handler(vm_t *vm, term_t module) {
-    export_t *h = export_find(vm, A_error_handler, A_undefined_function, 3);
-    if (vm->use_error_handler && h && export_is_defined(h) && module != A_error_handler) return h;
+COLD static export_t *undefined_handler(proc_t *p, term_t module) {
+    vm_t *vm = p->vm;
+    term_t handler = proc_error_handler(p);
+    export_t *h = export_find(vm, handler, A_undefined_function, 3);
+    if (vm->use_error_handler && h && export_is_defined(h) && module != handler) return h;
     if (!module_find_on_load(vm, module)) return NULL;
     return export_get(vm, A_ling_on_load, A_call, 3);
 }
@@ -387,7 +389,7 @@ DEFINE_OP(undefined_entry) {
         to = atomic_load_explicit(&e->code, memory_order_acquire);
         if (to != e->stub) GO(to);
     }
-    export_t *h = undefined_handler(vm, e->module);
+    export_t *h = undefined_handler(p, e->module);
     if (h) {
         unsigned n = e->arity;
         term_t *c = heap_alloc(p, 2 * n + 1);
@@ -406,7 +408,6 @@ DEFINE_OP(undefined_entry) {
     RAISE();
 }
 
-/* A closure whose code has been purged: error_handler:undefined_lambda would try to reload it. */
 /* The closure that was called: its environment is behind its arguments. */
 COLD static bool fun_of_call(proc_t *p, fun_entry_t *f, term_t *x, term_t *fun, term_t *args) {
     unsigned n = f->arity, nfree = f->num_free;
@@ -424,6 +425,7 @@ COLD static bool fun_of_call(proc_t *p, fun_entry_t *f, term_t *x, term_t *fun, 
     *args = list;
     return true;
 }
+/* A closure whose code has been purged: the error handler's undefined_lambda tries to reload it. */
 DEFINE_OP(fun_gone) {
     fun_entry_t *f = (fun_entry_t *)(uintptr_t)W0(0);
     SAVE();
@@ -439,7 +441,7 @@ DEFINE_OP(fun_gone) {
         p->fclass = EXC_OOM;
         RAISE();
     }
-    export_t *h = export_find(p->vm, A_error_handler, A_undefined_lambda, 3);
+    export_t *h = export_find(p->vm, proc_error_handler(p), A_undefined_lambda, 3);
     if (module_find(p->vm, f->module)) { /* loaded, but it has no such fun */
         fun_error(p, TERM_NONE, 0, x);
         if (p->fclass == EXC_ERROR) tuple_elems(p->fvalue)[1] = fun;

@@ -3,6 +3,7 @@
  */
 #include "vm/trace.h"
 #include "vm/engine.h"
+#include "vm/proc_ext.h"
 
 void engine_trace_init(vm_t *vm) {
     static const int op[TRACE_FRAMES] = {[TRACE_FRAME_RETURN] = OP_trace_return,
@@ -24,6 +25,11 @@ DEFINE_OP(breakpoint) {
     RESTORE();
     if (UNLIKELY(h == 1)) SLOW(no_memory);
     if (UNLIKELY(h == 0)) GO(ip);
+    if (UNLIKELY(h == 2)) {
+        export_t *e = export_get(p->vm, proc_error_handler(p), A_breakpoint, 3);
+        if (UNLIKELY(!e)) SLOW(no_memory);
+        GO(atomic_load_explicit(&e->code, memory_order_acquire));
+    }
     TAIL return ((op_fn)(uintptr_t)h)(p, ip, x, hp, sp, reds);
 }
 /* What an export entry points to. */

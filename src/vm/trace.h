@@ -153,7 +153,8 @@ enum {
     BP_COUNT = 8,
     BP_TIME = 16,
     BP_COUNT_PAUSED = 32,
-    BP_TIME_PAUSED = 64
+    BP_TIME_PAUSED = 64,
+    BP_DEBUG = 128 /* erts_debug:breakpoint/2: calls go to the process's error handler */
 };
 enum { BP_SET, BP_CLEAR, BP_RESTART, BP_PAUSE };
 typedef struct {
@@ -190,7 +191,8 @@ COLD void trace_unwind(proc_t *p, const term_t *end, const uint64_t *to, int ecl
 
 /* ---- the engine's part ---- */
 /* A breakpoint was hit; x: arguments. May push frames and collect. The handler of the instruction
- * that is really there; 0: look at the word again; 1: no memory. */
+ * that is really there; 0: look at the word again; 1: no memory; 2: x holds the arguments of the
+ * error handler's breakpoint/3, which is to be called instead. */
 uint64_t trace_local_call(proc_t *p, const uint64_t *ip, term_t *x);
 /* Where the call goes on; NULL: no memory. */
 const uint64_t *trace_export_call(proc_t *p, export_t *e, term_t *x);

@@ -417,7 +417,7 @@ int64_t trace_points_change(vm_t *vm, const bp_filter_t *f, uint32_t kinds, int 
     spin_lock(vm, &vm->code->lock);
     c.old = points(vm);
     module_each(vm, one_module, &c);
-    all_bifs(&c);
+    if (kinds != BP_DEBUG) all_bifs(&c);
     bool ok = commit(&c) && !c.oom;
     spin_unlock(vm, &vm->code->lock);
     mem_free(vm, c.fresh, c.room * sizeof *c.fresh);
@@ -671,6 +671,16 @@ static bool call_seen(proc_t *p, bp_t *b, term_t *x) {
     return true;
 }
 
+/* Module, function and argument list of the call become the arguments. false: no memory. */
+static bool debugger_call(proc_t *p, const bp_t *b, term_t *x) {
+    term_t *cells = heap_alloc(p, 2 * b->arity);
+    if (!cells && b->arity > 0) return false;
+    for (unsigned i = 0; i < 2 * b->arity; i++) cells[i] = TERM_NIL;
+    term_t args = args_list(p, b, x, cells);
+    x[0] = b->m, x[1] = b->f, x[2] = args;
+    return true;
+}
+
 uint64_t trace_local_call(proc_t *p, const uint64_t *ip, term_t *x) {
     bp_t *b = find(points(p->vm), ip);
     if (UNLIKELY(!b)) return 0;
@@ -679,7 +689,9 @@ uint64_t trace_local_call(proc_t *p, const uint64_t *ip, term_t *x) {
         p->sched->bp_again = NULL;
         return b->original;
     }
-    return call_seen(p, b, x) ? b->original : 1;
+    if (UNLIKELY(!call_seen(p, b, x))) return 1;
+    if (LIKELY(!(kinds_of(b) & BP_DEBUG))) return b->original;
+    return debugger_call(p, b, x) ? 2 : 1;
 }
 
 const uint64_t *trace_export_call(proc_t *p, export_t *e, term_t *x) {
@@ -794,7 +806,7 @@ term_t trace_point_info(proc_t *p, term_t m, term_t f, uint32_t arity, term_t it
     bp_t *exp = e ? find(t, e) : NULL;
     bp_t *code = fn ? find(t, fn->start + FUNC_INFO_WORDS) : NULL;
     if (exp && !kinds_of(exp)) exp = NULL;
-    if (code && !kinds_of(code)) code = NULL;
+    if (code && !(kinds_of(code) & ~(uint32_t)BP_DEBUG)) code = NULL;
     if (item != A_all) return info_item(p, code, exp, item, false);
     if (!exp && !code) return A_false;
     static const uint32_t items[] = {A_call_count, A_call_time,  A_meta_match_spec,

@@ -101,6 +101,8 @@ CASES.update({
                            "[A]), halt(7).\n"}),
 })
 
+CASES["debugger"] = dict(args=["-noshell", "-pa", "@EBIN@", "-s", "boot_debugger", "run"], status=0)
+
 # The logger writes when it comes to it: its reports stand before or after what the program prints.
 for name in ("application", "config", "crash_report"):
     CASES[name]["sort"] = True
