@@ -185,22 +185,45 @@ def text(p):
     return ' '.join([name] + out)
 
 
-def macro(p):
+def fixed(p):
+    """-> name, mask and words of a part, as the macros have them"""
     name, pieces = p
     mask, words = 0, [0]
     for piece, value in pieces:
         mask |= 1 << piece
         words += [0] * (piece // 4 + 1 - len(words))
         words[piece // 4] |= value << 16 * (piece % 4)
-    return 'P(%s, 0x%x, %s)' % (name, mask, ', '.join('0x%x' % w for w in words))
+    return name, '0x%x' % mask, ', '.join('0x%x' % w for w in words)
+
+
+def lines(sequences):
+    """The lines of sequences sorted so that those that begin alike stand together: they share the
+    nodes of their beginnings, which are numbered in this order."""
+    nodes = {s[:i + 1] for s in sequences for i in range(len(s))}
+    size = collections.Counter(n[:i + 1] for n in nodes for i in range(len(n)))
+    seen = set()
+    for number, s in enumerate(sequences):
+        parts = []
+        for i, p in enumerate(s):
+            name, mask, words = fixed(p)
+            node = s[:i + 1]
+            if node in seen:
+                parts.append('P(%s, %s, %s)' % (name, mask, words))
+                continue
+            seen.add(node)
+            parts.append('N(%s, %s, %d, %d, %d, %s)' % (
+                name, mask, i, size[node], number + 1 if i + 1 == len(s) else 0, words))
+        yield 'SEQ(%d, %s, %s)' % (number, s[0][0], ' '.join(parts))
 
 
 HEAD = '''\
 /* sequences.def: instructions that often follow each other, and instructions with frequent registers,
- * which have handlers of their own: SEQ(number, parts, P(name, mask, words) ...). mask: which 16-bit
- * pieces of the words behind the handler's are fixed, words: what they hold. Known registers are
- * worth as much as fewer jumps: their addresses are plain displacements, and what was just stored
- * there is forwarded without delay.
+ * which have handlers of their own: SEQ(number, first instruction, parts). A part is
+ * N(name, mask, depth, size, ends, words) or P(name, mask, words) where a sequence before begins with
+ * the same parts. mask: which 16-bit pieces of the words behind the handler's are fixed, words: what
+ * they hold. Known registers are worth as much as fewer jumps: their addresses are plain
+ * displacements, and what was just stored there is forwarded without delay. The Ns are the nodes of
+ * the tree load_seq.c looks in: depth, nodes in its subtree, and 1 + the sequence that ends in it.
  *
  * Made by bench/sequences/sequences.py from counts of what runs in OTP's compiler and libraries and
  * in small programs; not meant to be edited. All parts but the last go on behind themselves and
@@ -218,9 +241,10 @@ def main():
     chooser = Chooser(read_runs(a.counts))
     chooser.choose(a.n)
     print(HEAD, end='')
-    for number, s in enumerate(sorted(chooser.chosen)):
+    chosen = sorted(chooser.chosen)
+    for s, line in zip(chosen, lines(chosen)):
         print('/* %s */' % '; '.join(map(text, s)))
-        print('SEQ(%d, %d, %s)' % (number, len(s), ' '.join(map(macro, s))))
+        print(line)
     print('/* clang-format on */')
 
 

@@ -75,18 +75,23 @@ typedef struct {
 } op_info_t;
 extern const op_info_t op_table[OP_COUNT];
 /* Handlers of several instructions that stand behind each other, or of one with certain registers:
- * the first one's word holds it, all of them keep their own words. sequences.def has them. */
+ * the first one's word holds it, all of them keep their own words. sequences.def has them; their
+ * parts are a tree, of which a node comes before those below it. */
 typedef struct {
     uint16_t op;
-    uint16_t mask; /* which 16-bit pieces of the words behind the handler must be as in word */
+    uint16_t mask;  /* which 16-bit pieces of the words behind the handler must be as in word */
+    uint16_t size;  /* nodes in this one's subtree, itself included */
+    uint16_t ends;  /* 1 + the sequence whose last part this is, or 0 */
+    uint16_t depth; /* parts before it */
     uint64_t word[4];
 } op_part_t;
 typedef struct {
     op_fn fn;
-    uint32_t first, n; /* parts */
+    uint32_t op; /* of the first part */
 } op_seq_t;
 #define SEQ_MAX 8
 extern const op_part_t op_parts[];
+extern const size_t op_part_count;
 extern const op_seq_t op_sequences[];
 extern const size_t op_sequence_count;
 /* Which instruction a handler address belongs to, of a sequence the first one; -1: none. */

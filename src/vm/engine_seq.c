@@ -29,29 +29,30 @@
 #include "vm/ops.def"
 #undef OP
 
-#define P PART
-#define SEQ(number, n, parts)                                                                      \
+#define P                                   PART
+#define N(op, mask, depth, size, ends, ...) PART(op, mask, __VA_ARGS__)
+#define SEQ(number, first, parts)                                                                  \
     static OP_CC int seq_##number(OP_ARGS) { parts GO(ip); }
 #include "vm/sequences.def"
 #undef SEQ
+#undef N
 #undef P
 
 /* ---- tables ---- */
 
-#define P(op, mask, ...)      {OP_##op, (mask), {__VA_ARGS__}},
-#define SEQ(number, n, parts) parts
+#define P(op, mask, ...)
+#define N(op, mask, depth, size, ends, ...)                                                        \
+    {OP_##op, (mask), (size), (ends), (depth), {__VA_ARGS__}},
+#define SEQ(number, first, parts) parts
 const op_part_t op_parts[] = {
 #include "vm/sequences.def"
 };
 #undef SEQ
-/* Where each one's parts begin: the sum of those before. */
-enum {
-#define SEQ(number, n, parts) SEQ_FIRST_##number, SEQ_LAST_##number = SEQ_FIRST_##number + (n)-1,
-#include "vm/sequences.def"
-#undef SEQ
-};
+#undef N
+#undef P
+const size_t op_part_count = sizeof op_parts / sizeof *op_parts;
 const op_seq_t op_sequences[] = {
-#define SEQ(number, n, parts) {seq_##number, SEQ_FIRST_##number, (n)},
+#define SEQ(number, first, parts) {seq_##number, OP_##first},
 #include "vm/sequences.def"
 #undef SEQ
 };
@@ -67,7 +68,6 @@ int op_by_handler(uint64_t word) {
     for (int i = 0; i < OP_COUNT; i++)
         if ((uint64_t)(uintptr_t)op_table[i].fn == word) return i;
     for (size_t i = 0; i < op_sequence_count; i++)
-        if ((uint64_t)(uintptr_t)op_sequences[i].fn == word)
-            return op_parts[op_sequences[i].first].op;
+        if ((uint64_t)(uintptr_t)op_sequences[i].fn == word) return (int)op_sequences[i].op;
     return -1;
 }
