@@ -94,9 +94,10 @@ typedef struct ling_outlet_driver {
     /* The time of ling_outlet_set_timer has come. */
     void (*timeout)(ling_outlet_t *o);
     /* Closing (port_close, {Owner, close}): output may still be on its way. true: stop me now;
-     * false: the port is gone for Erlang, stop is called after ling_outlet_finished. NULL: true. */
+     * false: the port is gone for Erlang, stop is called after ling_outlet_finished (which may be
+     * called here, too). NULL: true. */
     int (*finish)(ling_outlet_t *o);
-    /* The VM halts with flush, or ling_flush: blocks until all output is out. */
+    /* The VM halts with flush: blocks until all output is out. */
     void (*flush)(ling_outlet_t *o);
     /* A process watched with ling_outlet_monitor has ended. */
     void (*process_exit)(ling_outlet_t *o, ling_term_t pid);
@@ -144,7 +145,8 @@ LING_API int ling_outlet_post(ling_vm_t *vm, ling_term_t port, const void *data,
 
 /* ---- back-pressure ---- */
 
-/* A busy port's output is not called; processes that send to it are suspended until it is free. */
+/* A busy port's output is not called; processes that send to it are suspended until it is free.
+ * What they sent then comes to output in order, once no function of a driver runs. */
 LING_API void ling_outlet_set_busy(ling_outlet_t *o, int busy);
 /* Bytes of output not yet out, for port_info(Port, queue_size). Beyond the port's high limit
  * (busy_limits_port, 8192) the port becomes busy, below the low one (4096) it is free again. */

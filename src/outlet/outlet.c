@@ -25,7 +25,7 @@ struct outlets {
     _Atomic(uint32_t) count;
     /* Polling thread. */
     uint64_t next; /* number of the next port */
-    outlet_t *all, *dying;
+    outlet_t *all, *due;
     driver_t *drivers;
     uint32_t refs;
     unsigned depth; /* driver functions and device callbacks on the stack */
@@ -298,16 +298,16 @@ static void drain(vm_t *vm) {
     for (;;) {
         signal_t *list = take_all(&t->inbox, vm->threaded), *next;
         if (!list) list = take_all(&t->posted, true);
-        if (!list && !t->dying) break;
+        if (!list && !t->due) break;
         for (; list; list = next) {
             next = list->next;
             handle(vm, list);
         }
-        while (t->dying) {
-            outlet_t *o = t->dying;
-            t->dying = o->dying;
-            o->is_dying = false;
-            port_stop(o);
+        while (t->due) {
+            outlet_t *o = t->due;
+            t->due = o->due;
+            o->is_due = false;
+            port_due(o);
         }
     }
     t->depth--;
@@ -340,7 +340,7 @@ int ling_outlet_post(ling_vm_t *vm, ling_term_t port, const void *data, size_t l
 
 static bool is_due(vm_t *vm) {
     struct outlets *t = vm->outlets;
-    return t->dying || !is_empty(&t->inbox) || !is_empty(&t->posted);
+    return t->due || !is_empty(&t->inbox) || !is_empty(&t->posted);
 }
 
 void outlets_poll(vm_t *vm) {
@@ -357,11 +357,9 @@ void outlets_flush(vm_t *vm) {
     vm->outlets->depth++;
     for (outlet_t *o = vm->outlets->all; o; o = o->next) {
         if (o->stopped || !o->driver->def->flush) continue;
-        signal_t *waits;
-        do { /* what waits for the queue to get shorter comes next */
-            waits = o->pending;
+        do /* what waits for the queue to get shorter comes next */
             o->driver->def->flush(o);
-        } while (o->pending && o->pending != waits);
+        while (port_go_on(o));
     }
     vm->outlets->depth--;
 }
@@ -376,12 +374,12 @@ void outlet_leave_later(vm_t *vm) {
     if (--vm->outlets->depth == 0 && is_due(vm)) vm->host->ops->wake(vm->host);
 }
 
-void outlet_die(outlet_t *o) {
+void outlet_due(outlet_t *o) {
     struct outlets *t = o->vm->outlets;
-    if (o->is_dying || o->stopped) return;
-    o->is_dying = true;
-    o->dying = t->dying;
-    t->dying = o;
+    if (o->is_due || o->stopped) return;
+    o->is_due = true;
+    o->due = t->due;
+    t->due = o;
     /* Outside of everything (a device's own callback) the polling loop has to look. */
     if (t->depth == 0) o->vm->host->ops->wake(o->vm->host);
 }

@@ -60,7 +60,7 @@ struct ling_outlet {
     term_t name;               /* registered name or NIL; names.c's lock */
     /* Polling thread. */
     outlet_t *next, **link; /* list of all that have not been stopped */
-    outlet_t *dying;        /* list of those to stop */
+    outlet_t *due;          /* list of those to look at again: port_due */
     const driver_t *driver;
     void *state_of_driver;
     term_t owner;
@@ -79,8 +79,10 @@ struct ling_outlet {
     bool full;       /* queued went over high and not yet below low */
     bool opening;    /* open is running: an exit is put off */
     bool exit_early; /* ... and there was one */
-    bool is_dying, stopped;
+    bool closing;    /* port_exit is running */
+    bool is_due, stopped;
     bool finishing; /* finish said that output is on its way */
+    bool finished;  /* ... and it is out, or was before finish returned */
     term_t early_reason;
     size_t title_bytes;
     char *title; /* port_info(Port, name) */
@@ -156,7 +158,7 @@ extern const ling_outlet_driver_t driver_tty, driver_ram_file;
 outlet_t *outlet_new(vm_t *vm, const open_args_t *a, const driver_t *d, term_t owner,
                      term_t *error);
 void outlet_unlist(outlet_t *o); /* out of the table: nobody finds it */
-void outlet_die(outlet_t *o);    /* to be stopped as soon as no driver function runs */
+void outlet_due(outlet_t *o);    /* port_due as soon as no driver function runs */
 void outlet_free(outlet_t *o);   /* after stop */
 
 /* names.c */
@@ -169,8 +171,11 @@ void port_handle(outlet_t *o, signal_t *sig);
 void port_open(vm_t *vm, signal_t *sig);
 /* The port ends with that reason. */
 void port_exit(outlet_t *o, term_t reason);
-/* Calls stop, or waits for output (finish). */
-void port_stop(outlet_t *o);
+/* What waited until no function of a driver is on the stack: stops a closed port (or lets its
+ * output finish), handles what came while the port was busy. */
+void port_due(outlet_t *o);
+/* The latter alone. false: nothing could be done. */
+bool port_go_on(outlet_t *o);
 /* Answers a request for a port that is gone. Takes sig. */
 void port_undeliverable(vm_t *vm, term_t dead, signal_t *sig);
 /* Answers sig with a term, where it wants an answer. Takes sig. */

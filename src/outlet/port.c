@@ -14,6 +14,10 @@ static bool is_closed(const outlet_t *o) {
     return atomic_load_explicit(&o->state, memory_order_relaxed) & OUTLET_CLOSED;
 }
 
+static bool is_busy(const outlet_t *o) {
+    return atomic_load_explicit(&o->state, memory_order_relaxed) & OUTLET_BUSY;
+}
+
 /* ---- answers ---- */
 
 void port_answer(vm_t *vm, term_t port, signal_t *sig, term_t answer) {
@@ -83,7 +87,7 @@ static void busy_update(outlet_t *o) {
         else if (o->queued < o->low || o->queued == 0)
             o->full = false;
     }
-    bool was = atomic_load_explicit(&o->state, memory_order_relaxed) & OUTLET_BUSY;
+    bool was = is_busy(o);
     bool now = o->said_busy || o->full;
     if (now == was) return;
     if (now) {
@@ -91,14 +95,20 @@ static void busy_update(outlet_t *o) {
         return;
     }
     atomic_fetch_and_explicit(&o->state, ~(uint32_t)OUTLET_BUSY, memory_order_seq_cst);
-    while (o->pending && !is_closed(o) &&
-           !(atomic_load_explicit(&o->state, memory_order_relaxed) & OUTLET_BUSY)) {
-        signal_t *sig = o->pending;
-        o->pending = sig->next;
-        if (!o->pending) o->pending_last = &o->pending;
-        port_handle(o, sig);
-    }
-    if (atomic_load_explicit(&o->state, memory_order_relaxed) & OUTLET_BUSY) return;
+    /* Not here: a function of the driver may be what calls. */
+    if (o->pending || o->waiting) outlet_due(o);
+}
+
+static signal_t *pending_take(outlet_t *o) {
+    signal_t *sig = o->pending;
+    o->pending = sig->next;
+    if (!o->pending) o->pending_last = &o->pending;
+    return sig;
+}
+
+static void dispatch(outlet_t *o, signal_t *sig);
+
+static void resume_all(outlet_t *o) {
     for (signal_t *sig = o->waiting, *next; sig; sig = next) {
         next = sig->next;
         resume(o->vm, o->port, sig);
@@ -106,18 +116,24 @@ static void busy_update(outlet_t *o) {
     o->waiting = NULL;
 }
 
+bool port_go_on(outlet_t *o) {
+    bool done = false;
+    while (!is_busy(o) && !is_closed(o) && o->pending) {
+        dispatch(o, pending_take(o));
+        done = true;
+    }
+    if (!is_busy(o)) resume_all(o);
+    return done;
+}
+
 void ling_outlet_set_busy(ling_outlet_t *o, int busy) {
     o->said_busy = busy != 0;
-    outlet_enter(o->vm);
     busy_update(o);
-    outlet_leave_later(o->vm);
 }
 
 void ling_outlet_set_queued(ling_outlet_t *o, size_t bytes) {
     o->queued = bytes;
-    outlet_enter(o->vm);
     busy_update(o);
-    outlet_leave_later(o->vm);
 }
 
 /* ---- the end ---- */
@@ -159,57 +175,68 @@ static void tell_links(outlet_t *o, term_t reason) {
     }
 }
 
-static void output(outlet_t *o, signal_t *sig);
+static int output(outlet_t *o, signal_t *sig);
+
+/* What is still held when the port ends: after a normal close it goes out as far as the driver
+ * takes it. */
+static void pending_end(outlet_t *o, bool send) {
+    while (o->pending) {
+        signal_t *sig = pending_take(o);
+        if (send && sig->kind == SIG_PORT && sig->flags == PORT_COMMAND) {
+            send = output(o, sig) >= 0;
+            signal_free(o->vm, sched_current(o->vm), sig);
+        } else {
+            signal_undeliverable(o->vm, o->port, sig);
+        }
+    }
+}
 
 void port_exit(outlet_t *o, term_t reason) {
     vm_t *vm = o->vm;
-    if (is_closed(o)) return;
+    if (is_closed(o) || o->closing) return;
     if (o->opening) { /* the owner is not linked yet */
         o->exit_early = true;
         o->early_reason = reason;
         return;
     }
     outlet_enter(vm);
-    /* What was sent before a close still goes out. */
-    for (signal_t *sig = o->pending, *next; sig; sig = next) {
-        next = sig->next;
-        if (reason == A_normal && sig->kind == SIG_PORT && sig->flags == PORT_COMMAND) {
-            output(o, sig);
-            signal_free(vm, sched_current(vm), sig);
-        } else {
-            signal_undeliverable(vm, o->port, sig);
-        }
-    }
-    o->pending = NULL;
+    o->closing = true;
+    pending_end(o, reason == A_normal);
     atomic_fetch_or_explicit(&o->state, OUTLET_CLOSED, memory_order_seq_cst);
     name_forget_port(o);
     outlet_unlist(o);
     if (o->timer) etimer_stop(vm, o->timer);
     o->timer = NULL;
     tell_links(o, reason);
-    for (signal_t *sig = o->waiting, *next; sig; sig = next) {
-        next = sig->next;
-        resume(vm, o->port, sig);
-    }
-    o->waiting = NULL;
-    outlet_die(o);
+    resume_all(o);
+    outlet_due(o);
     outlet_leave_later(vm);
 }
 
-void port_stop(outlet_t *o) {
+static void stop(outlet_t *o) {
     const ling_outlet_driver_t *def = o->driver->def;
-    if (o->stopped) return;
-    if (!o->finishing && def->finish && !def->finish(o)) {
-        o->finishing = true;
-        return;
+    if (!o->finishing && def->finish) {
+        o->finished = false;
+        o->finishing = !def->finish(o);
+    } else {
+        o->finished = true;
     }
+    if (o->finishing && !o->finished) return;
     o->stopped = true;
     if (def->stop) def->stop(o);
     outlet_free(o);
 }
 
+void port_due(outlet_t *o) {
+    if (is_closed(o))
+        stop(o);
+    else
+        port_go_on(o);
+}
+
 void ling_outlet_finished(ling_outlet_t *o) {
-    if (o->finishing) outlet_die(o);
+    o->finished = true;
+    if (o->finishing) outlet_due(o);
 }
 
 void ling_outlet_exit(ling_outlet_t *o, int error) {
@@ -218,13 +245,14 @@ void ling_outlet_exit(ling_outlet_t *o, int error) {
 
 /* ---- commands ---- */
 
-static void output(outlet_t *o, signal_t *sig) {
+static int output(outlet_t *o, signal_t *sig) {
     const ling_outlet_driver_t *def = o->driver->def;
     size_t n = port_nbytes(sig);
-    if (!o->output || !def->output) return;
+    if (!o->output || !def->output) return 0;
     o->bytes_out += n;
     int r = def->output(o, port_bytes(sig), n);
-    if (r < 0 && !is_closed(o)) ling_outlet_exit(o, r);
+    if (r < 0) ling_outlet_exit(o, r);
+    return r;
 }
 
 /* As OTP: whoever sent it, the owner hears of it. */
@@ -461,10 +489,10 @@ static void post(outlet_t *o, signal_t *sig) {
 
 /* ---- everything ---- */
 
-/* A busy port keeps commands; what their senders ask for later stays behind them. */
+/* A busy port keeps commands, and so does one that has not come to what it kept; what their senders
+ * ask for later stays behind them. */
 static bool must_wait(outlet_t *o, const signal_t *sig) {
-    if (!(atomic_load_explicit(&o->state, memory_order_relaxed) & OUTLET_BUSY)) return false;
-    if (sig->kind != SIG_PORT) return false;
+    if ((!is_busy(o) && !o->pending) || sig->kind != SIG_PORT) return false;
     switch (sig->flags) {
     case PORT_COMMAND: return !(o->soft_busy && sig->ref); /* ref set: force */
     case PORT_CONTROL:
@@ -495,7 +523,7 @@ static void on_request(outlet_t *o, signal_t *sig) {
     case PORT_SET_DATA: set_data(o, sig); return;
     case PORT_GET_DATA: get_data(o, sig); return;
     case PORT_WAIT:
-        if (atomic_load_explicit(&o->state, memory_order_relaxed) & OUTLET_BUSY) {
+        if (is_busy(o)) {
             sig->next = o->waiting;
             o->waiting = sig;
         } else {
@@ -507,14 +535,8 @@ static void on_request(outlet_t *o, signal_t *sig) {
     }
 }
 
-void port_handle(outlet_t *o, signal_t *sig) {
+static void dispatch(outlet_t *o, signal_t *sig) {
     vm_t *vm = o->vm;
-    if (must_wait(o, sig)) {
-        sig->next = NULL;
-        *o->pending_last = sig;
-        o->pending_last = &sig->next;
-        return;
-    }
     switch (sig->kind) {
     case SIG_PORT: on_request(o, sig); return;
     case SIG_EXIT: on_exit(o, sig); return;
@@ -535,6 +557,16 @@ void port_handle(outlet_t *o, signal_t *sig) {
     default: break;
     }
     signal_free(vm, sched_current(vm), sig);
+}
+
+void port_handle(outlet_t *o, signal_t *sig) {
+    if (!must_wait(o, sig)) {
+        dispatch(o, sig);
+        return;
+    }
+    sig->next = NULL;
+    *o->pending_last = sig;
+    o->pending_last = &sig->next;
 }
 
 /* ---- the beginning ---- */

@@ -2,7 +2,8 @@
 %% command says.
 -module(outlet_t).
 -export([echo/0, frames/0, control/0, call/0, failures/0, exits/0, owner_dies/0, owners/0, busy/0,
-         force/0, posted/0, watch/0, order/0, leave_open/1, timers/0, many/1, halting/0, programs/0, warm/0]).
+         force/0, posted/0, watch/0, order/0, leave_open/1, timers/0, many/1, halting/0, programs/0, warm/0,
+         close_failing/0, short/0, late/0]).
 
 open() -> open([binary]).
 open(Opts) -> open_port({spawn, "probe some arguments"}, Opts).
@@ -176,6 +177,50 @@ busy() ->
     receive after 10 -> ok end,
     port_close(P),
     receive {'DOWN', WM, _, _, _} -> ok end,
+    ok.
+
+%% Senders that are held behind a busy port.
+held(P, What, N) ->
+    port_command(P, "H"),
+    <<1>> = port_control(P, 1, ""),
+    Self = self(),
+    L = [spawn_monitor(fun() -> P ! {Self, {command, What}}, exit(sent) end)
+         || _ <- lists:seq(1, N)],
+    [receive after 0 -> wait_held(Pid) end || {Pid, _} <- L],
+    [M || {_, M} <- L].
+
+wait_held(Pid) ->
+    case process_info(Pid, status) of
+        {status, suspended} -> ok;
+        undefined -> ok;
+        _ -> erlang:yield(), wait_held(Pid)
+    end.
+
+%% Closing sends what is held; where that fails the port is closed all the same.
+close_failing() ->
+    P = open(),
+    Ms = held(P, "x", 3),
+    true = port_close(P),
+    [receive {'DOWN', M, _, _, sent} -> ok end || M <- Ms],
+    undefined = erlang:port_info(P),
+    ok.
+
+%% Output that makes the port busy and free again, for each of many that wait.
+short() ->
+    P = open(),
+    Ms = held(P, "b", 3000),
+    <<7>> = port_control(P, 7, ""),
+    [receive {'DOWN', M, _, _, sent} -> ok end || M <- Ms],
+    true = port_command(P, "eend"),
+    {data, <<"end">>} = next(P),
+    true = port_close(P),
+    ok.
+
+%% A driver whose output is out while it says that it is not.
+late() ->
+    P = open(),
+    true = port_command(P, "L"),
+    true = port_close(P),
     ok.
 
 flush_until(P, B) ->

@@ -31,6 +31,7 @@ typedef struct {
     seen_t *seen;
     bool held; /* it is busy; the timer frees it */
     bool set_twice;
+    bool late; /* finish says so, and that it is done */
 } probe_t;
 
 static void enter(seen_t *s) { assert_int_equal(s->in_driver++, 0); }
@@ -85,11 +86,17 @@ static int do_command(ling_outlet_t *o, probe_t *p, const uint8_t *data, size_t 
         p->held = true;
         ling_outlet_set_busy(o, 1);
         return ling_outlet_set_timer(o, 50 * MS);
+    case 'H': ling_outlet_set_busy(o, 1); return 0;
     case 'T':
         ling_outlet_set_timer(o, 1 * MS);
         ling_outlet_set_timer(o, LING_FOREVER);
         p->set_twice = true;
         return ling_outlet_set_timer(o, 5 * MS);
+    case 'b': /* busy for no time at all */
+        ling_outlet_set_busy(o, 1);
+        ling_outlet_set_busy(o, 0);
+        return 0;
+    case 'L': p->late = true; return 0;
     case 'm': {
         ling_env_t *env = ling_env_new(ling_outlet_vm(o));
         ling_term_t pid;
@@ -120,8 +127,8 @@ static int probe_output(ling_outlet_t *o, const uint8_t *data, size_t len) {
 
 static int probe_control(ling_outlet_t *o, uint32_t op, const uint8_t *data, size_t len,
                          ling_outlet_reply_t *reply) {
-    (void)o;
     if (op == 99) return LING_OUTLET_BADARG;
+    if (op == 7) ling_outlet_set_busy(o, 0);
     uint8_t b = (uint8_t)op;
     ling_outlet_reply(reply, &b, 1);
     return ling_outlet_reply(reply, data, len) == LING_OK ? 0 : -ENOMEM;
@@ -159,9 +166,10 @@ static void probe_timeout(ling_outlet_t *o) {
 
 /* Closing takes a turn of its own. */
 static int probe_finish(ling_outlet_t *o) {
-    ((probe_t *)ling_outlet_state(o))->seen->finished++;
+    probe_t *p = ling_outlet_state(o);
+    p->seen->finished++;
     ling_outlet_finished(o);
-    return 1;
+    return !p->late;
 }
 
 static void probe_flush(ling_outlet_t *o) {
@@ -229,9 +237,10 @@ static void call(ling_vm_t *vm, const char *function, int64_t arg) {
     ling_env_free(env);
 }
 
-static const char *const functions[] = {"echo",  "frames",     "control", "call",  "failures",
-                                        "exits", "owner_dies", "owners",  "busy",  "force",
-                                        "watch", "order",      "timers",  "posted"};
+static const char *const functions[] = {
+    "echo",       "frames",        "control", "call",  "failures", "exits",
+    "owner_dies", "owners",        "busy",    "force", "watch",    "order",
+    "timers",     "close_failing", "short",   "late",  "posted"};
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
 static void run_all(int host, unsigned schedulers) {
