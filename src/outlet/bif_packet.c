@@ -128,7 +128,7 @@ static bool type_of(term_t t, packet_type_t *type, bool *binary) {
     }
 }
 
-static bool read_limits(term_t list, packet_limits_t *l) {
+static bool read_limits(term_t list, packet_type_t type, packet_limits_t *l) {
     for (; is_cons(list); list = cons_tail(list)) {
         term_t o = cons_head(list);
         uint64_t v;
@@ -138,7 +138,7 @@ static bool read_limits(term_t list, packet_limits_t *l) {
         case A_packet_size: l->max = (uint32_t)v; break;
         case A_line_length: l->line_max = (uint32_t)v; break;
         case A_line_delimiter:
-            if (v > 255) return false;
+            if (v > 255 || type != PACKET_LINE) return false;
             l->delimiter = (uint8_t)v;
             break;
         default: return false;
@@ -170,8 +170,8 @@ static BIF(decode_packet_3) {
     packet_type_t type;
     packet_limits_t limits = {.delimiter = '\n'};
     bits_t bits;
-    if (!type_of(a[0], &type, &s.as_binary) || !bits_of(a[1], &bits) || !read_limits(a[2], &limits))
-        return bif_badarg(p);
+    if (!type_of(a[0], &type, &s.as_binary)) return bif_badarg_cause(p, A_badopt);
+    if (!bits_of(a[1], &bits) || !read_limits(a[2], type, &limits)) return bif_badarg(p);
     s.n = bits.bit_size / 8;
     s.data = bits.base;
     if (bits.bit_offset) {

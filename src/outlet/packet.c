@@ -44,10 +44,9 @@ static int64_t line_length(const uint8_t *p, size_t n, const packet_limits_t *l)
 }
 
 /* A header field goes on in the next line where that begins with a space; so its end shows only
- * there. Both limits are errors here. */
+ * there. The limit, of lines where there is none of packets, is an error here. */
 static int64_t http_length(const uint8_t *p, size_t n, bool header, const packet_limits_t *l) {
-    size_t limit = l->max, at = 0;
-    if (l->line_max && (!limit || l->line_max < limit)) limit = l->line_max;
+    size_t limit = l->max ? l->max : l->line_max, at = 0;
     for (;;) {
         const uint8_t *nl = memchr(p + at, '\n', n - at);
         if (!nl) return limit && n >= limit ? -1 : 0;

@@ -18,7 +18,9 @@ enum {
     BIF_DIRTY_CPU = 2, /* long: run on a dirty scheduler where there is one */
     BIF_DIRTY_IO = 4,  /* may block; looks at shared tables only between vm_enter and vm_leave */
     BIF_NIF = 8,       /* a native function of a module, called through nif_entry */
-    BIF_LONG = 16      /* a LONG_BIF: may begin again on a stack of its own */
+    BIF_LONG = 16,     /* a LONG_BIF: may begin again on a stack of its own */
+    BIF_RAISES =
+        32 /* never returns: its caller's frame is shown even where the call was its last */
 };
 
 typedef struct bif_def {
@@ -119,6 +121,10 @@ int64_t list_length(term_t l);
 #define CELLS_PER_TICK 8192
 enum { LIST_STOPPED = -2 };
 int64_t list_length_long(proc_t *p, term_t l);
+/* One of OTP's small integers, which are a bit shorter. */
+static inline bool is_otp_small(term_t t) {
+    return is_small(t) && small_value(t) >= -(1LL << 59) && small_value(t) < 1LL << 59;
+}
 /* Integers of any size out: false when t is no integer or does not fit. */
 bool term_to_int64(term_t t, int64_t *out);
 bool term_to_uint64(term_t t, uint64_t *out);

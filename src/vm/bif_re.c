@@ -30,7 +30,14 @@ static int code_of_source(proc_t *p, term_t source, const re_options_t *o, re_co
     re_key_fill(key, n, o->compile, o->newline, o->bsr);
     *code = re_code_get(p->vm, key, size, &error, at);
     r = *code ? SOURCE_OK : error == 0 ? SOURCE_OOM : SOURCE_ERROR;
-    if (r == SOURCE_ERROR) *text = re_error_text(error, re_key_source(key), n, at);
+    if (o->inconsistent && !(r == SOURCE_ERROR && error < 0)) {
+        if (r == SOURCE_OK) re_code_release(*code);
+        r = SOURCE_ERROR;
+        *text = "inconsistent NEWLINE options";
+        *at = 0;
+    } else if (r == SOURCE_ERROR) {
+        *text = re_error_text(error, re_key_source(key), n, at);
+    }
 done:
     if (key != local) mem_free(p->vm, key, size);
     return r;
@@ -699,6 +706,7 @@ static term_t re_run(proc_t *p, term_t subject, term_t re, term_t opts, bool che
             tuple_elem(re, 1) == A_re_pattern)
             return o.global ? trap_grun(p, subject, re, opts, TERM_NONE)
                             : trap3(p, A_urun, subject, re, opts);
+        if (o.inconsistent) return bif_badarg(p);
         c = code_of_pattern(p, re, o.newline, o.bsr, &owned, &oom);
         if (oom) return bif_oom(p);
         if (!c && o.global && tuple_elem(re, 1) == A_re_pattern && is_small(tuple_elem(re, 2)) &&

@@ -377,15 +377,15 @@ static bool options_read(term_t l, size_t n, bool split, options_t *o) {
     return true; /* an improper tail does not matter to OTP either */
 }
 
-/* Subject, options and pattern ready; false: raised, nothing to release. An empty subject makes
- * do without a good pattern, as in OTP. */
+/* Subject, options and pattern ready; false: raised, nothing to release. An empty subject or the
+ * scope {0, 0} makes do without a good pattern, as in OTP. */
 static bool begin(proc_t *p, term_t *a, term_t opts, bool split, bytes_t *b, options_t *o,
                   search_t *s, bool *empty) {
     *empty = false;
     if (!get_bytes(p, a[0], b)) return false;
     if (!options_read(opts, b->n, split, o)) {
         bif_badarg(p);
-    } else if (b->n == 0) {
+    } else if (b->n == 0 || (o->start == 0 && o->end == 0)) {
         *empty = true;
         return true;
     } else if (search_init(p, a[1], s)) {

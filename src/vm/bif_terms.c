@@ -93,7 +93,7 @@ static BIF(test_record) {
     return make_bool(is_tuple(a[0]) && tuple_arity(a[0]) > 0 && tuple_elem(a[0], 1) == a[1]);
 }
 static BIF(test_record_size) {
-    if (!is_atom(a[1]) || !is_small(a[2])) return bif_badarg(p);
+    if (!is_atom(a[1]) || !is_otp_small(a[2])) return bif_badarg(p);
     return make_bool(is_tuple(a[0]) && tuple_arity(a[0]) > 0 && tuple_elem(a[0], 1) == a[1] &&
                      (int64_t)tuple_arity(a[0]) == small_value(a[2]));
 }
@@ -492,6 +492,8 @@ static bool read_identity(term_t l, const char *prefix, unsigned count, uint64_t
     return *s == 0;
 }
 
+enum { PORT_TEXT_BITS = 28 }; /* list_to_port/1 takes no more, as in OTP */
+
 static BIF(list_to_pid) {
     uint64_t n[2];
     if (!read_identity(a[0], "<", 2, n) || n[0] >> PID_SLOT_BITS || n[1] >> PID_SERIAL_BITS)
@@ -500,8 +502,7 @@ static BIF(list_to_pid) {
 }
 static BIF(list_to_port) {
     uint64_t n[1];
-    if (!read_identity(a[0], "#Port<", 1, n) || n[0] >> (PID_SLOT_BITS + PID_SERIAL_BITS))
-        return bif_badarg(p);
+    if (!read_identity(a[0], "#Port<", 1, n) || n[0] >> PORT_TEXT_BITS) return bif_badarg(p);
     return make_port(n[0]);
 }
 static BIF(list_to_ref) {

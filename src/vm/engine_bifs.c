@@ -40,7 +40,12 @@ static BIF(apply_3) {
     export_t *e = export_get(p->vm, m, f, (uint32_t)n);
     if (!e) return bif_oom(p);
     spread(args, x);
-    return trap_to(p, atomic_load_explicit(&e->code, memory_order_acquire), (unsigned)n);
+    const uint64_t *code = atomic_load_explicit(&e->code, memory_order_acquire);
+    if (code == e->stub && e->bif && e->bif->flags & BIF_RAISES) { /* the caller's frame is shown */
+        p->cur_bif = e->bif;
+        return e->bif->fn(p, x);
+    }
+    return trap_to(p, code, (unsigned)n);
 }
 
 /* Throws the stack away, keeps the heap as small as it gets, and waits for a message; then

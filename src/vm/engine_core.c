@@ -282,9 +282,24 @@ DEFINE_OP(apply) {
     PUSH_RETURN(ip + SIZE_apply);
     ENTER_EXPORT(e);
 }
+/* error/1..3, exit/1 and throw/1 applied last: the caller's frame stays, as it does in OTP. */
+static COLD OP_CC int apply_raises(OP_ARGS) {
+    export_t *e = (export_t *)(uintptr_t)p->sched->arg[0];
+    p->sched->bif_ip = ip;
+    p->cur_bif = e->bif;
+    p->cause = TERM_NONE;
+    SAVE();
+    e->bif->fn(p, x);
+    RAISE();
+}
 DEFINE_OP(apply_last) {
     export_t *e = apply_target(p, x, H(0));
     if (UNLIKELY(!e)) SLOW(apply_slow);
+    if (UNLIKELY(atomic_load_explicit(&e->code, memory_order_acquire) == e->stub) && e->bif &&
+        e->bif->flags & BIF_RAISES) {
+        p->sched->arg[0] = (uint64_t)(uintptr_t)e;
+        SLOW(apply_raises);
+    }
     sp = (term_t *)((char *)sp + H(1));
     ENTER_EXPORT(e);
 }

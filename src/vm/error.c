@@ -77,15 +77,17 @@ static term_t list_of(proc_t *p, const term_t *a, unsigned n) {
 }
 
 /* pc: an address inside the failing instruction's function, or NULL; twice: its frame is shown
- * twice. m NIL: no named first frame. */
-static void make_raw_times(proc_t *p, const uint64_t *pc, bool twice, term_t m, term_t f,
-                           term_t args, term_t info) {
+ * twice; from: where the callers' part of the stack begins. m NIL: no named first frame. */
+static void make_raw_from(proc_t *p, const uint64_t *pc, bool twice, const term_t *from, term_t m,
+                          term_t f, term_t args, term_t info) {
     uint64_t pcs[TRACE_DEPTH];
     unsigned n = 0, max = is_nil(m) ? TRACE_DEPTH : TRACE_DEPTH - 1;
     term_t before = TERM_NONE;
+    code_place_t pl;
+    if (pc && !code_lookup(p->vm, pc, &pl)) pc = NULL; /* the entry of a BIF */
     if (pc && n < max) pcs[n++] = (uint64_t)(uintptr_t)pc;
     if (pc && twice) pcs[n++] = (uint64_t)(uintptr_t)pc;
-    for (const term_t *s = p->sp; s < p->hend && n < max; s++)
+    for (const term_t *s = from; s < p->hend && n < max; s++)
         if (is_header(*s) && *s != before) { /* a recursion counts once, as in OTP */
             const uint64_t *ret = CODE(*s - CALL_MARK);
             before = *s;
@@ -110,7 +112,7 @@ static void make_raw_times(proc_t *p, const uint64_t *pc, bool twice, term_t m, 
 }
 
 static void make_raw(proc_t *p, const uint64_t *pc, term_t m, term_t f, term_t args, term_t info) {
-    make_raw_times(p, pc, false, m, f, args, info);
+    make_raw_from(p, pc, false, p->sp, m, f, args, info);
 }
 
 void error_function_clause(proc_t *p, const uint64_t *func_info, term_t *x) {
@@ -139,7 +141,7 @@ void error_undef_fun(proc_t *p, term_t fun, term_t args) {
 /* A fun that cannot be called. Unless the call was its last, OTP has pushed the return address by
  * then and shows the caller twice. */
 void error_fun_call(proc_t *p, const uint64_t *ip, bool returns) {
-    make_raw_times(p, ip, returns, TERM_NIL, TERM_NIL, TERM_NIL, TERM_NIL);
+    make_raw_from(p, ip, returns, p->sp, TERM_NIL, TERM_NIL, TERM_NIL, TERM_NIL);
 }
 
 /* M:F(...) where M or F is no atom: the first frame is that of apply/3. */
@@ -194,29 +196,38 @@ static void exit_reason(proc_t *p) {
     report_crash(p);
 }
 
-/* The failing function's frame, with args (NONE: its arity) and an error_info map (NIL: none). */
+/* The failing function's frame (of erlang:error/2,3 called as a fun the first on the stack), with
+ * args (NONE: its arity) and an error_info map (NIL: none). */
 static bool raw_with_info(proc_t *p, const uint64_t *ip, term_t args, term_t map) {
     code_place_t pl;
-    if (!code_lookup(p->vm, ip, &pl) || !pl.function) return false;
+    const term_t *from = p->sp;
+    while (!code_lookup(p->vm, ip, &pl)) {
+        while (from < p->hend && !is_header(*from)) from++;
+        if (from == p->hend) return false;
+        ip = CODE(*from++ - CALL_MARK) - 1;
+    }
+    if (!pl.function) return false;
     term_t info = make_small((int64_t)(uintptr_t)ip);
     if (!is_nil(map)) {
         term_t *hp = heap_alloc(p, 3);
         if (hp) info = tuple2(&hp, info, map);
     }
     if (args == TERM_NONE) args = make_small(pl.function->arity);
-    make_raw(p, NULL, pl.module->name, pl.function->function, args, info);
+    make_raw_from(p, NULL, false, from, pl.module->name, pl.function->function, args, info);
     return true;
 }
 
 /* After erlang:error(Reason, Args, Options): the frame shows Args, its location the error_info of
- * the options. */
+ * the options; options that are wrong count for nothing. */
 static bool raw_with_args(proc_t *p, const uint64_t *ip, term_t args) {
-    term_t map = TERM_NIL;
-    for (term_t l = p->sched->error_options; is_cons(l); l = cons_tail(l)) {
+    term_t map = TERM_NIL, l = p->sched->error_options;
+    for (; is_cons(l); l = cons_tail(l)) {
         term_t o = cons_head(l);
-        if (is_tuple_of(o, 2) && tuple_elem(o, 1) == A_error_info && is_map(tuple_elem(o, 2)))
-            map = tuple_elem(o, 2);
+        if (!is_tuple_of(o, 2) || tuple_elem(o, 1) != A_error_info || !is_map(tuple_elem(o, 2)))
+            break;
+        map = tuple_elem(o, 2);
     }
+    if (!is_nil(l)) map = TERM_NIL;
     return raw_with_info(p, ip, p->sched->error_no_args ? TERM_NONE : args, map);
 }
 
@@ -450,11 +461,7 @@ static term_t error_with_args(proc_t *p, term_t reason, term_t args, term_t opti
     return bif_error(p, reason);
 }
 static BIF(error_2) { return error_with_args(p, a[0], a[1], TERM_NIL); }
-static BIF(error_3) {
-    for (term_t l = a[2]; !is_nil(l); l = cons_tail(l))
-        if (!is_cons(l)) return bif_badarg(p);
-    return error_with_args(p, a[0], a[1], a[2]);
-}
+static BIF(error_3) { return error_with_args(p, a[0], a[1], a[2]); }
 static BIF(exit_1) {
     p->cur_bif = NULL;
     return bif_raise(p, EXC_EXIT, a[0]);
@@ -501,11 +508,11 @@ static BIF(raise_3) {
 }
 
 const bif_def_t bifs_error[] = {
-    {"erlang", "error", 1, error_1, 0},
-    {"erlang", "error", 2, error_2, 0},
-    {"erlang", "error", 3, error_3, 0},
-    {"erlang", "exit", 1, exit_1, 0},
-    {"erlang", "throw", 1, throw_1, 0},
+    {"erlang", "error", 1, error_1, BIF_RAISES},
+    {"erlang", "error", 2, error_2, BIF_RAISES},
+    {"erlang", "error", 3, error_3, BIF_RAISES},
+    {"erlang", "exit", 1, exit_1, BIF_RAISES},
+    {"erlang", "throw", 1, throw_1, BIF_RAISES},
     {"erlang", "raise", 3, raise_3, 0},
     {0},
 };

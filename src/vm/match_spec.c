@@ -866,8 +866,8 @@ void ms_end(ms_run_t *r) {
 
 /* {is_record, T, Name, Size} */
 static bool run_record(term_t *a, term_t *out) {
-    if (!is_atom(a[1]) || !is_small(a[2]) || small_value(a[2]) < 0) return false;
-    *out = make_bool(is_tuple(a[0]) && tuple_arity(a[0]) == (size_t)small_value(a[2]) &&
+    if (!is_atom(a[1]) || !is_otp_small(a[2])) return false;
+    *out = make_bool(is_tuple(a[0]) && (int64_t)tuple_arity(a[0]) == small_value(a[2]) &&
                      tuple_arity(a[0]) > 0 && tuple_elem(a[0], 1) == a[1]);
     return true;
 }

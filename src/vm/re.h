@@ -82,6 +82,7 @@ typedef struct {
     uint32_t compile, run; /* PCRE2's bits */
     uint8_t newline, bsr;  /* PCRE2's values, 0: not given */
     bool compile_only, run_only, global, report, unicode;
+    bool inconsistent; /* newline or bsr options that exclude each other */
     re_limits_t limits;
     size_t offset;
     term_t capture, type; /* capture: TERM_NONE where not given */

@@ -186,6 +186,17 @@ const char *re_error_text(int error, const uint8_t *s, size_t n, size_t *offset)
         if (at > 1 && s[at - 1] == '?') at -= 2;
         at = group_end(s, n, at);
         break;
+    case 40:
+    case 60:
+    case 95: { /* "(*" begins a verb only before a letter or a colon */
+        size_t i = at < n ? at : n - 1;
+        while (i > 1 && !(s[i] == '*' && s[i - 1] == '(')) i--;
+        uint8_t c = i + 1 < n ? s[i + 1] | 0x20 : 0;
+        if (i + 1 < n && (s[i + 1] == ':' || (c >= 'a' && c <= 'z') || s[i + 1] >= 0xc0)) break;
+        e = 9;
+        at = i;
+        break;
+    }
     case 67: /* digits up to the end */
         if (at + 1 == n && s[at] != '}') at++;
         break;

@@ -1,6 +1,33 @@
 /* re_options.c: the option lists of re:compile/2 and re:run/3. Used by bif_re.c. */
 #include "vm/re.h"
 
+/* Several newline options are put together as the bits PCRE 8 has for them: cr and lf are crlf, any
+ * and cr are anycrlf; other mixtures it does not take. */
+static const struct {
+    uint8_t bits, value;
+} newlines[] = {{1, PCRE2_NEWLINE_CR},
+                {2, PCRE2_NEWLINE_LF},
+                {3, PCRE2_NEWLINE_CRLF},
+                {4, PCRE2_NEWLINE_ANY},
+                {5, PCRE2_NEWLINE_ANYCRLF}};
+enum { NEWLINES = sizeof newlines / sizeof *newlines };
+
+static bool add_newline(re_options_t *o, uint8_t value) {
+    uint8_t bits = 0;
+    for (size_t i = 0; i < NEWLINES; i++)
+        if (newlines[i].value == value || newlines[i].value == o->newline) bits |= newlines[i].bits;
+    o->newline = 0;
+    for (size_t i = 0; i < NEWLINES; i++)
+        if (newlines[i].bits == bits) o->newline = newlines[i].value;
+    if (!o->newline) o->inconsistent = true;
+    return true;
+}
+static bool add_bsr(re_options_t *o, uint8_t value) {
+    if (o->bsr && o->bsr != value) o->inconsistent = true;
+    o->bsr = value;
+    return true;
+}
+
 static bool plain_option(term_t t, re_options_t *o) {
     uint32_t c = 0;
     switch (t) {
@@ -24,8 +51,8 @@ static bool plain_option(term_t t, re_options_t *o) {
         o->compile |= PCRE2_ANCHORED;
         o->run |= PCRE2_ANCHORED;
         return true;
-    case A_bsr_anycrlf: o->bsr = PCRE2_BSR_ANYCRLF; return true;
-    case A_bsr_unicode: o->bsr = PCRE2_BSR_UNICODE; return true;
+    case A_bsr_anycrlf: return add_bsr(o, PCRE2_BSR_ANYCRLF);
+    case A_bsr_unicode: return add_bsr(o, PCRE2_BSR_UNICODE);
     default:
         o->run_only = true;
         switch (t) {
@@ -63,11 +90,11 @@ static bool tuple_option(term_t t, re_options_t *o) {
     switch (tuple_elem(t, 1)) {
     case A_newline:
         switch (v) {
-        case A_cr: o->newline = PCRE2_NEWLINE_CR; return true;
-        case A_lf: o->newline = PCRE2_NEWLINE_LF; return true;
-        case A_crlf: o->newline = PCRE2_NEWLINE_CRLF; return true;
-        case A_any: o->newline = PCRE2_NEWLINE_ANY; return true;
-        case A_anycrlf: o->newline = PCRE2_NEWLINE_ANYCRLF; return true;
+        case A_cr: return add_newline(o, PCRE2_NEWLINE_CR);
+        case A_lf: return add_newline(o, PCRE2_NEWLINE_LF);
+        case A_crlf: return add_newline(o, PCRE2_NEWLINE_CRLF);
+        case A_any: return add_newline(o, PCRE2_NEWLINE_ANY);
+        case A_anycrlf: return add_newline(o, PCRE2_NEWLINE_ANYCRLF);
         default: return false;
         }
     case A_offset:

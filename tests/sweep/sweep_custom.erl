@@ -80,7 +80,9 @@ gen(float_text) ->
         ++ pick(["", "", "e" ++ pick(["", "-", "+"]) ++ D(3), "E5", "e", "x", "e400", "e-400"]);
 gen(pid_text) ->
     N = fun() -> integer_to_list(pick([0, 1, 2, rnd(100), rnd(8192), 1 bsl 33])) end,
-    pick(["<0." ++ N() ++ "." ++ N() ++ ">", "#Port<0." ++ N() ++ ">", "#Ref<0." ++ N() ++ "." ++ N() ++ "." ++ N() ++ ">",
+    pick(["<0." ++ N() ++ "." ++ N() ++ ">", "#Port<0." ++ N() ++ ">", %% The second number of a reference is limited by the number of stock's schedulers, the first
+          %% here to 14 bits.
+          "#Ref<0." ++ N() ++ "." ++ integer_to_list(rnd(3)) ++ "." ++ N() ++ ">",
           "<1.2.3>", "<0.1>", "<0.1.2.3>", "#Ref<0.1>", "#Ref<0.1.2.3.4.5>", "#Ref<>", "x", ""]);
 gen(float_options) ->
     many(3, fun() -> pick([{decimals, g(digits)}, {scientific, g(digits)}, compact, short, {decimals, rnd(20)},
@@ -101,9 +103,9 @@ gen(etf) ->
         2 -> <<B/binary, 1, 2, 3>>;
         _ -> mutate(B, 1 + rnd(3))
     end;
-gen(packet_type) -> pick([raw, 0, 1, 2, 4, line, asn1, sunrm, cdr, fcgi, tpkt, http, httph, http_bin, httph_bin, ssl_tls, bad]);
+gen(packet_type) -> pick([raw, 0, 1, 2, 4, line, asn1, sunrm, cdr, fcgi, tpkt, http, httph, http_bin, httph_bin, ssl_tls, bad, line, 7, g(any)]);
 gen(packet) ->
-    pick([g(binary), <<0, 0, 0, 3, "abcdef">>, <<0, 2, "abcd">>, <<2, "abcd">>, <<"line one\nline two">>, <<"no end">>,
+    pick([g(binary), g(wild), g(bitstring), <<0, 0, 0, 3, "abcdef">>, <<0, 2, "abcd">>, <<2, "abcd">>, <<"line one\nline two">>, <<"no end">>,
           <<"GET /index.html?x=1 HTTP/1.1\r\nHost: a.b\r\n\r\n">>, <<"HTTP/1.0 200 OK fine\r\nX: y\r\n\r\n">>,
           <<"Content-Length: 12\r\nA: b\r\n\r\n">>, <<"X-My-Header:  some  value \r\n and more\r\n\r\n">>, <<"\r\n">>,
           <<"POST http://h:80/p HTTP/1.1\r\n\r\n">>, <<"OPTIONS * HTTP/1.1\r\n\r\n">>, <<"G@T\r\n">>,
@@ -111,7 +113,8 @@ gen(packet) ->
           <<1, 4, 0, 1, 0, 3, 1, 0, "abc", 0, 9>>, <<128, 0, 0, 2, "ab", 0>>, <<"GIOP", 1, 0, 0, 0, 0, 0, 0, 2, "abc">>,
           <<"CONNECT host:443 HTTP/1.1\r\n\r\n">>, <<"DELETE /a b HTTP/1.1\r\n">>, <<"HTTP/1.1 404\r\n\r\n">>]);
 gen(packet_options) ->
-    many(2, fun() -> pick([{packet_size, rnd(20)}, {line_length, rnd(10)}, {line_delimiter, pick([$\n, 0, $;])}, bad]) end);
+    many(2, fun() -> pick([{packet_size, rnd(20)}, {line_length, rnd(10)}, {line_delimiter, pick([$\n, 0, $;])},
+                           {line_delimiter, $;}, {bad, 1}, {packet_size, -1}]) end); % an improper list makes stock crash
 gen(atom_text) -> pick([g(string), g(latin1), "abc", "", lists:duplicate(255, $a), lists:duplicate(256, $a), lists:duplicate(255, 16#436)]);
 gen(known_atom_text) -> pick(["lists", "ok", "", "no such atom anywhere", "erlang"]);
 gen(fun_item) -> pick([arity, module, name, type, env, new_index, index, bad]);

@@ -42,7 +42,12 @@ args(Clauses = [{_, _} | _]) ->
     case rnd(8) of
         0 when As =/= [] ->
             N = rnd(length(As)),
-            lists:sublist(As, N) ++ [gen(wild)] ++ lists:nthtail(N + 1, As);
+            Wild = case lists:nth(N + 1, Ts) of
+                       size_ -> wild_size;
+                       {tfn, _, _} -> wild_value;
+                       _ -> wild
+                   end,
+            lists:sublist(As, N) ++ [gen(Wild)] ++ lists:nthtail(N + 1, As);
         _ -> As
     end.
 
@@ -131,6 +136,8 @@ g({fn, 2, boolean}) ->
         0 -> {'$fun', 2, boolean, rnd(1000)};
         _ -> {'$do', erlang, make_fun, [erlang, pick(['=<', '<', '>=', '>', '=:=', '==']), 2]}
     end;
+%% Never raises: for maps of more than 32 keys, which stock walks in an order of its own.
+g({tfn, A, R}) -> {'$fun', A, R, -1 - rnd(100000)};
 g({fn, A, R}) -> {'$fun', A, R, rnd(100000)};
 g({do, M, F, Ts}) -> {'$do', M, F, [gen(T) || T <- Ts]};
 g({custom, Name}) -> sweep_custom:gen(Name);
@@ -151,6 +158,10 @@ g(key) ->
     end;
 g(hashable) -> gen(any);
 g(T) when T =:= any; T =:= term -> any();
+%% Not the size of a segment; no size between some kilobytes and what is refused at once, which makes
+%% stock end for want of memory.
+g(wild_value) -> pick([a, 1, -1, 1 bsl 64, [], [a | b], {}, #{}, <<1:3>>, 1.5]);
+g(wild_size) -> pick([a, 1.5, <<1>>, [], -1, -(1 bsl 70), 1 bsl 70, 1 bsl 200]);
 g(wild) ->
     case rnd(12) of
         0 -> [a | b];
@@ -331,6 +342,7 @@ apply_fun(R, S, Args) ->
     seed([S, erlang:phash2(sweep:normal(Args))]),
     put(depth, 3),
     V = case rnd(200) of
+            _ when S < 0 -> build(gen(R));
             0 -> sweep_stop;
             1 when Args =/= [] -> sweep_argument;
             _ -> build(gen(R))

@@ -1,0 +1,89 @@
+%% sweep2_t: more in which the differential sweep (tests/sweep) found a difference from OTP.
+-module(sweep2_t).
+-export([start/0]).
+
+start() ->
+    applied(), deep(), options(), packets(), records(), identities(), scopes(), newlines(), verbs(),
+    io:format("done~n").
+
+t(Name, F) ->
+    R = try F() catch C:E:S -> {C, E, hd(S)} end,
+    io:format("~0p: ~0p~n", [Name, R]).
+
+%% In a process of its own: the frames from F's on, which are all there are.
+trace(Name, F) ->
+    Me = self(),
+    spawn(fun() -> try F(), Me ! none catch C:E:S -> Me ! {C, E, S} end end),
+    io:format("~0p: ~0p~n", [Name, receive X -> X end]).
+
+%% error/1..3, exit/1 and throw/1 applied as the last call show their caller; other BIFs do not.
+applied() ->
+    [begin
+         Name = {F, length(A)},
+         Fun = erlang:make_fun(erlang, F, length(A)),
+         trace(Name, fun() -> {only(erlang, F, A)} end),
+         trace(Name, fun() -> {last(erlang, F, A)} end),
+         [trace(Name, fun() -> {only1(erlang, F, hd(A))} end) || length(A) =:= 1],
+         [trace(Name, fun() -> {last1(erlang, F, hd(A))} end) || length(A) =:= 1],
+         [trace(Name, fun() -> {last2(erlang, F, hd(A), lists:last(A))} end) || length(A) =:= 2],
+         trace(Name, fun() -> {call(Fun, A)} end)
+     end
+     || {F, A} <- [{error, [x]}, {error, [x, [a]]}, {error, [x, none]}, {error, [x, [a], []]}, {error, [x, [a], bad]},
+                   {exit, [x]}, {throw, [x]}, {raise, [error, x, []]}, {nif_error, [x]}, {nif_error, [x, [a]]},
+                   {hd, [a]}, {atom_to_list, [1]}, {length, [a]}]].
+
+only(M, F, A) -> apply(M, F, A).
+last(M, F, A) -> id(a), apply(M, F, A).
+only1(M, F, A) -> M:F(A).
+last1(M, F, A) -> id(a), M:F(A).
+last2(M, F, A, B) -> id(a), M:F(A, B).
+call(F, A) -> apply(F, A).
+id(X) -> X.
+
+%% The frames of an applied BIF's callers, as many as OTP shows.
+deep() ->
+    [trace(F, fun() -> nest(12, erlang, F, [a]) end) || F <- [hd, exit, error, list_to_atom]].
+nest(1, M, F, A) -> [apply(M, F, A)];
+nest(N, M, F, A) when N rem 2 =:= 1 -> {nest(N - 1, M, F, A)};
+nest(N, M, F, A) -> [nest(N - 1, M, F, A)].
+
+packets() ->
+    Types = [raw, 0, 1, 2, 4, line, asn1, sunrm, cdr, fcgi, tpkt, http, httph, http_bin, httph_bin, ssl_tls, bad, 1.5],
+    [t({Type, O}, fun() -> erlang:decode_packet(Type, <<"ab;cd\nef">>, O) end)
+     || Type <- Types, O <- [[], [{line_delimiter, $;}], [{line_delimiter, $\n}], [{line_delimiter, 256}]]],
+    [t({Type, B, P, L}, fun() -> erlang:decode_packet(Type, B, [{packet_size, P}, {line_length, L}]) end)
+     || Type <- [http, httph], B <- [<<"GET / HTTP/1.1\r\n">>, <<"A: b\r\n  c\r\nd">>], P <- [0, 7, 20], L <- [0, 2, 7, 20]].
+
+records() ->
+    [begin
+         t(S, fun() -> erlang:is_record(id({a}), a, id(S)) end),
+         t(S, fun() -> ets:test_ms({a}, [{'$1', [], [{is_record, '$1', a, S}]}]) end)
+     end || S <- [-1, 0, 1, (1 bsl 59) - 1, 1 bsl 59, -(1 bsl 59), -(1 bsl 59) - 1, 1 bsl 64]].
+
+identities() ->
+    [t(N, fun() -> erlang:port_to_list(list_to_port("#Port<0." ++ integer_to_list(N) ++ ">")) end)
+     || N <- [0, 1, (1 bsl 28) - 1, 1 bsl 28, 1 bsl 40]].
+
+%% Nothing is looked for within {0, 0}: the pattern may be anything.
+scopes() ->
+    [t({F, S, P, O}, fun() -> binary:F(S, P, O) end)
+     || F <- [match, matches, split], S <- [<<" ">>, <<>>], P <- [<<1:3>>, <<>>, [], a, <<"a">>],
+        O <- [[], [{scope, {0, 0}}], [{scope, {1, 0}}], [{scope, {0, 1}}]]].
+
+newlines() ->
+    [t({A, B}, fun() -> re:run("a\rb\nc", "^b", [multiline, {newline, A}, {newline, B}]) end)
+     || A <- [lf, cr, crlf, any, anycrlf], B <- [lf, cr, crlf, any, anycrlf]],
+    [t(O, fun() -> re:run("a", "a", O) end)
+     || O <- [[bsr_anycrlf, bsr_unicode], [bsr_unicode, bsr_unicode], [{newline, lf}, {newline, any}, report_errors]]],
+    [t(X, fun() -> re:compile(X, [{newline, lf}, {newline, any} | O]) end) || X <- ["a", "(", <<255>>], O <- [[], [unicode]], O =:= [] orelse is_binary(X)].
+
+%% "(*" begins a verb only before a letter or a colon.
+verbs() ->
+    [t(S, fun() -> case re:compile(S) of {ok, _} -> ok; E -> E end end)
+     || S <- ["(*?", "(*", "(*)", "(*+", "(?:a)(*?", "x(*a)", "(*1", "(*{1}", "(*_)", "(*:)", "(*a", "(*:a)", "a(*("]].
+
+%% Options of error/3 that are wrong count for nothing.
+options() ->
+    [t(O, fun() -> erlang:error(x, [a], id(O)) end)
+     || O <- [bad, [a | b], [], [bad], [{error_info, x}], [{error_info, #{}}], [{error_info, #{}} | x], [{error_info, #{}}, bad],
+              #{}, [{error_info, #{a => 1}}, {error_info, #{b => 1}}]]].
