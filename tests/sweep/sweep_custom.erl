@@ -343,8 +343,8 @@ mutate(B, N) ->
     <<H:At/binary, C, T/binary>> = B,
     mutate(case rnd(4) of
                0 -> <<H/binary, T/binary>>;
-               1 -> <<H/binary, (C bxor (1 bsl rnd(8))), T/binary>>;
-               2 -> <<H/binary, (rnd(256)), T/binary>>;
+               1 -> <<H/binary, (sweep_gen:foreign(C bxor (1 bsl rnd(8)))), T/binary>>;
+               2 -> <<H/binary, (sweep_gen:foreign(rnd(256))), T/binary>>;
                3 -> <<H/binary, C, (pick([0, 255, 97, 98, 100, 104, 106, 107, 108, 109, 110, 116, 119, 70, 77, 82, 88, 90, 113])), T/binary>>
            end, N - 1).
 

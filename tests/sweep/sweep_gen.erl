@@ -2,7 +2,7 @@
 %% integer arithmetic only. Arguments are made in a symbolic form that can be printed and read back
 %% ({'$fun', ...} and {'$do', M, F, Args} stand for what has no literal); build/1 makes terms of it.
 -module(sweep_gen).
--export([seed/1, rnd/1, gen/1, args/1, build/1, call/3, text/1, pick/1, apply_fun/3]).
+-export([foreign/1, seed/1, rnd/1, gen/1, args/1, build/1, call/3, text/1, pick/1, apply_fun/3]).
 
 %% ---- numbers
 
@@ -71,6 +71,7 @@ leaf(T) -> g(T).
 g({lit, V}) -> V;
 g({union, Ts}) -> gen(pick(Ts));
 g({list, T}) -> list(T, 0);
+g({short, N, T}) -> lists:sublist(gen(T), N);
 g({nelist, T}) -> list(T, 1);
 g({ilist, T, T2}) ->
     case rnd(3) of
@@ -320,6 +321,11 @@ iolist(D) ->
                          end
                  end)
         ++ case rnd(6) of 0 -> bin(size()); _ -> [] end.
+
+%% A byte of damaged external format. Stock takes its internal tags of atoms and binaries (73 to 76) from
+%% outside as well, and finds in its tables what they point to.
+foreign(B) when B >= 73, B =< 76 -> 0;
+foreign(B) -> B.
 
 %% ---- from the symbolic form to terms
 

@@ -75,7 +75,8 @@ type(ordsets, ordset, As) -> {do, ordsets, from_list, [elements(As)]};
 type(orddict, orddict, As) -> {do, orddict, from_list, [pairs(As)]};
 type(sets, set, As) ->
     {union, [{do, sets, from_list, [elements(As)]},
-             {do, sets, from_list, [elements(As), {lit, [{version, 2}]}]}]};
+             %% A map: more than 32 elements are in an order of each machine's own.
+             {do, sets, from_list, [{short, 32, elements(As)}, {lit, [{version, 2}]}]}]};
 type(queue, queue, As) -> {union, [{do, queue, from_list, [elements(As)]},
                                    {do, queue, join, [{do, queue, from_list, [elements(As)]},
                                                       {do, queue, from_list, [elements(As)]}]}]};

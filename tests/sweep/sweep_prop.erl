@@ -351,7 +351,7 @@ hostile(T, Changes) ->
                              Size = byte_size(A),
                              P = abs(At) rem Size,
                              <<H:P/binary, _, R/binary>> = A,
-                             <<H/binary, V, R/binary>>
+                             <<H/binary, (sweep_gen:foreign(V)), R/binary>>
                      end, B, Changes),
     {attempt(erlang, binary_to_term, [B2]), attempt(erlang, binary_to_term, [B2, [used]])}.
 
