@@ -341,6 +341,10 @@ static void apply(erl_flags_t *out, const flag_t *f, const char *value, long tot
         out->unicode_printable = *value == 'u';
     } else if (strcmp(f->name, "W") == 0) {
         out->warning_map = *value == 'i' ? 1 : *value == 'e' ? 2 : 0;
+    } else if (f->name[0] == 'B') {
+        out->break_key = f->name[1] == 'c'   ? BREAK_KEY_SHELL
+                         : f->name[1] == 'i' ? BREAK_KEY_IGNORE
+                                             : BREAK_KEY_END;
     } else if (strcmp(f->name, "V") == 0) {
         out->emu_version = 1;
     }
@@ -387,6 +391,7 @@ static int take_flag(erl_flags_t *out, const char *name, const char *next, int *
     const flag_t *f = find_flag(name);
     if (!f) {
         if (name[0] == 'c' && !name[1] && next && is_choice(BOOLS, next)) *used = 1;
+        if (strcmp(name, "B") == 0) out->break_key = BREAK_KEY_END;
         int status = special_flag(name);
         if (status >= 0) return status ? status : -1;
         if (name[0] == 's' || name[0] == 'z') {
@@ -473,7 +478,10 @@ static int take_option(erl_flags_t *f, const strings_t *in, size_t *i) {
         if (strcmp(name, longer[k].name) != 0) continue;
         split(&f->init, longer[k].init, 0);
         if (strcmp(name, "-detached") == 0) f->detached = 1;
-        if (k >= 2) strings_add(&f->emu, "-B"); /* ^C ends a compilation */
+        if (k >= 2) { /* ^C ends a compilation */
+            strings_add(&f->emu, "-B");
+            f->break_key = BREAK_KEY_END;
+        }
         return -1;
     }
     if (strcmp(name, "-env") == 0) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
+#include <termios.h>
 #include <unistd.h>
 #include <ling/ling.h>
 #include "erl_flags.h"
@@ -66,7 +67,10 @@ static long cpu_count(void) {
 
 static int run(const erl_flags_t *f, const char *root) {
     ling_options_t o = LING_OPTIONS_INIT;
+    static const int breaks[] = {LING_BREAK_MENU, LING_BREAK_MENU, LING_BREAK_IGNORE,
+                                 LING_BREAK_NONE};
     o.os_signals = 1;
+    o.break_key = breaks[f->break_key];
     /* As erl(1) has it: no dump where a time limit of 0 seconds leaves none for it. */
     const char *dump = getenv("ERL_CRASH_DUMP"), *seconds = getenv("ERL_CRASH_DUMP_SECONDS");
     const char *bytes = getenv("ERL_CRASH_DUMP_BYTES");
@@ -97,13 +101,23 @@ static int run(const erl_flags_t *f, const char *root) {
         while ((rc = ling_run(vm, LING_RUN_DEFAULT)) == LING_EINTR) {
         }
     }
+    int halted = rc == LING_EHALTED ? ling_halt_status(vm) : 0;
     if (rc == LING_EHALTED)
-        status = ling_halt_status(vm) & 255;
+        status = halted & 255;
     else
         fprintf(stderr, "ling-erl: %s\n", *ling_errmsg(vm) ? ling_errmsg(vm) : ling_strerror(rc));
     ling_flush(vm);
     ling_destroy(vm);
+    if (halted == LING_HALT_ABORT) abort();
     return status;
+}
+
+/* +Bc: ^C is a key, which OTP's shell takes to interrupt what it evaluates. */
+static int take_break_key(struct termios *before) {
+    if (tcgetattr(STDIN_FILENO, before) < 0) return 0;
+    struct termios t = *before;
+    t.c_cc[VINTR] = _POSIX_VDISABLE;
+    return tcsetattr(STDIN_FILENO, TCSANOW, &t) == 0;
 }
 
 int ling_erl_main(int argc, char **argv) {
@@ -135,7 +149,10 @@ int ling_erl_main(int argc, char **argv) {
     if (status < 0) {
         set_environment(root, bindir, progname);
         signal(SIGPIPE, SIG_IGN);
+        struct termios terminal;
+        int taken = f.break_key == BREAK_KEY_SHELL && take_break_key(&terminal);
         status = run(&f, root);
+        if (taken) tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
     }
     erl_flags_free(&f);
     return status;

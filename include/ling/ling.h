@@ -96,6 +96,13 @@ enum {
     LING_HOST_CUSTOM /* options.custom_host, a host_t of src/host/host.h */
 };
 
+enum {
+    LING_BREAK_NONE,  /* it is the program's */
+    LING_BREAK_MENU,  /* the menu erl(1) calls BREAK, on standard output and input: ling_run blocks
+                       * and all of the VM waits until somebody has chosen */
+    LING_BREAK_IGNORE /* SIGINT, SIGQUIT and SIGTSTP do nothing */
+};
+
 /* All fields may stay zero but size. New ones are added at the end. Strings are copied. */
 typedef struct ling_options {
     size_t size; /* sizeof(ling_options_t) */
@@ -140,6 +147,8 @@ typedef struct ling_options {
 
     int unicode_printable; /* what io:printable_range/0 says: 0 latin1, else unicode (erl +pc) */
     int warning_map; /* what error_logger makes of warnings: 0 warning, 1 info, 2 error (erl +W) */
+
+    int break_key; /* with os_signals: what SIGINT (^C on a terminal) does: LING_BREAK_... */
 } ling_options_t;
 
 #ifdef __cplusplus
@@ -445,7 +454,9 @@ LING_API void ling_wakeup(ling_vm_t *vm);
  * schedulers. */
 LING_API void ling_interrupt(ling_vm_t *vm);
 
-/* The status given to halt, after LING_EHALTED. */
+/* The status given to halt, after LING_EHALTED: 0 to 2^31 - 1, or LING_HALT_ABORT for halt(abort),
+ * of which & 255 makes 134, what a shell shows of a program that ended by abort(). */
+#define LING_HALT_ABORT (-122)
 LING_API int ling_halt_status(ling_vm_t *vm);
 /* Waits until what Erlang code has written to standard output and error is out. */
 LING_API void ling_flush(ling_vm_t *vm);

@@ -177,6 +177,7 @@ int ling_create(ling_vm_t **out, const ling_options_t *options) {
         .schedulers = o.schedulers,
         .unicode_printable = o.unicode_printable != 0,
         .warning_map = o.warning_map > 0 && o.warning_map < 3 ? (uint8_t)o.warning_map : 0,
+        .break_key = o.break_key > 0 && o.break_key <= LING_BREAK_IGNORE ? (uint8_t)o.break_key : 0,
         .crash_dump = o.crash_dump,
         .crash_dump_bytes = o.crash_dump_bytes,
         .dirty_cpu = o.dirty_cpu,

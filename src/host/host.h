@@ -46,6 +46,7 @@ enum {
     HOST_SIGNAL_CHLD,
     HOST_SIGNAL_STOP,
     HOST_SIGNAL_TSTP,
+    HOST_SIGNAL_INT,
     HOST_SIGNALS
 };
 enum { HOST_SIGNAL_DEFAULT, HOST_SIGNAL_IGNORE, HOST_SIGNAL_HANDLE };
@@ -160,6 +161,13 @@ typedef struct host_ops {
     int (*tty_size)(host_t *h, int fd, int *columns, int *rows);
     /* Every key at once and no echo, or as it was before. The host restores it at its end, too. */
     int (*tty_mode)(host_t *h, int fd, int mode);
+
+    /* ---- somebody at standard input, asked by the machine itself ---- (NULL as a group)
+     * From begin to end the terminal, if there is one, is as the program found it. read blocks
+     * until a line is there; 0: the end, -EINTR: SIGINT came, which begin lets end it. */
+    int (*console_begin)(host_t *h);
+    int64_t (*console_read)(host_t *h, char *buf, size_t size);
+    void (*console_end)(host_t *h);
 
     void (*log)(host_t *h, int level, const char *text, size_t len);
 

@@ -98,3 +98,36 @@ signal_t *port_info_signal(outlet_t *o, term_t item) {
     sig->used = (uint32_t)(hp - sig->data);
     return sig;
 }
+
+/* ---- text ---- */
+
+static void text_line(text_t *t, const char *name, uint64_t value) {
+    text_str(t, name);
+    text_uint(t, value);
+    text_char(t, '\n');
+}
+
+void port_text(outlet_t *o, text_t *t) {
+    uint32_t st = atomic_load_explicit(&o->state, memory_order_relaxed);
+    text_str(t, "=port:");
+    text_term(t, o->port);
+    text_str(t, st & OUTLET_BUSY ? "\nState: CONNECTED|BUSY" : "\nState: CONNECTED");
+    if (o->frame.binary) text_str(t, "|BINARY_IO");
+    if (o->eof) text_str(t, "|SOFT_EOF");
+    text_line(t, "\nSlot: ", port_number(o->port) % OUTLET_LIMIT);
+    text_str(t, "Connected: ");
+    text_term(t, o->owner);
+    bool any = false;
+    for (relation_t *r = relation_first(o->links); r; r = relation_next(o->links, r->key)) {
+        text_str(t, any ? ", " : "\nLinks: ");
+        text_term(t, r->other);
+        any = true;
+    }
+    text_str(t, o->driver->def == &driver_fd      ? "\nPort is UNIX fd not opened by emulator: "
+                : o->driver->def == &driver_spawn ? "\nPort controls external process: "
+                                                  : "\nPort controls linked-in driver: ");
+    text_bytes(t, o->title, o->title_bytes - 1);
+    text_line(t, "\nInput: ", o->bytes_in);
+    text_line(t, "Output: ", o->bytes_out);
+    text_line(t, "Queue: ", o->queued);
+}

@@ -112,6 +112,18 @@ outlet_t *outlet_lookup(vm_t *vm, term_t port) {
     return o && o->port == port ? o : NULL;
 }
 
+void outlet_each(vm_t *vm, void (*fn)(void *user, outlet_t *o), void *user) {
+    for (uint64_t i = 0; i < OUTLET_LIMIT; i++) {
+        _Atomic(outlet_t *) *at = slot_of(vm->outlets, i);
+        if (!at) {
+            i |= CHUNK_SLOTS - 1; /* a chunk that is not there */
+            continue;
+        }
+        outlet_t *o = atomic_load_explicit(at, memory_order_acquire);
+        if (o) fn(user, o);
+    }
+}
+
 uint32_t outlet_count(vm_t *vm) {
     return atomic_load_explicit(&vm->outlets->count, memory_order_relaxed);
 }

@@ -12,6 +12,7 @@
 #include <ling/outlet.h>
 #include "vm/bif.h"
 #include "vm/link.h"
+#include "vm/print.h"
 #include "timer/etimer.h"
 
 typedef struct ling_outlet outlet_t;
@@ -109,6 +110,8 @@ void outlets_free(vm_t *vm);
 /* The open port behind a local port term, or NULL. Good like a process of proc_lookup. */
 outlet_t *outlet_lookup(vm_t *vm, term_t port);
 uint32_t outlet_count(vm_t *vm);
+/* Calls fn for each open port. Polling thread. */
+void outlet_each(vm_t *vm, void (*fn)(void *user, outlet_t *o), void *user);
 #define OUTLET_LIMIT 65536
 /* All ports as a list on p's heap; NONE: no memory. */
 term_t outlet_list(proc_t *p);
@@ -183,6 +186,8 @@ void port_answer(vm_t *vm, term_t port, signal_t *sig, term_t answer);
 
 /* info.c: the answer to port_info as a signal's term; NULL: no memory. */
 signal_t *port_info_signal(outlet_t *o, term_t item);
+/* The port as lines of text, for the break menu. */
+void port_text(outlet_t *o, text_t *t);
 
 /* frame.c: messages to the owner, packets and lines. 0 or negative errno. */
 int frame_bytes(outlet_t *o, const uint8_t *data, size_t n);

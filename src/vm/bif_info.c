@@ -17,9 +17,8 @@
 #include "vm/seq_trace.h"
 #include "vm/trace.h"
 
-#define OTP_RELEASE  "25"
-#define ERTS_VERSION "13.1.5"
-#define TRACE_MAX    8 /* frames current_stacktrace shows */
+#define OTP_RELEASE "25"
+#define TRACE_MAX   8 /* frames current_stacktrace shows */
 
 /* ---- small builders ---- TERM_NONE goes through */
 

@@ -304,7 +304,7 @@ static term_t halt_with(proc_t *p, term_t status, term_t options) {
     } else if (is_big(status) && !big_is_neg(status)) {
         code = (int)(big_data(status)[0] & INT32_MAX);
     } else if (status == A_abort) {
-        code = 128 + 6; /* as the shell shows a program that aborted; the host program lives on */
+        code = HALT_ABORT;
     } else if (is_list(status)) {
         /* A slogan: OTP writes a crash dump with it and ends with status 1. */
         text_t t;

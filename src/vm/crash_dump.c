@@ -8,6 +8,7 @@
  */
 #include "vm/crash_dump.h"
 #include "host/host_file.h"
+#include "vm/dump_text.h"
 #include "vm/engine.h"
 #include "vm/errno_name.h"
 #include "vm/etf.h"
@@ -56,16 +57,10 @@ static void flush_some(dump_t *d) {
     if (d->text.len > 60000) flush(d);
 }
 
-static void line(dump_t *d, const char *name, uint64_t value) {
-    text_str(&d->text, name);
-    text_uint(&d->text, value);
-    text_char(&d->text, '\n');
-}
+static void line(dump_t *d, const char *name, uint64_t value) { dump_line(&d->text, name, value); }
 
 static void line_text(dump_t *d, const char *name, const char *value) {
-    text_str(&d->text, name);
-    text_str(&d->text, value);
-    text_char(&d->text, '\n');
+    dump_line_text(&d->text, name, value);
 }
 
 static void hex(text_t *t, uint64_t n) {
@@ -186,35 +181,6 @@ static void general(dump_t *d, const struct crash *c) {
     line(d, "ets: ", tables);
 }
 
-static void relations(dump_t *d, proc_t *p) {
-    bool any = false;
-    for (relation_t *r = relation_first(p->links); r; r = relation_next(p->links, r->key)) {
-        if (r->flags & REL_UNLINKING) continue;
-        text_str(&d->text, any ? ", " : "Link list: [");
-        text_term(&d->text, r->other);
-        any = true;
-    }
-    for (int watched = 0; watched < 2; watched++) {
-        relation_t *root = watched ? p->monitored_by : p->monitors;
-        for (relation_t *r = relation_first(root); r; r = relation_next(root, r->key)) {
-            if (!watched && !(r->flags & REL_MONITOR)) continue;
-            text_str(&d->text, any ? ", " : "Link list: [");
-            text_str(&d->text, watched ? "{from," : "{to,");
-            text_term(&d->text, r->other);
-            text_str(&d->text, ",#Ref<0.");
-            uint32_t w[3];
-            ref_id_to_words(r->key, w);
-            for (int i = 2; i >= 0; i--) {
-                text_uint(&d->text, w[i]);
-                text_char(&d->text, i ? '.' : '>');
-            }
-            text_char(&d->text, '}');
-            any = true;
-        }
-    }
-    if (any) text_str(&d->text, "]\n");
-}
-
 static bool is_stack_mark(term_t t) { return (t & TAG_MASK) == TAG_HEADER; }
 
 static bool summary(void *user, proc_t *p) {
@@ -224,7 +190,7 @@ static bool summary(void *user, proc_t *p) {
     if (atomic_load_explicit(&p->state, memory_order_acquire) & PS_RUNNING)
         return true; /* a dirty thread has it */
     proc_origin_text(p, t);
-    relations(d, p);
+    proc_relations_text(p, t);
     proc_size_text(p, t);
     line(d, "Memory: ", p->block_size + 8 * (uint64_t)heap_total_words(p));
     text_str(t, "Program counter: ");
@@ -291,22 +257,8 @@ static bool details(void *user, proc_t *p) {
 
 static bool table(void *user, ets_t *e) {
     dump_t *d = user;
-    text_str(&d->text, "=ets:");
-    text_term(&d->text, atomic_load_explicit(&e->owner, memory_order_relaxed));
-    line(d, "\nSlot: ", (uint64_t)(uintptr_t)e);
-    line_text(d, "Table: ", atom_name(d->vm, e->name));
-    if (e->named) line_text(d, "Name: ", atom_name(d->vm, e->name));
-    if (e->type == ETS_ORDERED_SET)
-        line_text(d, "Ordered set (AVL tree), Elements: ", "");
-    else
-        line(d, "Buckets: ", e->nbuckets);
-    line(d, "Objects: ", e->count);
-    line(d, "Words: ", e->words);
-    static const char *const types[] = {"set", "ordered_set", "bag", "duplicate_bag"};
-    static const char *const rights[] = {"public", "protected", "private"};
-    line_text(d, "Type: ", types[e->type]);
-    line_text(d, "Protection: ", rights[e->protection]);
-    line_text(d, "Compressed: ", e->compressed ? "true" : "false");
+    dump_table_head(&d->text, e);
+    dump_table_end(&d->text, e);
     flush_some(d);
     return !d->error;
 }
@@ -316,16 +268,11 @@ static bool loaded(void *user, module_t *m, bool is_old) {
     if (is_old) return true;
     text_str(&d->text, "=mod:");
     text_str(&d->text, atom_name(d->vm, m->name));
-    line(d, "\nCurrent size: ", 8 * (uint64_t)(m->code_words + m->literal_words));
+    line(d, "\nCurrent size: ", dump_module_bytes(m));
     module_t *old = module_find_old(d->vm, m->name);
-    if (old) line(d, "Old size: ", 8 * (uint64_t)(old->code_words + old->literal_words));
+    if (old) line(d, "Old size: ", dump_module_bytes(old));
     flush_some(d);
     return !d->error;
-}
-
-static bool code_bytes(void *user, module_t *m, bool is_old) {
-    ((uint64_t *)user)[is_old] += 8 * (uint64_t)m->code_words;
-    return true;
 }
 
 static void atoms(dump_t *d) {
@@ -393,10 +340,7 @@ void crash_dump(vm_t *vm) {
     proc_each(vm, summary, &d);
     ets_each(vm, table, &d);
     text_str(&d.text, "=node:'nonode@nohost'\n=no_distribution\n=loaded_modules\n");
-    uint64_t bytes[2] = {0, 0};
-    module_each(vm, code_bytes, bytes);
-    line(&d, "Current code: ", bytes[0]);
-    line(&d, "Old code: ", bytes[1]);
+    dump_code_size(&d.text, vm);
     module_each(vm, loaded, &d);
     proc_each(vm, details, &d);
     atoms(&d);

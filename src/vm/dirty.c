@@ -96,7 +96,8 @@ static bool take_parked(struct sched_priv *q) {
 
 static void idle(vm_t *vm, dirty_pool_t *pool, struct sched_priv *q) {
     atomic_store_explicit(&q->parked, 1, memory_order_seq_cst);
-    if (atomic_load_explicit(&pool->rq.total, memory_order_seq_cst) == 0 &&
+    if ((atomic_load_explicit(&pool->rq.total, memory_order_seq_cst) == 0 ||
+         atomic_load_explicit(&q->shared->held, memory_order_seq_cst)) &&
         !atomic_load_explicit(&q->shared->stopping, memory_order_seq_cst)) {
         heap_spare_free(sched_current(vm));
         fiber_spare_free(sched_current(vm));
@@ -105,10 +106,26 @@ static void idle(vm_t *vm, dirty_pool_t *pool, struct sched_priv *q) {
     take_parked(q);
 }
 
-/* A halting VM starts no more work; what is waiting goes with the VM. */
-static proc_t *next_process(vm_t *vm, dirty_pool_t *pool) {
-    if (atomic_load_explicit(&vm->halting, memory_order_relaxed)) return NULL;
-    return rq_pop(vm, &pool->rq);
+/* A halting or paused VM starts no more work. The process is marked as running before its thread
+ * is: dirty_pause relies on that. */
+static proc_t *next_process(vm_t *vm, dirty_pool_t *pool, struct sched_priv *q) {
+    if (atomic_load_explicit(&q->shared->held, memory_order_seq_cst)) return NULL;
+    proc_t *p = rq_pop(vm, &pool->rq);
+    if (!p) return NULL;
+    atomic_fetch_or_explicit(&p->state, PS_RUNNING, memory_order_seq_cst);
+    atomic_store_explicit(&q->running, true, memory_order_seq_cst);
+    return p;
+}
+
+void dirty_pause(vm_t *vm) {
+    sched_shared_t *sh = sched_shared(vm);
+    for (unsigned k = 0; k < 2; k++)
+        for (unsigned i = 0; sh->dirty[k].workers && i < sh->dirty[k].max; i++) {
+            struct sched_priv *q = &sh->dirty[k].workers[i].priv;
+            while (atomic_load_explicit(&q->epoch, memory_order_seq_cst) &&
+                   !atomic_load_explicit(&q->running, memory_order_seq_cst))
+                vm->host->ops->yield(vm->host);
+        }
 }
 
 static void dirty_main(void *arg) {
@@ -120,18 +137,14 @@ static void dirty_main(void *arg) {
     sched_set_current(s);
     while (!atomic_load_explicit(&sh->stopping, memory_order_acquire)) {
         sched_announce(sh, &q->epoch); /* before it takes a process: its block must stay */
-        proc_t *p = next_process(vm, pool);
+        proc_t *p = next_process(vm, pool, q);
         if (p) {
-            atomic_store_explicit(&q->running, true, memory_order_relaxed);
             sched_run(s, p);
-            atomic_store_explicit(&q->running, false, memory_order_relaxed);
+            atomic_store_explicit(&q->running, false, memory_order_seq_cst);
         }
         atomic_store_explicit(&q->epoch, 0, memory_order_seq_cst);
         if (!p) {
-            if (atomic_load_explicit(&vm->halting, memory_order_relaxed))
-                vm->host->ops->park(vm->host, q->parker, HOST_FOREVER);
-            else
-                idle(vm, pool, q);
+            idle(vm, pool, q);
         } else if (atomic_fetch_sub_explicit(&sh->dirty_procs, 1, memory_order_seq_cst) == 1 &&
                    sched_all_idle(vm)) {
             vm->host->ops->wake(vm->host); /* vm_run may be waiting for just this */
@@ -163,6 +176,15 @@ static bool start_worker(vm_t *vm, dirty_pool_t *pool) {
         return ok;
     }
     return false;
+}
+
+void dirty_resume(vm_t *vm) {
+    sched_shared_t *sh = sched_shared(vm);
+    for (unsigned k = 0; k < 2; k++)
+        for (unsigned i = 0; sh->dirty[k].workers && i < sh->dirty[k].max; i++) {
+            struct sched_priv *q = &sh->dirty[k].workers[i].priv;
+            if (take_parked(q)) vm->host->ops->unpark(vm->host, q->parker);
+        }
 }
 
 void dirty_stop(vm_t *vm) {

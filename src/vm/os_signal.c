@@ -21,9 +21,10 @@
     X(STOP, sigstop)                                                                               \
     X(TSTP, sigtstp)
 
-static const term_t names[HOST_SIGNALS] = {
+/* SIGINT has no name: it is the break key's. */
+static const term_t names[HOST_SIGNALS] = {[HOST_SIGNAL_INT] = TERM_NONE,
 #define X(id, name) [HOST_SIGNAL_##id] = A_##name,
-    SIGNALS(X)
+                                           SIGNALS(X)
 #undef X
 };
 
@@ -32,7 +33,9 @@ struct os_signals {
     bool enabled, changed;
     uint8_t wanted[HOST_SIGNALS]; /* HOST_SIGNAL_DEFAULT ... */
     signal_t *waiting;            /* answers to those who asked, from: for whom */
-    uint8_t given[HOST_SIGNALS];  /* what the host was told; polling thread only */
+    /* Polling thread only. */
+    uint8_t given[HOST_SIGNALS]; /* what the host was told */
+    bool break_asked;
 };
 
 bool os_signal_init(vm_t *vm) {
@@ -61,6 +64,11 @@ void os_signal_free(vm_t *vm) {
 /* With nobody to tell, a signal that asks the program to end ends it. */
 static void on_signal(void *user, int which) {
     vm_t *vm = user;
+    if (which == HOST_SIGNAL_INT) {
+        vm->os_signals->break_asked = true;
+        vm->host->ops->wake(vm->host);
+        return;
+    }
     term_t cells[3], *hp = cells;
     term_t msg = tuple2(&hp, A_notify, names[which]);
     vm_visit_t v = vm_enter(vm);
@@ -69,6 +77,13 @@ static void on_signal(void *user, int which) {
     vm_leave(vm, v);
     if (!told && (which == HOST_SIGNAL_TERM || which == HOST_SIGNAL_QUIT)) sched_halt(vm, 1);
     vm->host->ops->wake(vm->host);
+}
+
+bool os_signal_break_asked(vm_t *vm) {
+    struct os_signals *o = vm->os_signals;
+    if (LIKELY(!o->break_asked)) return false;
+    o->break_asked = false;
+    return true;
 }
 
 void os_signal_poll(vm_t *vm) {
@@ -124,6 +139,12 @@ void os_signal_enable(vm_t *vm) {
     want(vm, HOST_SIGNAL_TERM, HOST_SIGNAL_HANDLE, NULL);
     want(vm, HOST_SIGNAL_QUIT, HOST_SIGNAL_HANDLE, NULL);
     want(vm, HOST_SIGNAL_USR1, HOST_SIGNAL_HANDLE, NULL);
+    if (vm->options.break_key == BREAK_MENU) want(vm, HOST_SIGNAL_INT, HOST_SIGNAL_HANDLE, NULL);
+    if (vm->options.break_key == BREAK_IGNORE) {
+        want(vm, HOST_SIGNAL_INT, HOST_SIGNAL_IGNORE, NULL);
+        want(vm, HOST_SIGNAL_QUIT, HOST_SIGNAL_IGNORE, NULL);
+        want(vm, HOST_SIGNAL_TSTP, HOST_SIGNAL_IGNORE, NULL);
+    }
 }
 
 /* os:set_signal(Signal, default | handle | ignore) */

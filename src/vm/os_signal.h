@@ -10,8 +10,11 @@ bool os_signal_init(vm_t *vm);
 void os_signal_free(vm_t *vm);
 /* Tells the host what processes asked for. Polling thread only, before it waits. */
 void os_signal_poll(vm_t *vm);
+/* SIGINT came and the break menu is due; forgets it. Polling thread only. */
+bool os_signal_break_asked(vm_t *vm);
 /* Allows os:set_signal/2 to reach the host (without it, it changes nothing), and lets SIGTERM,
- * SIGQUIT and SIGUSR1 be messages from now on, as at OTP's start. Any thread. */
+ * SIGQUIT and SIGUSR1 be messages from now on, as at OTP's start; SIGINT
+ * is what vm_options_t.break_key says. Any thread. */
 void os_signal_enable(vm_t *vm);
 
 #endif

@@ -3,12 +3,17 @@
  */
 #include "vm/proc_dump.h"
 #include "vm/binary.h"
+#include "vm/etf.h"
 #include "vm/engine.h"
 #include "vm/heap.h"
+#include "vm/link.h"
 #include "vm/print.h"
+#include "vm/proc_dict.h"
+#include "vm/process.h"
 #include "vm/trace.h"
 
 #define VALUE_MAX 2000 /* bytes of one value that are shown */
+#define QUEUE_MAX 100  /* messages that are shown */
 
 static void put_hex(text_t *t, uint64_t n) {
     char s[18] = "0x";
@@ -137,11 +142,72 @@ void proc_size_text(proc_t *p, text_t *t) {
     put_line(t, "OldHeap unused: ", (size_t)(p->old_end - p->old_top));
 }
 
+void proc_relations_text(proc_t *p, text_t *t) {
+    bool any = false;
+    for (relation_t *r = relation_first(p->links); r; r = relation_next(p->links, r->key)) {
+        if (r->flags & REL_UNLINKING) continue;
+        text_str(t, any ? ", " : "Link list: [");
+        text_term(t, r->other);
+        any = true;
+    }
+    for (int watched = 0; watched < 2; watched++) {
+        relation_t *root = watched ? p->monitored_by : p->monitors;
+        for (relation_t *r = relation_first(root); r; r = relation_next(root, r->key)) {
+            if (!watched && !(r->flags & REL_MONITOR)) continue;
+            text_str(t, any ? ", " : "Link list: [");
+            text_str(t, watched ? "{from," : "{to,");
+            text_term(t, r->other);
+            text_str(t, ",#Ref<0.");
+            uint32_t w[3];
+            ref_id_to_words(r->key, w);
+            for (int i = 2; i >= 0; i--) {
+                text_uint(t, w[i]);
+                text_char(t, i ? '.' : '>');
+            }
+            text_char(t, '}');
+            any = true;
+        }
+    }
+    if (any) text_str(t, "]\n");
+}
+
+/* Of a long queue the beginning. */
+static void put_queue(text_t *t, const proc_t *p) {
+    unsigned n = 0;
+    for (const signal_t *m = p->mq.first; m && n < QUEUE_MAX; m = m->next, n++) {
+        text_str(t, n ? "," : "Message queue: [");
+        put_value(t, m->term);
+    }
+    if (n) text_str(t, p->mq.len > n ? ",...]\n" : "]\n");
+}
+
+static void put_dictionary(text_t *t, const proc_t *p) {
+    term_t key, value;
+    bool any = false;
+    for (size_t i = 0; pdict_next(p, &i, &key, &value); any = true) {
+        text_str(t, any ? ",{" : "Dictionary: [{");
+        put_value(t, key);
+        text_char(t, ',');
+        put_value(t, value);
+        text_char(t, '}');
+    }
+    if (any) text_str(t, "]\n");
+}
+
+void proc_body_text(proc_t *p, text_t *t) {
+    proc_origin_text(p, t);
+    put_queue(t, p);
+    proc_relations_text(p, t);
+    put_dictionary(t, p);
+    proc_size_text(p, t);
+    put_line(t, "Memory: ", p->block_size + 8 * (uint64_t)heap_total_words(p));
+    text_str(t, "Stack dump:\n");
+    proc_backtrace_text(p, t);
+}
+
 void proc_dump_text(proc_t *p, text_t *t) {
     proc_state_text(p, t);
-    proc_origin_text(p, t);
-    proc_size_text(p, t);
-    proc_backtrace_text(p, t);
+    proc_body_text(p, t);
 }
 
 static term_t as_binary(proc_t *p, proc_t *out, void (*write)(proc_t *, text_t *)) {

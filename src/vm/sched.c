@@ -18,6 +18,7 @@
 #include "vm/sched.h"
 #include "outlet/outlet.h"
 #include "timer/etimer.h"
+#include "vm/break_menu.h"
 #include "vm/codepath.h"
 #include "vm/crash_dump.h"
 #include "vm/fiber.h"
@@ -360,7 +361,7 @@ static proc_t *steal(sched_t *s) {
 }
 
 static bool is_work(vm_t *vm) {
-    if (atomic_load_explicit(&vm->halting, memory_order_seq_cst)) return false;
+    if (atomic_load_explicit(&sched_shared(vm)->held, memory_order_seq_cst)) return false;
     for (unsigned i = 0; i < vm->nscheds; i++)
         if (atomic_load_explicit(&vm->scheds[i]->priv->rq.total, memory_order_seq_cst)) return true;
     return false;
@@ -405,7 +406,7 @@ static void sched_main(void *arg) {
     while (!atomic_load_explicit(&s->priv->shared->stopping, memory_order_acquire)) {
         quiescent(s);
         proc_t *p = NULL;
-        if (LIKELY(!atomic_load_explicit(&vm->halting, memory_order_relaxed))) {
+        if (LIKELY(!atomic_load_explicit(&s->priv->shared->held, memory_order_relaxed))) {
             p = rq_pop(vm, &s->priv->rq);
             if (!p) p = steal(s);
         }
@@ -548,6 +549,7 @@ static inline bool is_halting(vm_t *vm) {
 void sched_halt(vm_t *vm, int status) {
     vm->halt_status = status;
     atomic_store_explicit(&vm->halting, true, memory_order_seq_cst);
+    atomic_store_explicit(&sched_shared(vm)->held, true, memory_order_seq_cst);
     vm->host->ops->wake(vm->host);
 }
 
@@ -563,6 +565,7 @@ static bool poll(vm_t *vm, uint64_t deadline) {
         fiber_spare_free(vm->scheds[0]);
     }
     bool more = vm->host->ops->wait(vm->host, deadline);
+    if (UNLIKELY(os_signal_break_asked(vm))) break_menu(vm);
     outlets_poll(vm);
     return more;
 }
@@ -668,6 +671,24 @@ static void wait_for_stop(vm_t *vm) {
            atomic_load_explicit(&sched_shared(vm)->nparked, memory_order_seq_cst) != vm->nscheds &&
            vm_now(vm) < until)
         vm->host->ops->yield(vm->host);
+}
+
+void sched_pause(vm_t *vm) {
+    if (!vm->threaded) return;
+    atomic_store_explicit(&sched_shared(vm)->held, true, memory_order_seq_cst);
+    wait_for_stop(vm);
+    dirty_pause(vm);
+}
+
+void sched_resume(vm_t *vm) {
+    if (!vm->threaded || is_halting(vm)) return;
+    atomic_store_explicit(&sched_shared(vm)->held, false, memory_order_seq_cst);
+    if (is_halting(vm)) { /* meanwhile, by a dirty thread */
+        atomic_store_explicit(&sched_shared(vm)->held, true, memory_order_seq_cst);
+        return;
+    }
+    for (unsigned i = 0; i < vm->nscheds; i++) wake(vm, vm->scheds[i]);
+    dirty_resume(vm);
 }
 
 int vm_run(vm_t *vm, int mode) {

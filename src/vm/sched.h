@@ -101,6 +101,14 @@ void vm_leave(vm_t *vm, vm_visit_t v);
 /* Ends the VM's run: schedulers stop at the end of their slices, vm_run returns 2. Any thread. */
 void sched_halt(vm_t *vm, int status);
 
+/* No process runs between these two but those that are in native code on dirty threads (their state
+ * has PS_RUNNING); a BIF that takes longer than two seconds is not waited for. Thread in vm_run. */
+void sched_pause(vm_t *vm);
+void sched_resume(vm_t *vm);
+
+/* What sched_halt gets for a VM that ends as by abort(): & 255 it is what a shell shows then. */
+#define HALT_ABORT (-122)
+
 /* Sums over all schedulers, for statistics(). */
 typedef struct {
     uint64_t reductions, switches, gcs, gc_words;

@@ -61,6 +61,7 @@ typedef struct sched_shared {
     _Atomic(uint64_t) visit[VISITORS]; /* epoch of a visitor, 0: free */
     _Atomic(uint32_t) nparked;
     _Atomic(bool) stopping;
+    _Atomic(bool) held;      /* no process is started: the VM halts or is paused */
     spin_t lock;             /* of foreign */
     deferred_list_t foreign; /* deferred by threads that are no scheduler */
     sys_state_t sys;
@@ -81,6 +82,8 @@ void sched_announce(sched_shared_t *sh, _Atomic(uint64_t) *mine);
 bool sched_all_idle(vm_t *vm);
 
 /* ---- dirty.c ---- */
+void dirty_pause(vm_t *vm);  /* returns when each thread is in native code or has no process */
+void dirty_resume(vm_t *vm); /* after held has been cleared */
 bool dirty_init(vm_t *vm, sched_shared_t *sh);
 void dirty_stop(vm_t *vm); /* joins the threads */
 void dirty_free(vm_t *vm, sched_shared_t *sh);

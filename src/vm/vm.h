@@ -27,6 +27,9 @@ void spin_unlock(vm_t *vm, spin_t *l);
 /* The embedder's allocator. new_size 0 frees; ptr NULL allocates. old_size is exact. */
 typedef void *(*vm_alloc_fn)(void *user, void *ptr, size_t old_size, size_t new_size);
 
+/* SIGINT: not the VM's business; the break menu; ignored. */
+enum { BREAK_NONE, BREAK_MENU, BREAK_IGNORE };
+
 typedef struct vm_options {
     vm_alloc_fn alloc; /* NULL: the C library's */
     void *alloc_user;
@@ -42,8 +45,11 @@ typedef struct vm_options {
     uint64_t crash_dump_bytes; /* at most; 0: no limit */
     bool unicode_printable;    /* io:printable_range() is unicode */
     uint8_t warning_map;       /* of error_logger: 0 warning, 1 info, 2 error */
+    uint8_t break_key;         /* BREAK_*: what SIGINT does */
     bool deterministic;        /* no salt, whatever the host's entropy says: for tests */
 } vm_options_t;
+
+#define ERTS_VERSION "13.1.5" /* the emulator of OTP whose behaviour this one has */
 
 struct ling_vm {
     /* Hot, read by every scheduler. */

@@ -1,5 +1,7 @@
 """The sessions of terminal.py. A step: keys to send, then what the screen must end with (shows; CARET
 is the cursor) or contain (matches)."""
+import signal
+
 from screen import CARET as C
 
 UP, DOWN, RIGHT, LEFT = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D"
@@ -18,7 +20,15 @@ def prompt(n):
 
 
 START = {"shows": prompt(1)}
+BREAK = ("\nBREAK: (a)bort (A)bort with dump (c)ontinue (p)roc info (i)nfo\n"
+         "       (l)oaded (v)ersion (k)ill (D)b-tables (d)istribution\n" + C)
+
+
+KILL = "\n(k)ill (n)ext (r)eturn:\n"
 QUIT = {"keys": "q().\r"}
+
+# Shows each line it reads.
+ECHO = """(fun F() -> io:put_chars("got " ++ io:get_line("more: ")), F() end)()."""
 
 SESSIONS = {
     "expressions": {"steps": [
@@ -139,4 +149,111 @@ SESSIONS = {
         step(ctrl("g"), "\n --> " + C),
         {"keys": "q\r"},
     ]},
+    # ^C
+    "continue": {"steps": [
+        START,
+        step("A = 1", "\n1> A = 1" + C),
+        step(ctrl("c"), BREAK),
+        step("\r", "\n\n" + C),
+        step("x\r", "\nInvalid option 'x'. Please enter one of the following:" + BREAK),
+        {"keys": "c\r", "shows": "\nc\n" + C, "raw": True},
+        step("23.\r", "\n123" + prompt(2)),
+        step("receive after 100000000 -> b end.\r", "-> b end.\n" + C),
+        step(ctrl("c"), BREAK),
+        {"keys": "d\r", "shows": "\n=node:'nonode@nohost'\n=no_distribution\n" + C, "raw": True},
+        step(ctrl("g"), "\n --> " + C),
+        step("i\r", "\n --> i\n --> " + C),
+        step("c\r", "killed" + prompt(3)),
+        QUIT,
+    ]},
+    "break_oldshell": {"args": ["-oldshell"], "steps": [
+        START,
+        step("1 + 1.\r", "\n2" + prompt(2)),
+        step(ctrl("c"), BREAK),
+        {"keys": "c\r"},
+        step("2 + 1.\r", "\n3" + prompt(3)),
+        QUIT,
+    ]},
+    "abort": {"steps": [START, step(ctrl("c"), BREAK), {"keys": "a\r"}]},
+    "abort_twice": {"steps": [START, step(ctrl("c"), BREAK), {"keys": ctrl("c")}]},
+    "abort_end": {"steps": [START, step(ctrl("c"), BREAK), {"keys": ctrl("d")}]},
+    "abort_dump": {"steps": [START, step(ctrl("c"), BREAK), {"keys": "A\r"}],
+                   "files": ["erl_crash.dump"]},
+    "noshell": {"args": ["-noshell", "-eval", ECHO], "steps": [
+        {"shows": "more: " + C},
+        step("a line\r", "\ngot a line\nmore: " + C),
+        step(ctrl("c"), BREAK),
+        {"keys": "c\r"},
+        step("another\r", "\ngot another\nmore: " + C),
+        step(ctrl("c"), BREAK),
+        {"keys": "a\r"},
+    ]},
+    "noinput": {"args": ["-noinput", "-eval", "io:put_chars(\"up\\n\")."], "steps": [
+        {"shows": "up\n" + C}, step(ctrl("c"), BREAK), {"keys": ctrl("c")}]},
+    # +B
+    "break_off": {"args": ["+B"], "steps": [START, {"keys": "a" + ctrl("c")}]},
+    "break_disabled": {"args": ["+Bd", "-noshell", "-eval", "io:put_chars(\"up\\n\")."],
+                       "steps": [{"shows": "up\n" + C}, {"keys": ctrl("c")}]},
+    "break_ignored": {"args": ["+Bi"], "steps": [
+        START,
+        step("[a", "\n1> [a" + C),
+        step(ctrl("c") + "b].\r", "\n[ab]" + prompt(2)),
+        step("q().\r", ""),
+    ]},
+    "break_shell": {"args": ["+Bc"], "steps": [
+        START,
+        step("receive a -> b end.\r", "a -> b end.\n" + C),
+        step(ctrl("c"), "\n** exception exit: killed" + prompt(2)),
+        step("foo.\r", "\nfoo" + prompt(3)),
+        step("bar(", "\n3> bar(" + C),
+        step(ctrl("c"), "bar(** exception exit: killed" + prompt(3)),
+        {"kill": signal.SIGINT, "shows": BREAK},
+        {"keys": "c\r", "shows": "\nc\n" + C, "raw": True},
+        step("3.\r", "\n3" + prompt(4)),
+        QUIT,
+    ]},
+    # What is shown there is each machine's own; that it is there is the test.
+    "reports": {"steps": [
+        START,
+        step("T = ets:new(my_table, [named_table]), ets:insert(T, {k, v}).\r", "\ntrue" + prompt(2)),
+        step("P = spawn(fun() -> put(my, key), receive stop -> ok end end), register(my_name, P).\r",
+             "\ntrue" + prompt(3)),
+        step("my_name ! my_message, erlang:yield(), 0.\r", "\n0" + prompt(4)),
+        step(ctrl("c"), BREAK),
+        {"keys": "p\r", "raw": True, "contains": [
+            "\n=proc:<0.0.0>\nState: ", "\nName: init\nSpawned as: erl_init:start/2\n",
+            "\nName: my_name\nSpawned as: ", "\nMessage queue length: 1\n",
+            "Message queue: [", "\nDictionary: [{my,key}]\n", "\nReductions: ",
+            "\nStack+heap: ", "\nStack dump:\nProgram counter: ",
+            "\n=port:#Port<0.", "\nPort controls linked-in driver: tty_sl -c -e\n", "\nQueue: 0\n"]},
+        step("ok.\r", "\nok" + prompt(5)),
+        step(ctrl("c"), BREAK),
+        {"keys": "D\r", "raw": True, "contains": [
+            "\n=ets:<0.", "\nName: my_table\n", "{k,v}", "\nObjects: 1\n",
+            "\nType: set\nProtection: protected\nCompressed: false\n"]},
+        step("ok.\r", "\nok" + prompt(6)),
+        step(ctrl("c"), BREAK),
+        {"keys": "l\r", "raw": True, "contains": ["\nCurrent code: ", "\nOld code: 0\n", "\nlists "]},
+        step("ok.\r", "\nok" + prompt(7)),
+        step(ctrl("c"), BREAK),
+        {"keys": "i\r", "raw": True, "contains": ["\n=memory\ntotal: ", "\n=index_table:atom_tab\n"]},
+        step("ok.\r", "\nok" + prompt(8)),
+        step(ctrl("c"), BREAK),
+        {"keys": "v\r", "raw": True, "contains": ["\nErlang (", ") emulator version 13.1.5\n"]},
+        step("ok.\r", "\nok" + prompt(9)),
+        QUIT,
+    ], "mask": [(r"(?s)BREAK: .*?\nok\.\n", "BREAK\n")]},
+    "kill": {"steps": [
+        START,
+        step("P = spawn(fun() -> receive stop -> ok end end), register(my_name, P).\r",
+             "\ntrue" + prompt(2)),
+        step("M = monitor(process, P), 1.\r", "\n1" + prompt(3)),
+        step(ctrl("c"), BREAK),
+        step("k\r", KILL + C),
+        {"until": ["n\r", ["Name: my_name\nSpawned as: "], KILL]},
+        {"keys": "k\r", "shows": KILL + C, "contains": ["\nName: my_name\n", KILL + "k\n", KILL + C]},
+        {"keys": "r\r", "raw": True},
+        step("receive {'DOWN', M, _, _, Why} -> Why end.\r", "\nkilled" + prompt(4)),
+        QUIT,
+    ], "mask": [(r"(?s)BREAK: .*\nreceive ", "BREAK\nreceive ")]},
 }

@@ -1,4 +1,4 @@
-/* host_uv_child.c: programs started for ports, on uv_spawn, and the mode of terminals.
+/* host_uv_child.c: programs started for ports, on uv_spawn.
  *
  * libuv reaps them: the loop has to run for that, and it handles SIGCHLD from the first program on.
  * A program is a process group of its own, so that ^C on a terminal is not for it. It is never
@@ -9,9 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <termios.h>
 #include <unistd.h>
 
 struct host_child {
@@ -147,59 +145,4 @@ void uvh_children_stop(uv_host_t *u) {
         c->fn = NULL;
         uvh_close(&c->process);
     }
-}
-
-/* ---- terminals ---- */
-
-struct uv_tty_saved {
-    struct uv_tty_saved *next;
-    int fd;
-    struct termios mode;
-};
-
-int uvh_tty_size(host_t *h, int fd, int *columns, int *rows) {
-    (void)h;
-    struct winsize w;
-    if (ioctl(fd, TIOCGWINSZ, &w) < 0) return -errno;
-    *columns = w.ws_col;
-    *rows = w.ws_row;
-    return 0;
-}
-
-int uvh_tty_mode(host_t *h, int fd, int mode) {
-    uv_host_t *u = (uv_host_t *)h;
-    struct uv_tty_saved *s = u->tty;
-    while (s && s->fd != fd) s = s->next;
-    if (mode == HOST_TTY_RESTORE) {
-        if (s) tcsetattr(fd, TCSADRAIN, &s->mode);
-        return 0;
-    }
-    struct termios t;
-    if (tcgetattr(fd, &t) < 0) return -errno;
-    if (!s) {
-        s = malloc(sizeof *s);
-        if (!s) return -ENOMEM;
-        *s = (struct uv_tty_saved){u->tty, fd, t};
-        u->tty = s;
-    }
-    t = s->mode;
-    /* Keys as they come; ^C and its like still make signals. */
-    t.c_iflag &= ~(tcflag_t)(ISTRIP | ICRNL | INLCR | IXON);
-    t.c_iflag |= ICRNL;
-    t.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-    t.c_cc[VMIN] = 1;
-    t.c_cc[VTIME] = 0;
-#ifdef VDSUSP
-    t.c_cc[VDSUSP] = 0;
-#endif
-    return tcsetattr(fd, TCSADRAIN, &t) < 0 ? -errno : 0;
-}
-
-void uvh_tty_restore(uv_host_t *u) {
-    for (struct uv_tty_saved *s = u->tty, *next; s; s = next) {
-        next = s->next;
-        tcsetattr(s->fd, TCSADRAIN, &s->mode);
-        free(s);
-    }
-    u->tty = NULL;
 }

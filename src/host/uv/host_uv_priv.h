@@ -24,6 +24,7 @@ typedef struct {
     host_child_t *children;      /* all that have not been reaped */
     uint8_t *io_buf;             /* what is read, before it is handed on */
     struct uv_tty_saved *tty;    /* terminals whose mode was changed */
+    struct uv_console *console;  /* between console_begin and console_end */
 
     /* Attached mode; run is NULL otherwise. */
     void (*run)(void *user);
@@ -81,6 +82,9 @@ void uvh_children_stop(uv_host_t *u);
 int uvh_tty_size(host_t *h, int fd, int *columns, int *rows);
 int uvh_tty_mode(host_t *h, int fd, int mode);
 void uvh_tty_restore(uv_host_t *u);
+int uvh_console_begin(host_t *h);
+int64_t uvh_console_read(host_t *h, char *buf, size_t size);
+void uvh_console_end(host_t *h);
 
 /* Blocking write of everything. 0 or a negative errno value. */
 int uvh_write_all(int fd, const uint8_t *data, size_t len);
