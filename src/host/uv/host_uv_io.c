@@ -328,11 +328,27 @@ int uvh_io_write(host_t *h, host_io_t *io, const uint8_t *data, size_t len, size
     return poll_update(io);
 }
 
+static bool can_read(const host_io_t *io) { return io->reading && !io->ended && !io->is_file; }
+
+/* Reads meanwhile, one descriptor a turn: a program may only take more when somebody takes what it
+ * says. */
 void uvh_io_flush(host_t *h, host_io_t *io) {
-    (void)h;
+    uv_host_t *u = (uv_host_t *)h;
     while (io->first) {
-        struct pollfd p = {.fd = io->fd, .events = POLLOUT};
-        poll(&p, 1, -1);
+        size_t n = 1, i = 1;
+        for (host_io_t *r = u->ios; r; r = r->next) n += can_read(r);
+        struct pollfd own, *set = malloc(n * sizeof *set);
+        if (!set) set = &own, n = 1;
+        set[0] = (struct pollfd){.fd = io->fd, .events = POLLOUT};
+        for (host_io_t *r = u->ios; r && i < n; r = r->next)
+            if (can_read(r)) set[i++] = (struct pollfd){.fd = r->fd, .events = POLLIN};
+        poll(set, n, -1);
+        host_io_t *readable = NULL;
+        i = 1;
+        for (host_io_t *r = u->ios; r && i < n && !readable; r = r->next)
+            if (can_read(r) && set[i++].revents) readable = r;
+        if (set != &own) free(set);
+        if (readable) read_ready(readable);
         if (queue_write(io) < 0) queue_drop(io);
     }
 }
