@@ -70,10 +70,15 @@ requests() ->
     {lists:all(fun(X) -> X end, Answers), Result}.
 
 killed() ->
-    Pids = [spawn_monitor(fun() -> keep(lists:seq(1, 1000), []) end) || _ <- lists:seq(1, 4)],
-    receive after 30 -> ok end,
+    Self = self(),
+    Pids = [spawn_monitor(fun() ->
+                                  L = lists:seq(1, 1000),
+                                  Acc = [[{X, L} || X <- L] || _ <- lists:seq(1, 100)],
+                                  Self ! full,
+                                  keep(L, Acc)
+                          end) || _ <- lists:seq(1, 4)],
+    [receive full -> ok end || _ <- Pids],
     [exit(P, kill) || {P, _} <- Pids],
     [receive {'DOWN', R, process, P, Why} -> Why end || {P, R} <- Pids].
 
-keep(L, Acc) when length(Acc) < 100 -> keep(L, [[{X, L} || X <- L] | Acc]);
 keep(L, Acc) -> keep(L, tl([[{a, X} || {X, _} <- Xs] || Xs <- Acc, is_tuple(hd(Xs))] ++ [[{1, L}]])).

@@ -20,11 +20,16 @@ clean([H | T]) -> [clean(H) | clean(T)];
 clean(T) when is_tuple(T) -> list_to_tuple(clean(tuple_to_list(T)));
 clean(M) when is_map(M) -> maps:map(fun(_, V) -> clean(V) end, M);
 clean(X) -> X.
-down() -> receive {'EXIT', _, R} -> R after 1000 -> none end.
+down() -> receive {'EXIT', _, R} -> R after 60000 -> none end.
+quiet() -> receive {'EXIT', _, R} -> R after 0 -> none end.
+%% Nothing here waits for so long that it hopes something has happened.
+until(F) -> case F() of true -> ok; false -> timer:sleep(1), until(F) end.
+gone(P) -> R = monitor(process, P), receive {'DOWN', R, _, _, _} -> ok end.
+renamed(Name, Old) -> until(fun() -> P = whereis(Name), is_pid(P) andalso P =/= Old end).
 
 init({server, S}) -> {ok, S};
 init({continue, S}) -> {ok, S, {continue, more}};
-init({timeout, T}) -> {ok, 0, T};
+init({timeout, T, To}) -> {ok, To, T};
 init(ignore) -> ignore;
 init({stop, R}) -> {stop, R};
 init(crash) -> error(init_crash);
@@ -45,7 +50,7 @@ handle_call(cont, From, S) -> {noreply, S, {continue, {reply, From}}}.
 handle_cast({set, S}, _) -> {noreply, S};
 handle_cast(stop, S) -> {stop, normal, S}.
 handle_info({reply, From}, S) -> gen_server:reply(From, late), {noreply, S};
-handle_info(timeout, S) -> {noreply, {timed_out, S}};
+handle_info(timeout, To) -> To ! {self(), timed_out}, {noreply, timed_out};
 handle_info(I, S) -> {noreply, {I, S}}.
 handle_continue(more, S) -> {noreply, {more, S}};
 handle_continue({reply, From}, S) -> gen_server:reply(From, continued), {noreply, S}.
@@ -59,7 +64,7 @@ server() ->
     ok = gen_server:cast(P, {set, two}),
     p(get, gen_server:call(P, get)),
     p(late, gen_server:call(P, {later, 5})),
-    p(timeout, catch gen_server:call(P, {later, 50}, 5)),
+    p(timeout, catch gen_server:call(P, {later, 100000}, 5)),
     p(hib, gen_server:call(P, hib)), p(get, gen_server:call(P, get)),
     p(cont, gen_server:call(P, cont)),
     P ! info, p(get, gen_server:call(P, get)),
@@ -74,9 +79,9 @@ server() ->
     p(named, {gen_server:call(otp_named, get), whereis(otp_named) =:= N, element(1, gen_server:start({local, otp_named}, ?MODULE, {server, n}, []))}),
     p(stopped, gen_server:stop(otp_named)), p(noproc, catch gen_server:call(otp_named, get)),
     {ok, C} = gen_server:start(?MODULE, {continue, c}, []), p(continue, gen_server:call(C, get)),
-    {ok, O} = gen_server:start(?MODULE, {timeout, 1}, []), timer:sleep(20), p(timed, gen_server:call(O, get)),
+    {ok, O} = gen_server:start(?MODULE, {timeout, 1, self()}, []), receive {O, timed_out} -> ok end, p(timed, gen_server:call(O, get)),
     p(stop, gen_server:call(P, {stop, normal})), p(down, down()),
-    gen_server:cast(C, stop), timer:sleep(50), p(gone, is_process_alive(C)),
+    gen_server:cast(C, stop), gone(C), p(gone, is_process_alive(C)),
     p(abcast, gen_server:abcast([node()], nobody, x)).
 
 failing() ->
@@ -90,7 +95,7 @@ failing() ->
 callback_mode() -> [handle_event_function, state_enter].
 handle_event(enter, Old, New, D) -> io:format("  ~p -> ~p~n", [Old, New]), {keep_state, D};
 handle_event(cast, {button, B}, locked, #{code := [B | Rest]} = D) ->
-    case Rest of [] -> {next_state, open, D#{code := all}, [{state_timeout, 20, lock}]}; _ -> {keep_state, D#{code := Rest}, 5000} end;
+    case Rest of [] -> {next_state, open, D#{code := all}, [{state_timeout, 1000000, lock}]}; _ -> {keep_state, D#{code := Rest}, 5000} end;
 handle_event(cast, {button, _}, locked, D) -> {keep_state, D#{wrong => true}};
 handle_event(state_timeout, lock, open, #{orig := C} = D) -> {next_state, locked, D#{code := C}};
 handle_event({call, F}, get, S, D) -> {keep_state_and_data, [{reply, F, {S, D}}]};
@@ -100,6 +105,7 @@ handle_event({call, F}, event, _, _) -> {keep_state_and_data, [{next_event, inte
 handle_event(internal, {ev, F}, S, _) -> gen_statem:reply(F, {internal, S}), keep_state_and_data;
 handle_event({call, F}, named, _, _) -> {keep_state_and_data, [{{timeout, x}, 1, {to, F}}]};
 handle_event({timeout, x}, {to, F}, _, _) -> {keep_state_and_data, [{reply, F, timed}]};
+handle_event({call, F}, {lock, T}, open, _) -> {keep_state_and_data, [{reply, F, ok}, {state_timeout, T, lock}]};
 handle_event({call, F}, stop, _, D) -> {stop_and_reply, normal, [{reply, F, bye}], D};
 handle_event(info, I, _, _) -> io:format("  info ~p~n", [I]), keep_state_and_data;
 handle_event(timeout, _, _, _) -> keep_state_and_data.
@@ -110,7 +116,8 @@ statem() ->
     R = gen_statem:send_request(P, postpone),
     [gen_statem:cast(P, {button, B}) || B <- [1, 2]],
     p(postponed, gen_statem:wait_response(R, 1000)),
-    p(get, gen_statem:call(P, get)), timer:sleep(60), p(get, gen_statem:call(P, get)),
+    p(get, gen_statem:call(P, get)), p(lock, gen_statem:call(P, {lock, 1})),
+    until(fun() -> element(1, gen_statem:call(P, get)) =:= locked end), p(get, gen_statem:call(P, get)),
     P ! hello, p(event, gen_statem:call(P, event)), p(named, gen_statem:call(P, named)),
     p(stop, gen_statem:call(P, stop)), p(down, down()), p(noproc, catch gen_statem:call(P, get)).
 
@@ -121,38 +128,39 @@ which(S) -> [{I, clean(P), T} || {I, P, T, _} <- lists:sort(supervisor:which_chi
 sup() ->
     {ok, S} = supervisor:start_link(?MODULE, {sup, #{strategy => one_for_one, intensity => 2, period => 5}, [spec(a, 1, permanent), spec(b, 2, transient), spec(c, 3, temporary)]}),
     p(which, which(S)), p(count, lists:sort(supervisor:count_children(S))),
-    Old = whereis(a), catch gen_server:call(a, crash), timer:sleep(20), p(new, {whereis(a) =/= Old, is_pid(whereis(a))}),
-    gen_server:stop(b), gen_server:stop(c), timer:sleep(20), p(which, which(S)),
+    Old = whereis(a), catch gen_server:call(a, crash), renamed(a, Old), p(new, {whereis(a) =/= Old, is_pid(whereis(a))}),
+    gen_server:stop(b), gen_server:stop(c),
+    until(fun() -> [ok || {I, P, _} <- which(S), I =:= c orelse I =:= b andalso P =:= pid] =:= [] end), p(which, which(S)),
     p(restart, supervisor:restart_child(S, b)), p(again, supervisor:restart_child(S, b)), p(none, supervisor:restart_child(S, zz)),
     p(start, supervisor:start_child(S, spec(d, 4, permanent))), p(fail, supervisor:start_child(S, spec(e, fail, permanent))), p(ignore, supervisor:start_child(S, spec(f, ignore, permanent))),
     p(dup, supervisor:start_child(S, spec(d, 4, permanent))), p(terminate, supervisor:terminate_child(S, d)), p(delete, supervisor:delete_child(S, d)), p(delete, supervisor:delete_child(S, a)),
     p(badspec, supervisor:start_child(S, {x})), p(check, supervisor:check_childspecs([spec(a, 1, permanent), {bad}])),
-    [begin catch gen_server:call(a, crash), timer:sleep(20) end || _ <- [1, 2]],
+    New = whereis(a), catch gen_server:call(a, crash), renamed(a, New), catch gen_server:call(a, crash),
     p(down, down()), p(gone, {whereis(a), whereis(b)}),
     p(fails, supervisor:start_link(?MODULE, {sup, {one_for_one, 1, 1}, [spec(a, 1, permanent), spec(b, fail, permanent)]})), p(down, down()),
     {ok, Si} = supervisor:start_link(?MODULE, {sup, {simple_one_for_one, 1, 1}, [{x, {gen_server, start_link, []}, temporary, 100, worker, [?MODULE]}]}),
     {ok, X} = supervisor:start_child(Si, [?MODULE, {server, simple}, []]), p(simple, gen_server:call(X, get)), p(count, lists:sort(supervisor:count_children(Si))),
-    p(kill, supervisor:terminate_child(Si, X)), unlink(Si), exit(Si, shutdown), timer:sleep(20), p(alive, is_process_alive(Si)).
+    p(kill, supervisor:terminate_child(Si, X)), unlink(Si), exit(Si, shutdown), gone(Si), p(alive, is_process_alive(Si)).
 sup_all() ->
     {ok, S} = supervisor:start_link({local, otp_sup}, ?MODULE, {sup, #{strategy => one_for_all}, [spec(a, 1, permanent), spec(b, 2, permanent)]}),
-    [A, B] = [whereis(X) || X <- [a, b]], exit(A, kill), timer:sleep(30),
+    [A, B] = [whereis(X) || X <- [a, b]], exit(A, kill), renamed(a, A), renamed(b, B),
     p(both, [whereis(a) =/= A, whereis(b) =/= B, is_pid(whereis(a)), is_pid(whereis(b))]),
     gen_server:stop(S), p(down, down()), p(gone, [whereis(X) || X <- [a, b, otp_sup]]),
     {ok, R} = supervisor:start_link(?MODULE, {sup, #{strategy => rest_for_one}, [spec(a, 1, permanent), spec(b, 2, permanent), spec(c, 3, permanent)]}),
-    Ps = [whereis(X) || X <- [a, b, c]], exit(whereis(b), kill), timer:sleep(30),
+    Ps = [whereis(X) || X <- [a, b, c]], exit(lists:nth(2, Ps), kill), [renamed(X, P) || {X, P} <- tl(lists:zip([a, b, c], Ps))],
     p(rest, [whereis(X) =:= P || {X, P} <- lists:zip([a, b, c], Ps)]), exit(R, shutdown), p(down, down()).
 
 pl(Parent, ok) -> proc_lib:init_ack(Parent, {ok, self()}), receive stop -> ok end;
 pl(_, crash) -> error(early);
 pl(_, exit) -> exit(gone);
-pl(_, slow) -> timer:sleep(200).
+pl(_, slow) -> timer:sleep(infinity).
 bad(X) -> X + a.
 proclib() ->
     {ok, P} = proc_lib:start_link(?MODULE, pl, [self(), ok]), p(initial, proc_lib:initial_call(P)), p(translate, proc_lib:translate_initial_call(P)),
     p(ancestors, element(2, lists:keyfind('$ancestors', 1, element(2, process_info(P, dictionary))))), P ! stop, p(down, down()),
-    p(exit, proc_lib:start_link(?MODULE, pl, [self(), exit])), p(down, down()),
-    {error, {E, [{_, F, _, _} | _]}} = proc_lib:start_link(?MODULE, pl, [self(), crash]), p(crash, {E, F}), down(),
-    p(timeout, proc_lib:start_link(?MODULE, pl, [self(), slow], 5)), p(down, down()),
+    p(exit, proc_lib:start_link(?MODULE, pl, [self(), exit])), p(down, quiet()),
+    {error, {E, [{_, F, _, _} | _]}} = proc_lib:start_link(?MODULE, pl, [self(), crash]), p(crash, {E, F}), p(down, quiet()),
+    p(timeout, proc_lib:start_link(?MODULE, pl, [self(), slow], 5)), p(down, quiet()),
     spawn_link(?MODULE, bad, [1]), p(down, down()), proc_lib:spawn_link(?MODULE, bad, [1]), p(down, [{M, Fn, A} || {M, Fn, A, _} <- element(2, down())]),
     {Q, R} = proc_lib:spawn_opt(?MODULE, bad, [1], [monitor]), receive {'DOWN', R, process, Q, {Why, _}} -> p(monitor, Why) end,
     p(stop, catch proc_lib:stop(spawn(fun() -> receive x -> ok end end), normal, 10)),

@@ -42,7 +42,12 @@ dead() ->
     gone(P),
     P.
 
-next() -> receive X -> X after 5000 -> nothing end.
+next() -> receive X -> X after 60000 -> nothing end.
+queued(N) ->
+    case process_info(self(), message_queue_len) of
+        {_, N} -> ok;
+        _ -> receive after 1 -> queued(N) end
+    end.
 none() -> receive X -> {unexpected, X} after 20 -> none end.
 
 sleeper() -> spawn(fun() -> receive after infinity -> ok end end).
@@ -82,18 +87,21 @@ exits() ->
                                receive stop -> ok end end),
             receive up -> ok end,
             exit(P, Reason),
-            receive {got, M} -> P ! stop, M after 500 -> gone(P) end
+            receive {got, M} -> P ! stop, M after 60000 -> gone(P) end
         end)
     end,
     Plain = fun(Reason) ->
         in(fun() -> P = sleeper(), exit(P, Reason), R = monitor(process, P),
-                    receive {'DOWN', R, _, _, W} -> W after 50 -> alive end end)
+                    case is_process_alive(P) of
+                        true -> alive;
+                        false -> receive {'DOWN', R, _, _, W} -> W end
+                    end end)
     end,
     Reasons = [normal, other, {a, "b", <<"c">>}, kill, killed],
     p("trapping", [{R, Trap(R)} || R <- Reasons -- [kill]]),
     p("kill trapping", in(fun() ->
         P = spawn(fun() -> process_flag(trap_exit, true), receive after infinity -> ok end end),
-        receive after 5 -> ok end, exit(P, kill), gone(P) end)),
+        exit(P, kill), gone(P) end)),
     p("not trapping", [{R, Plain(R)} || R <- Reasons]),
     p("exit itself", [in(fun() -> exit(self(), R), alive end) || R <- [normal, foo, kill]]),
     p("exit itself trapping", [in(fun() -> process_flag(trap_exit, true), exit(self(), R), next() end)
@@ -197,16 +205,16 @@ demonitoring() ->
                             {X, none()} end)),
     p("info", in(fun() -> P = sleeper(), R = monitor(process, P),
                           {demonitor(R, [info]), demonitor(R, [info]), demonitor(R)} end)),
-    p("after", in(fun() -> R = monitor(process, dead()), receive after 5 -> ok end,
+    p("after", in(fun() -> R = monitor(process, dead()), queued(1),
                            {demonitor(R, [info]), element(1, next())} end)),
-    p("flush", in(fun() -> R = monitor(process, dead()), self() ! other, receive after 5 -> ok end,
+    p("flush", in(fun() -> R = monitor(process, dead()), self() ! other, queued(2),
                            {demonitor(R, [flush]), next(), none()} end)),
-    p("flush, info", in(fun() -> R = monitor(process, dead()), receive after 5 -> ok end,
+    p("flush, info", in(fun() -> R = monitor(process, dead()), queued(1),
                                  {demonitor(R, [flush, info]), none()} end)),
     p("flush, still on", in(fun() -> R = monitor(process, sleeper()), demonitor(R, [info, flush]) end)),
     p("flush among many", in(fun() ->
         [self() ! {I, make_ref(), a, b, c} || I <- lists:seq(1, 100)],
-        R = monitor(process, dead()), receive after 5 -> ok end,
+        R = monitor(process, dead()), queued(101),
         [self() ! I || I <- lists:seq(1, 100)],
         demonitor(R, [flush]), element(2, process_info(self(), message_queue_len)) end)),
     p("bad", [c(fun() -> demonitor(foo) end), c(fun() -> demonitor(make_ref(), [foo]) end),
@@ -289,7 +297,7 @@ markers() ->
         R = make_ref(),
         T = receive {R, _} -> got after 1 -> timeout end,
         self() ! {R, late},
-        {T, receive {R, X} -> X after 1000 -> lost end} end)),
+        {T, receive {R, X} -> X after 60000 -> lost end} end)),
     p("monitor", in(fun() ->
         [self() ! {noise, I} || I <- lists:seq(1, 1000)],
         [begin {P, R} = spawn_monitor(fun() -> ok end), receive {'DOWN', R, process, P, W} -> W end end
@@ -298,15 +306,18 @@ markers() ->
 timeouts() ->
     p("after", [in(fun() -> receive x -> x after T -> timeout end end) || T <- [0, 1, 10]]),
     p("cancelled", in(fun() -> S = self(), spawn(fun() -> S ! x end),
-                               A = receive x -> x after 1000 -> timeout end,
+                               A = receive x -> x after 60000 -> timeout end,
                                {A, receive y -> y after 5 -> timeout end} end)),
     p("kept over other messages", in(fun() ->
         S = self(), spawn(fun() -> [begin S ! I, receive after 1 -> ok end end || I <- lists:seq(1, 5)] end),
-        receive never -> x after 300 -> [next() || _ <- lists:seq(1, 5)] end end)),
-    p("in order", in(fun() ->
+        receive never -> x after 30 -> [next() || _ <- lists:seq(1, 5)] end end)),
+    p("not early", in(fun() ->
         S = self(),
-        [spawn(fun() -> receive after T -> S ! T end end) || T <- [300, 100, 200, 1]],
-        [next() || _ <- [1, 2, 3, 4]] end)),
+        [spawn(fun() -> T0 = erlang:monotonic_time(), receive after T -> ok end,
+                        S ! {T, erlang:monotonic_time() - T0
+                                >= erlang:convert_time_unit(T, millisecond, native)} end)
+         || T <- [30, 10, 20, 1]],
+        lists:sort([next() || _ <- [1, 2, 3, 4]]) end)),
     p("bad", [c(fun() -> receive after X -> ok end end) =/= ok || X <- [-1, a, 1.0, 1 bsl 40]]).
 
 chains() ->

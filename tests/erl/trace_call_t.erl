@@ -254,16 +254,16 @@ meta() ->
     out("~p", [erlang:trace_info({?MODULE, f, 1}, meta) =:= {meta, T}]),
     info({?MODULE, f, 2}),
     f(2),
-    settle(),
+    settle(T),
     show_meta(),
     erlang:trace_pattern({?MODULE, f, '_'}, [{'_', [], [{exception_trace}, {message, hello}]}], [{meta, T}]),
     catch f(x),
-    settle(),
+    settle(T),
     show_meta(),
     %% Both ways at once.
     erlang:trace_pattern({?MODULE, f, '_'}, [{'_', [], [{return_trace}]}], [local]),
     run(both, [call], fun() -> f(0) end),
-    settle(),
+    settle(T),
     show_meta(),
     erlang:trace_pattern({?MODULE, f, '_'}, false, [meta]),
     out("~p", [erlang:trace_info({?MODULE, f, 1}, meta_match_spec)]),
@@ -271,8 +271,13 @@ meta() ->
     clear().
 
 forward(S) ->
-    receive M -> S ! {meta, M}, forward(S) end.
-settle() -> erlang:trace_delivered(all), receive {trace_delivered, all, _} -> ok end, timer:sleep(10).
+    receive
+        {sync, From} -> From ! synced;
+        M -> S ! {meta, M}
+    end,
+    forward(S).
+settle() -> erlang:trace_delivered(all), receive {trace_delivered, all, _} -> ok end.
+settle(T) -> settle(), T ! {sync, self()}, receive synced -> ok end.
 show_meta() ->
     receive {meta, M} -> {_, _, _} = element(size(M), M),
                          out("  ~0p", [norm(setelement(size(M), M, ts))]), show_meta()
@@ -418,6 +423,8 @@ traces_of_errors() ->
     erlang:trace(P, true, [call, return_to]),
     P ! go,
     receive {traces, A, B, C, D} -> out("~0p ~0p ~0p ~0p", [A, B, C, D]) end,
+    Mon = monitor(process, P),
+    receive {'DOWN', Mon, _, _, _} -> ok end,
     settle(),
     collect(),
     erlang:trace_pattern({erlang, '_', '_'}, false, [local]),

@@ -31,7 +31,7 @@ run(Name, Flags, F) ->
     Mon = monitor(process, P),
     1 = erlang:trace(P, true, Flags),
     P ! go,
-    finished(P, Mon, 4000),
+    finished(P, Mon),
     demonitor(Mon, [flush]),
     timer:sleep(5),
     sync(P),
@@ -47,10 +47,10 @@ waiting(P) ->
     end.
 
 %% F is over, or P is.
-finished(P, Mon, N) when N > 0 ->
+finished(P, Mon) ->
     case ets:member(trace_proc_t, P) of
         true -> ok;
-        false -> receive {'DOWN', Mon, _, _, _} -> ok after 1 -> finished(P, Mon, N - 1) end
+        false -> receive {'DOWN', Mon, _, _, _} -> ok after 1 -> finished(P, Mon) end
     end.
 
 %% The link to P is broken.
@@ -273,7 +273,6 @@ scheduling() ->
     {_, M} = spawn_monitor(?MODULE, first, [a]),
     receive {'DOWN', M, _, _, _} -> ok end,
     erlang:trace(new, false, [all]),
-    timer:sleep(5),
     show(collect()).
 
 collecting() ->
