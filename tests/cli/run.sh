@@ -47,6 +47,7 @@ main(["line"]) -> io:format("~p~n~p~n~p~n", [io:get_line("p> "), io:get_line("")
 main(["hour"]) -> receive after 3600000 -> io:format("done~n") end;
 main(["path"]) -> io:format("~p~n", [helper:where()]);
 main(["cat"]) -> port_command(open_port({spawn, "sh -c \"exec cat 2>&-\""}, []), <<0:80000000>>), halt(6);
+main(["fds"]) -> io:put_chars(os:cmd("ls /proc/self/fd | tr '\\n' ' '"));
 main(["undef"]) -> no_such:function(1).
 EOF
 cat >"$tmp/started.erl" <<'EOF'
@@ -105,6 +106,9 @@ expect halt-0 0 'before' '' -- -pa "$tmp/ebin" cli halt 0
 expect halt-spawned 4 '' '' -- -pa "$tmp/ebin" cli spawned
 expect halt-cat 6 '' '' -- -pa "$tmp/ebin" cli cat
 expect threads-halt-cat 6 '' '' -- --schedulers 2 -pa "$tmp/ebin" cli cat
+exec 8<"$tmp/cli.erl" 9>"$tmp/nine"
+expect fds 0 '0 1 2 3 ' '' -- -pa "$tmp/ebin" cli fds
+exec 8<&- 9>&-
 expect stderr 0 '' 'to stderr' -- -pa "$tmp/ebin" cli stderr
 expect eof 0 "p> eof${nl}eof${nl}eof$nl" '' -- -pa "$tmp/ebin" cli line
 expect sim 0 "done$nl" '' -- --host sim -pa "$tmp/ebin" cli hour

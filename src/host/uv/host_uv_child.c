@@ -8,8 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 struct host_child {
@@ -36,6 +39,30 @@ static void on_child_exit(uv_process_t *process, int64_t status, int signal) {
     if (u) u->device_event = true;
     if (fn) fn(user, signal ? 128 + signal : (int)status);
     uvh_close(process);
+}
+
+/* ---- what a program inherits ----
+ * Only the descriptors it is given, whatever the program around the VM has open and in whichever
+ * thread. Marking others for closing is done in the child, before libuv gives it its own; the
+ * parent's descriptors stay as they are. */
+
+static _Thread_local bool spawning;
+
+static void mark_descriptors(void) {
+    if (!spawning || syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) == 0) return;
+    long max = sysconf(_SC_OPEN_MAX); /* a kernel before 5.11 */
+    for (int fd = 3; fd < max && fd < 65536; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+static void watch_forks(void) { pthread_atfork(NULL, NULL, mark_descriptors); }
+
+static int spawn(uv_loop_t *loop, uv_process_t *process, const uv_process_options_t *o) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    spawning = true;
+    int r = uv_spawn(loop, process, o);
+    spawning = false;
+    return r;
 }
 
 static int check_file(const char *path) {
@@ -95,7 +122,7 @@ int uvh_child_start(host_t *h, const host_program_t *what, host_exit_fn fn,
             .stdio = io,
         };
         c->process.data = u;
-        r = uv_spawn(u->loop, &c->process, &o);
+        r = spawn(u->loop, &c->process, &o);
         if (r < 0) {
             uvh_close(&c->process);
             c = NULL;
