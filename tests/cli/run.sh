@@ -48,6 +48,10 @@ main(["hour"]) -> receive after 3600000 -> io:format("done~n") end;
 main(["path"]) -> io:format("~p~n", [helper:where()]);
 main(["cat"]) -> port_command(open_port({spawn, "sh -c \"exec cat 2>&-\""}, []), <<0:80000000>>), halt(6);
 main(["fds"]) -> io:put_chars(os:cmd("ls /proc/self/fd | tr '\\n' ' '"));
+main(["closed"]) ->
+    P = open_port({spawn, "sh -c 'readlink /proc/self/fd/2; echo err >&2; cat'"}, [{line, 80}]),
+    {ok, F} = file:open(os:getenv("OUT"), [write]),
+    [receive {P, {data, {eol, L}}} -> io:format(F, "~s ", [L]) end || _ <- [1, 2], port_command(P, "cat\n")];
 main(["undef"]) -> no_such:function(1).
 EOF
 cat >"$tmp/started.erl" <<'EOF'
@@ -106,6 +110,9 @@ expect halt-0 0 'before' '' -- -pa "$tmp/ebin" cli halt 0
 expect halt-spawned 4 '' '' -- -pa "$tmp/ebin" cli spawned
 expect halt-cat 6 '' '' -- -pa "$tmp/ebin" cli cat
 expect threads-halt-cat 6 '' '' -- --schedulers 2 -pa "$tmp/ebin" cli cat
+# Without standard descriptors of its own a program still has all three.
+OUT="$tmp/closed" "$run" -pa "$tmp/ebin" cli closed <&- >&- 2>&-
+expect closed 0 "{ok,<<\"/dev/null cat \">>}.$nl" '' -- -e "file:read_file(\"$tmp/closed\")"
 exec 8<"$tmp/cli.erl" 9>"$tmp/nine"
 expect fds 0 '0 1 2 3 ' '' -- -pa "$tmp/ebin" cli fds
 exec 8<&- 9>&-

@@ -207,19 +207,26 @@ fail:
     return r;
 }
 
-/* Makes the loop, the wake-up handle and the timer. 0 or a negative errno value. libuv must not be
- * given a standard descriptor, which a program started without them would give away here. */
+void uvh_std_hold(uvh_std_t *std) {
+    for (std->n = 0; std->n < 3; std->n++) {
+        int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (fd > STDERR_FILENO) close(fd);
+        if (fd < 0 || fd > STDERR_FILENO) return;
+        std->fd[std->n] = fd;
+    }
+}
+
+void uvh_std_free(uvh_std_t *std) {
+    while (std->n > 0) close(std->fd[--std->n]);
+}
+
+/* Makes the loop, the wake-up handle and the timer. 0 or a negative errno value. */
 int uvh_loop_start(uv_host_t *u) {
     if (u->async) return 0;
-    int fill[3], n = 0;
-    while (n < 3) {
-        int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-        if (fd < 0) break;
-        fill[n++] = fd;
-        if (fd > STDERR_FILENO) break;
-    }
+    uvh_std_t std;
+    uvh_std_hold(&std);
     int r = loop_make(u);
-    while (n > 0) close(fill[--n]);
+    uvh_std_free(&std);
     if (r == 0) uvh_ios_start(u);
     return r;
 }

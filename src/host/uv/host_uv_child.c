@@ -71,15 +71,11 @@ static int check_file(const char *path) {
     return access(path, X_OK) < 0 ? -errno : 0;
 }
 
-int uvh_child_start(host_t *h, const host_program_t *what, host_exit_fn fn,
-                    const host_io_events_t *ev, void *user, host_child_t **child, host_io_t **from,
-                    host_io_t **to) {
+static int child_start(host_t *h, const host_program_t *what, host_exit_fn fn,
+                       const host_io_events_t *ev, void *user, host_child_t **child,
+                       host_io_t **from, host_io_t **to) {
     uv_host_t *u = (uv_host_t *)h;
-    *from = *to = NULL;
-    *child = NULL;
-    int r = uvh_loop_start(u);
-    if (r == 0) r = check_file(what->file);
-    if (r < 0) return r;
+    int r = 0;
     int out[2] = {-1, -1}, in[2] = {-1, -1}; /* the program's output and input */
     host_child_t *c = calloc(1, sizeof *c);
     if (!c) return -ENOMEM;
@@ -151,6 +147,21 @@ int uvh_child_start(host_t *h, const host_program_t *what, host_exit_fn fn,
     u->children = c;
     *child = c;
     return 0;
+}
+
+int uvh_child_start(host_t *h, const host_program_t *what, host_exit_fn fn,
+                    const host_io_events_t *ev, void *user, host_child_t **child, host_io_t **from,
+                    host_io_t **to) {
+    *from = *to = NULL;
+    *child = NULL;
+    int r = uvh_loop_start((uv_host_t *)h);
+    if (r == 0) r = check_file(what->file);
+    if (r < 0) return r;
+    uvh_std_t std;
+    uvh_std_hold(&std);
+    r = child_start(h, what, fn, ev, user, child, from, to);
+    uvh_std_free(&std);
+    return r;
 }
 
 int64_t uvh_child_pid(host_t *h, host_child_t *c) {

@@ -274,8 +274,11 @@ int uvh_io_open(host_t *h, int fd, int direction, const host_io_events_t *ev, vo
     if (!file && !S_ISSOCK(st.st_mode)) {
         char path[40];
         snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        uvh_std_t std;
+        uvh_std_hold(&std);
         own = open(path, (direction == HOST_IO_READ ? O_RDONLY : O_WRONLY) | O_NONBLOCK | O_NOCTTY |
                              O_CLOEXEC);
+        uvh_std_free(&std);
     }
     if (own < 0) {
         own = fcntl(fd, F_DUPFD_CLOEXEC, 3);

@@ -38,6 +38,16 @@ typedef struct {
 } uv_host_t;
 
 int uvh_loop_start(uv_host_t *u);
+
+/* Around whatever opens descriptors: nothing gets the number of a standard one that a program was
+ * started without. libuv does not take that, and others would write to it. Meanwhile these are
+ * /dev/null, also for a program that is started. */
+typedef struct {
+    int fd[3], n;
+} uvh_std_t;
+void uvh_std_hold(uvh_std_t *std);
+void uvh_std_free(uvh_std_t *std);
+
 /* Stops all reading. */
 void uvh_streams_stop(uv_host_t *u);
 /* Closes a handle that is memory of its own. */
