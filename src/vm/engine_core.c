@@ -166,7 +166,9 @@ static COLD OP_CC int hibernate(OP_ARGS) {
 }
 
 /* A BIF stopped in the middle: the instruction at ip, for which arg[1] X registers live, is
- * repeated when the process runs again. Nothing is collected until then. */
+ * repeated when the process runs again. Nothing is collected until then. Float registers are not
+ * kept, as OTP does not keep them here: compilers leave none alive across a BIF, only across
+ * test_heap. */
 COLD OP_CC int engine_again(OP_ARGS) {
     fiber_save(p, x, (unsigned)p->sched->arg[1]);
     p->htop = hp, p->sp = sp, p->reds = 0;
