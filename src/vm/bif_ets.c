@@ -85,8 +85,7 @@ static BIF(drain_2) {
     bif_bump(p, DRAIN_STEP / 4);
     return bif_yield(p, &drain_def, 2, a);
 }
-/* corpse may be NULL. */
-static term_t drain_start(proc_t *p, ets_t *corpse, term_t result) {
+term_t ets_drain_start(proc_t *p, ets_t *corpse, term_t result) {
     if (!corpse) return result;
     term_t args[2] = {ets_ref(p, corpse), result};
     ets_release(corpse); /* where there is no memory for the reference, it goes at once */
@@ -98,7 +97,7 @@ static BIF(ets_delete_1) {
     if (!t) return TERM_NONE;
     ets_t *corpse = ets_kill(p->vm, t);
     if (p->vm->threaded) ets_release(t);
-    return drain_start(p, corpse, A_true);
+    return ets_drain_start(p, corpse, A_true);
 }
 
 static BIF(ets_rename_2) {
@@ -175,7 +174,7 @@ static BIF(ets_whereis_1) {
     term_t cause;
     if (!is_atom(a[0])) return bif_badarg(p);
     ets_t *t = ets_enter_quiet(p, a[0], false, &cause);
-    if (!t) return A_undefined;
+    if (!t) return cause == TERM_NONE ? TERM_NONE : (term_t)A_undefined;
     term_t ref = ets_ref(p, t);
     ets_leave(p->vm, t, false);
     return ref == TERM_NONE ? bif_oom(p) : ref;
@@ -317,6 +316,11 @@ static term_t info_item(proc_t *p, ets_t *t, term_t item, bool *known) {
     }
 }
 
+static term_t no_info(proc_t *p, term_t cause) {
+    if (cause == TERM_NONE) return TERM_NONE;
+    return cause == A_id ? (term_t)A_undefined : bif_badarg_cause(p, A_type);
+}
+
 static BIF(ets_info_1) {
     static const uint32_t items[] = {A_id,
                                      A_decentralized_counters,
@@ -335,7 +339,7 @@ static BIF(ets_info_1) {
                                      A_protection};
     term_t cause, list = TERM_NIL;
     ets_t *t = ets_enter_quiet(p, a[0], false, &cause);
-    if (!t) return cause == A_id ? (term_t)A_undefined : bif_badarg_cause(p, A_type);
+    if (!t) return no_info(p, cause);
     for (size_t i = sizeof items / sizeof *items; i > 0 && list != TERM_NONE; i--) {
         bool known;
         term_t v = info_item(p, t, items[i - 1], &known);
@@ -354,107 +358,12 @@ static BIF(ets_info_1) {
 static BIF(ets_info_2) {
     term_t cause;
     ets_t *t = ets_enter_quiet(p, a[0], false, &cause);
-    if (!t) return cause == A_id ? (term_t)A_undefined : bif_badarg_cause(p, A_type);
+    if (!t) return no_info(p, cause);
     bool known;
     term_t v = info_item(p, t, a[1], &known);
     ets_leave(p->vm, t, false);
     if (!known) return bif_badarg(p);
     return v == TERM_NONE ? bif_oom(p) : v;
-}
-
-/* ---- putting in ---- */
-
-static bool is_object(const ets_t *t, term_t o) {
-    return is_tuple(o) && tuple_arity(o) >= t->keypos;
-}
-
-static void objects_free(proc_t *p, ets_obj_t *list) {
-    while (list) {
-        ets_obj_t *next = list->left;
-        ets_obj_free(p->vm, p->sched, list);
-        list = next;
-    }
-}
-
-/* Objects of a list of tuples, in its order, linked by left. false: raised. */
-static bool objects_new(proc_t *p, const ets_t *t, term_t list, ets_obj_t **out) {
-    ets_obj_t **last = out;
-    size_t n = 0;
-    *out = NULL;
-    term_t l = list;
-    for (; is_cons(l); l = cons_tail(l))
-        if (!is_object(t, cons_head(l))) break;
-    if (!is_nil(l)) return bif_badarg(p), false;
-    for (l = list; is_cons(l); l = cons_tail(l), n++) {
-        term_t o = cons_head(l);
-        ets_obj_t *x = ets_obj_new(p->vm, p->sched, tuple_elems(o), tuple_arity(o));
-        if (!x) {
-            *last = NULL;
-            objects_free(p, *out);
-            return bif_oom(p), false;
-        }
-        *last = x;
-        last = &x->left;
-    }
-    *last = NULL;
-    bif_bump(p, n);
-    return true;
-}
-
-static BIF(ets_insert_2) {
-    vm_t *vm = p->vm;
-    ets_t *t = ets_enter(p, a[0], ETS_NEED_WRITE, true);
-    if (UNLIKELY(!t)) return TERM_NONE;
-    if (LIKELY(is_tuple(a[1]))) {
-        ets_obj_t *o = NULL;
-        if (UNLIKELY(tuple_arity(a[1]) < t->keypos))
-            bif_badarg(p);
-        else if (UNLIKELY(!(o = ets_obj_new(vm, p->sched, tuple_elems(a[1]), tuple_arity(a[1])))))
-            bif_oom(p);
-        else
-            ets_put(vm, p->sched, t, o);
-        ets_leave(vm, t, true);
-        return o ? (term_t)A_true : TERM_NONE;
-    }
-    ets_obj_t *list;
-    bool ok = objects_new(p, t, a[1], &list);
-    while (ok && list) {
-        ets_obj_t *next = list->left;
-        ets_put(vm, p->sched, t, list);
-        list = next;
-    }
-    ets_leave(vm, t, true);
-    return ok ? (term_t)A_true : TERM_NONE;
-}
-
-static BIF(ets_insert_new_2) {
-    vm_t *vm = p->vm;
-    ets_t *t = ets_enter(p, a[0], ETS_NEED_WRITE, true);
-    if (!t) return TERM_NONE;
-    term_t one[2], objects = a[1], result = A_true;
-    if (is_tuple(objects)) {
-        one[0] = objects;
-        one[1] = TERM_NIL;
-        objects = make_cons(one);
-    }
-    ets_obj_t *list;
-    if (!objects_new(p, t, objects, &list)) {
-        ets_leave(vm, t, true);
-        return TERM_NONE;
-    }
-    for (term_t l = objects; is_cons(l) && result == A_true; l = cons_tail(l))
-        if (ets_find(vm, t, tuple_elem(cons_head(l), t->keypos))) result = A_false;
-    if (result == A_false) {
-        objects_free(p, list);
-        list = NULL;
-    }
-    while (list) {
-        ets_obj_t *next = list->left;
-        ets_put(vm, p->sched, t, list);
-        list = next;
-    }
-    ets_leave(vm, t, true);
-    return result;
 }
 
 /* ---- looking up ---- */
@@ -545,7 +454,7 @@ static BIF(ets_delete_2) {
 static BIF(ets_delete_object_2) {
     ets_t *t = ets_enter(p, a[0], ETS_NEED_WRITE, true);
     if (!t) return TERM_NONE;
-    bool ok = is_object(t, a[1]);
+    bool ok = ets_is_object(t, a[1]);
     if (ok) bif_bump(p, ets_erase_object(p->vm, p->sched, t, a[1]) / 4);
     ets_leave(p->vm, t, true);
     return ok ? (term_t)A_true : bif_badarg(p);
@@ -559,18 +468,6 @@ static BIF(ets_take_2) {
     if (o && list != TERM_NONE) ets_erase(p->vm, p->sched, t, a[1]);
     ets_leave(p->vm, t, true);
     return list == TERM_NONE ? bif_oom(p) : list;
-}
-
-static BIF(ets_internal_delete_all_2) {
-    ets_t *t = ets_enter(p, a[0], ETS_NEED_WRITE, true);
-    if (!t) return TERM_NONE;
-    size_t n = t->count;
-    bool fixed = atomic_load_explicit(&t->fixed, memory_order_relaxed) != 0;
-    ets_t *corpse = fixed ? NULL : ets_steal(p->vm, t);
-    if (!corpse) ets_clear(p->vm, p->sched, t);
-    ets_leave(p->vm, t, true);
-    if (!corpse) bif_bump(p, n / 4);
-    return drain_start(p, corpse, make_small((int64_t)n));
 }
 
 /* ---- changing ---- */
@@ -664,7 +561,8 @@ static term_t update_counter(proc_t *p, term_t *a, term_t fallback) {
         goto leave;
     }
     u.o = ets_find(vm, t, key);
-    if (UNLIKELY(fallback != TERM_NONE) && !(u.o ? is_tuple(fallback) : is_object(t, fallback))) {
+    if (UNLIKELY(fallback != TERM_NONE) &&
+        !(u.o ? is_tuple(fallback) : ets_is_object(t, fallback))) {
         bif_badarg(p);
         goto leave;
     }
@@ -855,7 +753,7 @@ static void trav_unhold(trav_t *v) {
     if (!v->held) return;
     v->held = false;
     ets_lock(vm, v->t, true);
-    if (!v->t->deleted) ets_unhold(vm, v->t);
+    if (!(v->t->odd & ETS_DELETED)) ets_unhold(vm, v->t);
     ets_unlock(vm, v->t, true);
 }
 static void trav_destroy(magic_t *m) {
@@ -869,7 +767,7 @@ static void trav_destroy(magic_t *m) {
 static bool scan_replace(proc_t *p, scan_t *s, ets_obj_t **o, term_t v) {
     vm_t *vm = p->vm;
     ets_t *t = s->t;
-    if (!is_object(t, v)) return true;
+    if (!ets_is_object(t, v)) return true;
     term_t key = tuple_elem(v, t->keypos);
     if (ets_is_tree(t) ? term_cmp(vm, key, ets_obj_key(t, *o)) != 0
                        : !term_eq(vm, key, ets_obj_key(t, *o)))
@@ -1103,9 +1001,14 @@ static BIF(scan_4) {
     trav_t *v = (trav_t *)m;
     bool exclusive = scan_writes(v->what);
     ets_lock(p->vm, v->t, exclusive);
-    if (v->t->deleted) {
+    if (UNLIKELY(v->t->odd != 0)) {
+        bool deleted = (v->t->odd & ETS_DELETED) != 0;
         ets_unlock(p->vm, v->t, exclusive);
-        return bif_badarg_cause(p, A_id);
+        if (deleted) return bif_badarg_cause(p, A_id);
+        ets_lock(p->vm, v->t, true);
+        if (v->t->rest) ets_rest_step(p->vm, p->sched, v->t);
+        ets_unlock(p->vm, v->t, true);
+        return bif_yield(p, &scan_def, 4, a);
     }
     scan_t s = {.t = v->t,
                 .ms = v->ms,
@@ -1346,9 +1249,6 @@ const bif_def_t bifs_ets[] = {{"ets", "new", 2, ets_new_2, 0},
                               {"ets", "give_away", 3, ets_give_away_3, 0},
                               {"ets", "info", 1, ets_info_1, 0},
                               {"ets", "info", 2, ets_info_2, 0},
-                              {"ets", "insert", 2, ets_insert_2, 0},
-                              {"ets", "insert_new", 2, ets_insert_new_2, 0},
-                              {"ets", "internal_delete_all", 2, ets_internal_delete_all_2, 0},
                               {"ets", "internal_request_all", 0, ets_internal_request_all_0, 0},
                               {"ets", "internal_select_delete", 2, ets_internal_select_delete_2, 0},
                               {"ets", "is_compiled_ms", 1, ets_is_compiled_ms_1, 0},

@@ -27,6 +27,7 @@
     T(bifs_port)      /* outlet/bif_port.c: ports */                                               \
     T(bifs_packet)    /* outlet/bif_packet.c: decode_packet */                                     \
     T(bifs_ets)       /* bif_ets.c: tables, match specifications */                                \
+    T(bifs_ets_rest)  /* ets_rest.c: tables: many objects at once */                               \
     T(bifs_alone)     /* bif_alone.c: distribution and debugging where there is none */            \
     T(bifs_engine)    /* engine_bifs.c: apply, hibernate, garbage_collect ... */
 

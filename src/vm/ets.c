@@ -81,9 +81,7 @@ void ets_unlock(vm_t *vm, ets_t *t, bool exclusive) {
         atomic_fetch_sub_explicit(&t->rw, RW_READER, memory_order_release);
 }
 
-static void table_keep(ets_t *t) {
-    atomic_fetch_add_explicit(&t->magic.refs, 1, memory_order_relaxed);
-}
+void ets_keep(ets_t *t) { atomic_fetch_add_explicit(&t->magic.refs, 1, memory_order_relaxed); }
 void ets_release(ets_t *t) { magic_release(&t->magic); }
 
 void ets_leave_threaded(vm_t *vm, ets_t *t, bool exclusive) {
@@ -93,6 +91,7 @@ void ets_leave_threaded(vm_t *vm, ets_t *t, bool exclusive) {
 
 /* All objects, and all segments but the first, which is left empty. */
 static void content_free(vm_t *vm, sched_t *s, ets_t *t) {
+    if (UNLIKELY(t->rest != NULL)) ets_rest_drop(vm, t);
     while (!ets_drain(vm, s, t, SIZE_MAX)) {
     }
     for (size_t k = 1; k < ETS_SEGMENTS && t->seg[k]; k++) {
@@ -121,7 +120,7 @@ static ets_t *table_of_magic(term_t id) {
 
 ets_t *ets_gone(term_t ref) {
     ets_t *t = is_boxed_type(ref, T_MAGIC_REF) ? table_of_magic(ref) : NULL;
-    return t && t->deleted && t->name == 0 ? t : NULL; /* real ones have names */
+    return t && (t->odd & ETS_DELETED) && t->name == 0 ? t : NULL; /* real ones have names */
 }
 
 /* By name or by a reference that came from outside. One count is taken when threaded. */
@@ -136,9 +135,30 @@ static ets_t *registry_find(vm_t *vm, term_t id) {
         for (t = *id_slot(vm, n); t && t->magic.id != n; t = t->id_next) {
         }
     }
-    if (t && vm->threaded) table_keep(t);
+    if (t && vm->threaded) ets_keep(t);
     ets_registry_unlock(vm);
     return t;
+}
+
+/* The table is gone, or the rest of an operation is to be done first. */
+COLD static ets_t *enter_odd(proc_t *p, ets_t *t, bool exclusive, term_t *cause) {
+    vm_t *vm = p->vm;
+    if (!exclusive) {
+        ets_unlock(vm, t, false);
+        ets_lock(vm, t, true);
+    }
+    bool done = !(t->odd & ETS_REST) || ets_rest_step(vm, p->sched, t);
+    bool deleted = (t->odd & ETS_DELETED) != 0;
+    if (!exclusive) {
+        ets_unlock(vm, t, true);
+        ets_lock(vm, t, false);
+    }
+    if (done && t->odd == 0) return t; /* it may have changed between the locks */
+    ets_leave(vm, t, exclusive);
+    if (deleted) return NULL;
+    ets_again(p);
+    *cause = TERM_NONE;
+    return NULL;
 }
 
 ets_t *ets_enter_quiet(proc_t *p, term_t id, bool exclusive, term_t *cause) {
@@ -147,7 +167,7 @@ ets_t *ets_enter_quiet(proc_t *p, term_t id, bool exclusive, term_t *cause) {
     *cause = A_id;
     if (LIKELY(is_boxed_type(id, T_MAGIC_REF))) {
         t = table_of_magic(id);
-        if (t && UNLIKELY(vm->threaded)) table_keep(t);
+        if (t && UNLIKELY(vm->threaded)) ets_keep(t);
         if (!t) *cause = A_type;
     } else if (is_atom(id)) {
         t = registry_find(vm, id);
@@ -157,16 +177,15 @@ ets_t *ets_enter_quiet(proc_t *p, term_t id, bool exclusive, term_t *cause) {
     }
     if (UNLIKELY(!t)) return NULL;
     ets_lock(vm, t, exclusive);
-    if (LIKELY(!t->deleted)) return t;
-    ets_leave(vm, t, exclusive);
-    return NULL;
+    if (LIKELY(t->odd == 0)) return t;
+    return enter_odd(p, t, exclusive, cause);
 }
 
 ets_t *ets_enter(proc_t *p, term_t id, int need, bool exclusive) {
     term_t cause;
     ets_t *t = ets_enter_quiet(p, id, exclusive, &cause);
     if (UNLIKELY(!t)) {
-        bif_badarg_cause(p, cause);
+        if (cause != TERM_NONE) bif_badarg_cause(p, cause);
         return NULL;
     }
     if (LIKELY(t->protection == ETS_PUBLIC || need == ETS_NEED_NONE ||
@@ -181,7 +200,7 @@ ets_t *ets_enter(proc_t *p, term_t id, int need, bool exclusive) {
 term_t ets_ref(proc_t *p, ets_t *t) {
     term_t *hp = heap_alloc(p, MAGIC_REF_WORDS);
     if (!hp) return TERM_NONE;
-    table_keep(t);
+    ets_keep(t);
     return magic_ref_put(p, hp, &t->magic);
 }
 term_t ets_id(proc_t *p, ets_t *t) { return t->named ? t->name : ets_ref(p, t); }
@@ -395,7 +414,7 @@ term_t ets_create(proc_t *p, const ets_options_t *o) {
     }
     ets_registry_unlock(vm);
     if (owner) return id;
-    t->deleted = true;
+    t->odd |= ETS_DELETED;
     ets_release(t);
     return taken ? bif_badarg_cause(p, A_already_exists) : bif_oom(p);
 }
@@ -417,8 +436,9 @@ static void registry_remove(vm_t *vm, ets_t *t) {
 }
 
 ets_t *ets_kill(vm_t *vm, ets_t *t) {
-    t->deleted = true;
+    t->odd |= ETS_DELETED;
     /* Objects may hold references of their own table: it would never end by itself. */
+    if (t->rest) ets_rest_drop(vm, t);
     ets_t *corpse = ets_steal(vm, t);
     if (!corpse) content_free(vm, sched_current(vm), t);
     ets_registry_lock(vm);
@@ -433,7 +453,7 @@ void ets_free(vm_t *vm) {
     if (!vm->ets) return;
     while (vm->ets->all) {
         ets_t *t = vm->ets->all;
-        t->deleted = true;
+        t->odd |= ETS_DELETED;
         registry_remove(vm, t);
         content_free(vm, NULL, t);
         ets_release(t);
@@ -491,11 +511,11 @@ void ets_owner_exit(proc_t *p) {
             t = o->fixes->table;
             fix = true;
         }
-        if (t) table_keep(t);
+        if (t) ets_keep(t);
         ets_registry_unlock(vm);
         if (!t) return;
         ets_lock(vm, t, true);
-        if (t->deleted) { /* somebody was quicker */
+        if (t->odd & ETS_DELETED) { /* somebody was quicker */
             ets_unlock(vm, t, true);
             ets_release(t);
             continue;
@@ -1148,7 +1168,7 @@ ets_t *ets_steal(vm_t *vm, ets_t *t) {
         }
     }
     magic_init(vm, &c->magic, table_destroy);
-    c->deleted = true;
+    c->odd = ETS_DELETED;
     c->type = t->type;
     c->keypos = t->keypos;
     c->heir = A_none;
@@ -1169,15 +1189,25 @@ ets_t *ets_steal(vm_t *vm, ets_t *t) {
     return c;
 }
 
+bool ets_mark_dead(vm_t *vm, sched_t *s, ets_t *t, size_t *slot, size_t slots) {
+    for (; *slot < t->nbuckets && slots > 0; slots--, ++*slot) {
+        ets_obj_t **l = ets_bucket(t, *slot), *o;
+        while ((o = *l) != NULL) {
+            if (!o->dead) unlink_at(vm, s, t, l);
+            if (*l == o) l = &o->left; /* it stays, dead; else the fixation is over */
+        }
+    }
+    return *slot >= t->nbuckets;
+}
+
 size_t ets_clear(vm_t *vm, sched_t *s, ets_t *t) {
     size_t n = t->count;
     if (ets_is_tree(t)) {
         while (!ets_drain(vm, s, t, SIZE_MAX)) {
         }
     } else if (is_fixed(t)) {
-        for (size_t i = 0; i < t->nbuckets; i++)
-            for (ets_obj_t **l = ets_bucket(t, i); *l; l = &(*l)->left)
-                if (!(*l)->dead) unlink_at(vm, s, t, l);
+        size_t slot = 0;
+        ets_mark_dead(vm, s, t, &slot, SIZE_MAX);
     } else {
         content_free(vm, s, t);
         t->nbuckets = t->base = (size_t)1 << ETS_FIRST_LOG;

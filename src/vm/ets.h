@@ -34,13 +34,16 @@ enum { ETS_PUBLIC, ETS_PROTECTED, ETS_PRIVATE };
 #define ETS_SEGMENTS  40
 #define ETS_FIRST_LOG 6 /* buckets of the first segment, as a power of two */
 
+enum { ETS_DELETED = 1, ETS_REST = 2 };
+
 typedef struct ets_fix ets_fix_t;
+typedef struct ets_rest ets_rest_t;
 typedef struct ets_owner ets_owner_t;
 
 typedef struct ets_table {
     magic_t magic;
     _Atomic(uint32_t) rw; /* 1: a writer has it or waits; else 2 for each reader */
-    bool deleted;
+    uint8_t odd;          /* ETS_DELETED, ETS_REST: not to be used as it is */
     bool named;
     bool compressed, read_concurrency, decentralized_counters;
     uint8_t type, protection;
@@ -56,6 +59,8 @@ typedef struct ets_table {
     ets_fix_t *fixes;        /* by process; registry's lock */
     uint64_t fix_mono_ns;
     int64_t fix_wall_us;
+
+    ets_rest_t *rest; /* of an operation on many objects, or NULL */
 
     ets_obj_t *root; /* ordered_set */
 
@@ -83,7 +88,8 @@ size_t ets_memory(vm_t *vm); /* bytes */
 enum { ETS_NEED_NONE, ETS_NEED_READ, ETS_NEED_WRITE };
 /* The table, locked (exclusive: for a writer), or NULL with badarg and its cause raised. */
 ets_t *ets_enter(proc_t *p, term_t id, int need, bool exclusive);
-/* The same without raising: NULL where there is none; *cause A_type or A_id. */
+/* The same without raising: NULL where there is none; *cause A_type or A_id, or TERM_NONE: the BIF
+ * is called again, return TERM_NONE. */
 ets_t *ets_enter_quiet(proc_t *p, term_t id, bool exclusive, term_t *cause);
 void ets_leave_threaded(vm_t *vm, ets_t *t, bool exclusive);
 static inline void ets_leave(vm_t *vm, ets_t *t, bool exclusive) {
@@ -92,6 +98,7 @@ static inline void ets_leave(vm_t *vm, ets_t *t, bool exclusive) {
 /* Locking again a table one holds a reference to. */
 void ets_lock(vm_t *vm, ets_t *t, bool exclusive);
 void ets_unlock(vm_t *vm, ets_t *t, bool exclusive);
+void ets_keep(ets_t *t);    /* one more count */
 void ets_release(ets_t *t); /* drops a count */
 
 /* The reference of a table, on p's heap. TERM_NONE: no memory. */
@@ -116,6 +123,9 @@ ets_t *ets_kill(vm_t *vm, ets_t *t);
 ets_t *ets_steal(vm_t *vm, ets_t *t);
 /* The table behind such a table's reference; NULL: it is none. */
 ets_t *ets_gone(term_t ref);
+/* Frees what such a table holds (NULL: nothing) in portions; what the BIF returns then. bif_ets.c
+ */
+term_t ets_drain_start(proc_t *p, ets_t *gone, term_t result);
 /* Frees about n objects of a table nobody else uses any more; true: none are left. */
 bool ets_drain(vm_t *vm, sched_t *s, ets_t *t, size_t n);
 /* Table locked exclusively. false: name taken. */
@@ -141,6 +151,18 @@ void ets_registry_unlock(vm_t *vm);
 /* Tables of the VM, in a list on p's heap. TERM_NONE: no memory. */
 term_t ets_all(proc_t *p);
 
+/* ---- operations on many objects ---- ets_rest.c
+ * They are one step for everybody else although they take several time slices: while one is going
+ * on, whoever comes to the table does a part of it, and gives way until it is done. */
+/* A step, as ets_enter with a table (locked exclusively) does it. false: there is more to do. */
+bool ets_rest_step(vm_t *vm, sched_t *s, ets_t *t);
+/* Nothing of it: the table goes (locked exclusively). */
+void ets_rest_drop(vm_t *vm, ets_t *t);
+/* Empties a fixed table that is locked exclusively: `slots` buckets from *slot on. true: done. */
+bool ets_mark_dead(vm_t *vm, sched_t *s, ets_t *t, size_t *slot, size_t slots);
+/* The running BIF is called again in the process's next slice. */
+term_t ets_again(proc_t *p);
+
 /* ---- objects ---- */
 /* From the elements of a tuple; NULL: no memory. */
 ets_obj_t *ets_obj_new(vm_t *vm, sched_t *s, const term_t *elems, size_t n);
@@ -155,6 +177,10 @@ term_t ets_obj_copy(proc_t *p, const ets_obj_t *o);
 
 static inline bool ets_is_tree(const ets_t *t) { return t->type == ETS_ORDERED_SET; }
 static inline bool ets_is_bag(const ets_t *t) { return t->type >= ETS_BAG; }
+
+static inline bool ets_is_object(const ets_t *t, term_t o) {
+    return is_tuple(o) && tuple_arity(o) >= t->keypos;
+}
 
 /* First object with that key that is not dead; bags: others follow by ets_same_key. */
 ets_obj_t *ets_find(vm_t *vm, const ets_t *t, term_t key);
