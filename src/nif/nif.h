@@ -121,6 +121,11 @@ void nif_select_stop(vm_t *vm);
 void nif_process_gone(vm_t *vm, void *monitor, term_t pid);
 void nif_monitors_free(vm_t *vm); /* those the end of the VM left */
 
+/* nif_tracer.c: see nif_ops_t. */
+bool nif_is_tracer(vm_t *vm, term_t module);
+term_t nif_tracer_call(vm_t *vm, term_t module, const term_t names[2], const term_t *args,
+                       unsigned n, const term_t *options, size_t noptions);
+
 /* ---- resource types ---- nif_resource.c */
 /* What load or upgrade opened takes effect, or is forgotten. */
 void nif_types_commit(nif_lib_t *lib);

@@ -381,7 +381,8 @@ static term_t functions(proc_t *p, const module_t *m) {
     return list;
 }
 
-static const nif_ops_t nif_ops = {module_gone, functions, nif_process_gone, vm_gone};
+static const nif_ops_t nif_ops = {module_gone,   functions,       nif_process_gone,
+                                  nif_is_tracer, nif_tracer_call, vm_gone};
 static const bif_def_t load_nif_def = {"erlang", "load_nif", 2, load_nif, 0};
 
 int nif_init(vm_t *vm) {

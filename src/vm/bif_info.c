@@ -553,11 +553,11 @@ static term_t sys_compiler(proc_t *p) {
     if (!hp) return TERM_NONE;
     return pair(p, A_gnuc, tuple3(&hp, make_small(12), make_small(2), make_small(0)));
 }
-static term_t seq_tracer(vm_t *vm) {
-    term_t t = atomic_load_explicit(&vm->trace->seq_tracer, memory_order_relaxed);
-    return trace_tracer_lives(vm, t) ? t : (term_t)A_false;
+static term_t seq_tracer(proc_t *p) {
+    term_t t = atomic_load_explicit(&p->vm->trace->seq_tracer, memory_order_acquire);
+    return tracer_lives(p->vm, t, A_undefined) ? tracer_term(p, t) : (term_t)A_false;
 }
-static term_t sys_seq_tracer(proc_t *p) { return pair(p, A_sequential_tracer, seq_tracer(p->vm)); }
+static term_t sys_seq_tracer(proc_t *p) { return pair(p, A_sequential_tracer, seq_tracer(p)); }
 static term_t sys_trace_word(proc_t *p) {
     return make_small((int64_t)atomic_load_explicit(&p->vm->trace->tcw, memory_order_relaxed));
 }
@@ -722,10 +722,10 @@ static BIF(bif_system_flag) {
     case A_scheduler_wall_time:
     case A_microstate_accounting: return A_false;
     case A_sequential_tracer: {
-        term_t old = seq_tracer(p->vm);
-        if (v != A_false && !trace_tracer_lives(p->vm, v)) return bif_badarg(p);
-        atomic_store_explicit(&p->vm->trace->seq_tracer, v == A_false ? 0 : v,
-                              memory_order_relaxed);
+        term_t old = seq_tracer(p), t = v == A_false ? 0 : tracer_of(p, v);
+        if (old == TERM_NONE || t == TERM_NONE) return bif_oom(p);
+        if (t != 0 && !tracer_lives(p->vm, t, A_undefined)) return bif_badarg(p);
+        atomic_store_explicit(&p->vm->trace->seq_tracer, t, memory_order_release);
         return old;
     }
     case A_reset_seq_trace:

@@ -10,20 +10,28 @@
 typedef struct {
     uint32_t flags; /* TF_* */
     term_t tracer;  /* NONE: the caller */
+    bool oom;
 } trace_opts_t;
 
-/* {tracer, Module, State} needs modules with native functions: trace messages go to processes. */
-static bool parse_flags(term_t l, trace_opts_t *o) {
-    *o = (trace_opts_t){0, TERM_NONE};
+/* {Tag, Tracer} or {Tag, Module, State}: NIL where it is none, NONE: no memory. */
+static term_t named_tracer(proc_t *p, term_t t) {
+    if (tuple_arity(t) == 3) return tracer_of_module(p, tuple_elem(t, 2), tuple_elem(t, 3));
+    if (tuple_arity(t) != 2 || is_tuple(tuple_elem(t, 2))) return TERM_NIL;
+    return tracer_of(p, tuple_elem(t, 2));
+}
+
+static bool parse_flags(proc_t *p, term_t l, trace_opts_t *o) {
+    *o = (trace_opts_t){0, TERM_NONE, false};
     for (; is_cons(l); l = cons_tail(l)) {
         term_t f = cons_head(l);
         if (is_atom(f)) {
             uint32_t flag = trace_flag_of(f);
             if (!flag) return false;
             o->flags |= flag;
-        } else if (is_tuple_of(f, 2) && tuple_elem(f, 1) == A_tracer) {
-            o->tracer = tuple_elem(f, 2);
-            if (!is_local_pid(o->tracer)) return false;
+        } else if (is_tuple(f) && tuple_arity(f) > 1 && tuple_elem(f, 1) == A_tracer) {
+            o->tracer = named_tracer(p, f);
+            o->oom = o->tracer == TERM_NONE;
+            if (is_nil(o->tracer) || o->oom) return false;
         } else {
             return false;
         }
@@ -69,13 +77,17 @@ static unsigned who_of(term_t t) {
 static BIF(trace_3) {
     vm_t *vm = p->vm;
     trace_all_t t = {.vm = vm, .on = a[1] == A_true};
-    if ((a[1] != A_true && a[1] != A_false) || !parse_flags(a[2], &t.o)) return bif_badarg(p);
+    if ((a[1] != A_true && a[1] != A_false) || !parse_flags(p, a[2], &t.o))
+        return t.o.oom ? bif_oom(p) : bif_badarg(p);
     if (t.o.tracer == TERM_NONE) t.o.tracer = p->pid;
     if (t.o.flags & TF_CPU_TS && a[0] != A_all) return bif_badarg(p);
     t.o.flags &= TF_ALL;
     if (is_local_pid(a[0])) {
         proc_t *q = proc_lookup(vm, a[0]);
         if (!q) return bif_badarg(p);
+        if (t.on && tracer_is_module(t.o.tracer) && !trace_of(q) &&
+            !tracer_lives(vm, t.o.tracer, q->pid))
+            return make_small(1);
         switch (trace_change(vm, q, t.on, t.o.flags, t.o.tracer)) {
         case TRACE_DONE: return make_small(1);
         case TRACE_NO_MEMORY: return bif_oom(p);
@@ -127,10 +139,10 @@ static bool parse_kinds(proc_t *p, term_t l, pattern_opts_t *o) {
             continue;
         default: break;
         }
-        if (!is_tuple_of(f, 2) || tuple_elem(f, 1) != A_meta) return false;
+        if (!is_tuple(f) || tuple_arity(f) < 2 || tuple_elem(f, 1) != A_meta) return false;
         o->kinds |= BP_META;
-        o->meta = tuple_elem(f, 2);
-        if (!is_local_pid(o->meta)) return false;
+        o->meta = named_tracer(p, f);
+        if (is_nil(o->meta) || o->meta == TERM_NONE) return false;
     }
     if (!is_nil(l) || (global && o->kinds)) return false;
     if (!o->kinds) o->kinds = BP_GLOBAL;
@@ -245,9 +257,9 @@ static term_t info_pair(proc_t *p, term_t item, term_t v) {
     return hp ? tuple2(&hp, item, v) : bif_oom(p);
 }
 
-static term_t info_of_trace(proc_t *p, const trace_t *t, term_t item) {
-    if (t && !trace_tracer_lives(p->vm, t->tracer)) t = NULL;
-    if (item == A_tracer) return info_pair(p, item, t ? t->tracer : TERM_NIL);
+static term_t info_of_trace(proc_t *p, const trace_t *t, term_t tracee, term_t item) {
+    if (t && !tracer_lives(p->vm, t->tracer, tracee)) t = NULL;
+    if (item == A_tracer) return info_pair(p, item, t ? tracer_term(p, t->tracer) : TERM_NIL);
     return info_pair(p, item, trace_flags_list(p, t ? t->flags : 0));
 }
 
@@ -268,7 +280,7 @@ static term_t on_load_item(proc_t *p, term_t item) {
     case A_match_spec:
         if (!(k & (BP_GLOBAL | BP_LOCAL))) return A_false;
         return term_copy_to(p, ts->on_load->source->term);
-    case A_meta: return k & BP_META ? ts->on_load_meta : (term_t)A_false;
+    case A_meta: return k & BP_META ? tracer_term(p, ts->on_load_meta) : (term_t)A_false;
     case A_meta_match_spec:
         return k & BP_META ? term_copy_to(p, ts->on_load->source->term) : (term_t)A_false;
     case A_call_count: return make_bool(k & BP_COUNT);
@@ -302,12 +314,12 @@ static BIF(trace_info_2) {
     if (is_local_pid(a[0])) {
         if (!of_process) return bif_badarg(p);
         proc_t *q = proc_lookup(vm, a[0]);
-        return q ? info_of_trace(p, trace_of(q), a[1]) : (term_t)A_undefined;
+        return q ? info_of_trace(p, trace_of(q), a[0], a[1]) : (term_t)A_undefined;
     }
     if (a[0] == A_new || a[0] == A_new_processes || a[0] == A_new_ports) {
         if (!of_process) return bif_badarg(p);
         const trace_t *t = atomic_load_explicit(&vm->trace->new_procs, memory_order_acquire);
-        return info_of_trace(p, a[0] == A_new_ports ? NULL : t, a[1]);
+        return info_of_trace(p, a[0] == A_new_ports ? NULL : t, A_undefined, a[1]);
     }
     if (!is_tuple_of(a[0], 3) || !is_atom(tuple_elem(a[0], 1)) || !is_atom(tuple_elem(a[0], 2)) ||
         !is_small(tuple_elem(a[0], 3)))

@@ -18,6 +18,12 @@ typedef struct nif_ops {
     term_t (*functions)(proc_t *p, const module_t *m);
     /* The process that a resource object's monitor (nif_monitor.c) watches has ended. */
     void (*process_gone)(vm_t *vm, void *monitor, term_t pid);
+    /* Does the module have what a tracer module must have: enabled/3 and trace/5, native? */
+    bool (*is_tracer)(vm_t *vm, term_t module);
+    /* Calls names[0] or, where there is none, names[1] of a tracer module with n arguments and, for
+     * options not NULL, a map of that many pairs. An atom, or TERM_NONE. */
+    term_t (*tracer_call)(vm_t *vm, term_t module, const term_t names[2], const term_t *args,
+                          unsigned n, const term_t *options, size_t noptions);
     /* Last call, after all modules and processes are gone. */
     void (*vm_gone)(vm_t *vm);
 } nif_ops_t;

@@ -57,23 +57,17 @@ static bool token_set(proc_t *p, term_t token) {
 static void tell(proc_t *p, term_t token, term_t what, term_t to, term_t msg) {
     vm_t *vm = p->vm;
     term_t tracer = atomic_load_explicit(&vm->trace->seq_tracer, memory_order_relaxed);
-    if (tracer == p->pid || !is_local_pid(tracer)) return;
+    if (tracer == p->pid || tracer == 0) return;
     term_t words[32], *hp = words;
     term_t serial = tuple2(&hp, tuple_elem(token, TOKEN_LAST), tuple_elem(token, TOKEN_SERIAL));
     term_t info = tuple5(&hp, what, serial, tuple_elem(token, TOKEN_FROM), to, msg);
     uint32_t f = token_flags(token);
-    term_t label = tuple_elem(token, TOKEN_LABEL), m;
-    if (f & SEQ_STAMPS) {
-        term_t ts = trace_stamp(vm,
-                                f & SEQ_NOW      ? TF_NOW_TS
-                                : f & SEQ_STRICT ? TF_STRICT_TS
-                                                 : 0,
-                                &hp);
-        m = tuple4(&hp, A_seq_trace, label, info, ts);
-    } else {
-        m = tuple3(&hp, A_seq_trace, label, info);
-    }
-    trace_deliver(vm, tracer, m);
+    uint32_t stamps = f & SEQ_NOW      ? TF_NOW_TS
+                      : f & SEQ_STRICT ? TF_STRICT_TS
+                      : f & SEQ_MONO   ? TF_MONO_TS
+                                       : 0;
+    tracer_tell(vm, tracer, tuple_elem(token, TOKEN_LABEL), stamps,
+                &(trace_event_t){0, A_seq_trace, info, TERM_NONE, TERM_NONE});
 }
 
 static void count(proc_t *p, term_t token) {

@@ -92,10 +92,6 @@ term_t trace_flags_list(proc_t *p, uint32_t flags) {
     return list;
 }
 
-bool trace_tracer_lives(vm_t *vm, term_t tracer) {
-    return is_local_pid(tracer) && proc_lookup(vm, tracer) != NULL;
-}
-
 static void trace_release(vm_t *vm, void *t) { mem_free(vm, t, sizeof(trace_t)); }
 
 /* Under the lock: *at becomes what is given. false: no memory. */
@@ -113,10 +109,10 @@ static bool replace(vm_t *vm, _Atomic(const trace_t *) *at, uint32_t flags, term
     return true;
 }
 
-/* Under the lock. */
+/* Under the lock; a tracer module has been asked before (drop_dead). */
 static int change(vm_t *vm, _Atomic(const trace_t *) *at, bool on, uint32_t flags, term_t tracer) {
     const trace_t *old = atomic_load_explicit(at, memory_order_relaxed);
-    if (old && !trace_tracer_lives(vm, old->tracer)) {
+    if (old && !tracer_is_module(old->tracer) && !tracer_lives(vm, old->tracer, TERM_NIL)) {
         replace(vm, at, 0, TERM_NIL);
         old = NULL;
     }
@@ -131,9 +127,23 @@ static int change(vm_t *vm, _Atomic(const trace_t *) *at, bool on, uint32_t flag
     return replace(vm, at, now, tracer) ? TRACE_DONE : TRACE_NO_MEMORY;
 }
 
+/* The tracer is gone: nobody else ever clears the flags. */
+COLD static void lose(vm_t *vm, _Atomic(const trace_t *) *at, const trace_t *t) {
+    spin_lock(vm, &vm->trace->lock);
+    if (atomic_load_explicit(at, memory_order_relaxed) == t) replace(vm, at, 0, TERM_NIL);
+    spin_unlock(vm, &vm->trace->lock);
+}
+COLD static void lose_tracer(proc_t *p, const trace_t *t) { lose(p->vm, &p->trace, t); }
+
+static void drop_dead(vm_t *vm, _Atomic(const trace_t *) *at, term_t tracee) {
+    const trace_t *t = atomic_load_explicit(at, memory_order_acquire);
+    if (t && tracer_is_module(t->tracer) && !tracer_lives(vm, t->tracer, tracee)) lose(vm, at, t);
+}
+
 int trace_change(vm_t *vm, proc_t *q, bool on, uint32_t flags, term_t tracer) {
     struct trace_state *ts = vm->trace;
     int r = TRACE_GONE;
+    drop_dead(vm, &q->trace, q->pid);
     spin_lock(vm, &ts->lock);
     if (!(atomic_load_explicit(&q->state, memory_order_seq_cst) & (PS_EXITING | PS_FREE)))
         r = change(vm, &q->trace, on, flags, tracer);
@@ -143,6 +153,7 @@ int trace_change(vm_t *vm, proc_t *q, bool on, uint32_t flags, term_t tracer) {
 
 bool trace_change_new(vm_t *vm, bool on, uint32_t flags, term_t tracer) {
     struct trace_state *ts = vm->trace;
+    drop_dead(vm, &ts->new_procs, A_undefined);
     spin_lock(vm, &ts->lock);
     int r = change(vm, &ts->new_procs, on, flags, tracer);
     spin_unlock(vm, &ts->lock);
@@ -156,15 +167,6 @@ void trace_forget(proc_t *p) {
     spin_unlock(vm, &vm->trace->lock);
 }
 
-/* The tracer is gone: nobody else ever clears the flags. */
-COLD static void lose_tracer(proc_t *p, const trace_t *t) {
-    vm_t *vm = p->vm;
-    spin_lock(vm, &vm->trace->lock);
-    if (atomic_load_explicit(&p->trace, memory_order_relaxed) == t)
-        replace(vm, &p->trace, 0, TERM_NIL);
-    spin_unlock(vm, &vm->trace->lock);
-}
-
 void trace_free(vm_t *vm) {
     struct trace_state *ts = vm->trace;
     if (!ts) return;
@@ -172,13 +174,13 @@ void trace_free(vm_t *vm) {
     trace_spec_release(atomic_load_explicit(&ts->send, memory_order_relaxed));
     trace_spec_release(atomic_load_explicit(&ts->receive, memory_order_relaxed));
     trace_points_free(vm);
+    tracers_free(vm);
     mem_free(vm, ts, sizeof *ts);
     vm->trace = NULL;
 }
 
 /* ---- messages ---- */
 
-#define STAMP_WORDS 8
 static term_t put_int(term_t **hp, int64_t v) {
     if (LIKELY(fits_small(v))) return make_small(v);
     term_t *p = *hp;
@@ -207,46 +209,18 @@ term_t trace_stamp(vm_t *vm, uint32_t flags, term_t **hp) {
     return tuple2(hp, mono, put_int(hp, n - (1LL << 59)));
 }
 
-bool trace_deliver(vm_t *vm, term_t tracer, term_t msg) {
-    sched_t *s = sched_current(vm);
-    proc_t *to = is_local_pid(tracer) ? proc_lookup(vm, tracer) : NULL;
-    if (!to) return false;
-    signal_t *sig = signal_new_copy(vm, s, SIG_MESSAGE, msg);
-    if (!sig) return true; /* no memory: the event is lost */
-    sig->flags = SIGF_TRACE;
-    proc_signal(vm, to, sig);
-    return true;
+void trace_emit_as(proc_t *p, const trace_t *t, const trace_event_t *e) {
+    if (!tracer_tell(p->vm, t->tracer, p->pid, t->flags, e)) lose_tracer(p, t);
 }
 
-/* n: how many of args. */
-static void emit(proc_t *p, const trace_t *t, term_t tag, const term_t *args, unsigned n) {
-    term_t words[12 + STAMP_WORDS], *w = words + 1, *hp = words + 12;
-    if (t->tracer == p->pid) return; /* nobody traces itself */
-    bool ts = t->flags & TF_ANY_TS;
-    *w++ = ts ? A_trace_ts : A_trace;
-    *w++ = p->pid;
-    *w++ = tag;
-    for (unsigned i = 0; i < n; i++) *w++ = args[i];
-    if (ts) *w++ = trace_stamp(p->vm, t->flags, &hp);
-    words[0] = make_header(T_TUPLE, (size_t)(w - words) - 1);
-    if (!trace_deliver(p->vm, t->tracer, make_boxed(words))) lose_tracer(p, t);
-}
-
-void trace_emit_as(proc_t *p, const trace_t *t, term_t tag, term_t a, term_t b) {
-    term_t args[2] = {a, b};
-    emit(p, t, tag, args, b == TERM_NONE ? 1 : 2);
-}
-
-void trace_emit(proc_t *p, term_t tag, term_t a, term_t b) {
+void trace_emit(proc_t *p, const trace_event_t *e) {
     const trace_t *t = trace_of(p);
-    if (t) trace_emit_as(p, t, tag, a, b);
+    if (t) trace_emit_as(p, t, e);
 }
 
-void trace_emit_meta(proc_t *p, term_t tracer, term_t tag, term_t a, term_t b) {
-    trace_t t = {TF_NOW_TS, tracer};
-    term_t args[2] = {a, b};
+void trace_emit_meta(proc_t *p, term_t tracer, const trace_event_t *e) {
     /* A meta tracer that is gone is found out by trace_points_change and trace_info. */
-    if (trace_tracer_lives(p->vm, tracer)) emit(p, &t, tag, args, b == TERM_NONE ? 1 : 2);
+    tracer_tell(p->vm, tracer, p->pid, TF_NOW_TS, e);
 }
 
 /* ---- places in code ---- */
@@ -280,12 +254,12 @@ term_t trace_mfa(vm_t *vm, const uint64_t *ip, term_t **hp, term_t unknown) {
 /* ---- messages of the process ---- */
 
 /* Does the pattern let it pass? args: list on the C stack. */
-static bool passes(proc_t *p, trace_spec_t *spec, term_t args, term_t *extra) {
-    *extra = TERM_NONE;
+static bool passes(proc_t *p, trace_spec_t *spec, term_t args, term_t *result) {
+    *result = TERM_NONE;
     if (!spec || !spec->ms) return true;
     ms_trace_t mt = {.p = p, .message = A_true};
     bool yes = ms_run_trace(p, spec->ms, args, &mt);
-    if (mt.message != A_true) *extra = mt.message;
+    if (mt.message != A_true) *result = mt.message;
     return yes && mt.message != A_false;
 }
 
@@ -294,14 +268,14 @@ void trace_send(proc_t *p, term_t to, term_t msg, bool exists) {
     struct trace_state *ts = p->vm->trace;
     if (!t || !(t->flags & TF_SEND) || atomic_load_explicit(&ts->send_off, memory_order_relaxed))
         return;
-    term_t cells[4], *hp = cells, extra;
+    term_t cells[4], *hp = cells, result;
     term_t list = cons(&hp, msg, TERM_NIL);
     list = cons(&hp, to, list);
     heap_mark_t mark = heap_mark(p);
-    if (passes(p, atomic_load_explicit(&ts->send, memory_order_acquire), list, &extra)) {
-        term_t args[3] = {msg, to, extra};
-        emit(p, t, exists ? A_send : A_send_to_non_existing_process, args,
-             extra == TERM_NONE ? 2 : 3);
+    if (passes(p, atomic_load_explicit(&ts->send, memory_order_acquire), list, &result)) {
+        trace_emit_as(p, t,
+                      &(trace_event_t){TF_SEND, exists ? A_send : A_send_to_non_existing_process,
+                                       msg, to, result});
     }
     heap_back(p, mark);
 }
@@ -312,23 +286,25 @@ void trace_receive(proc_t *p, term_t from, term_t msg) {
     if (!t || !(t->flags & TF_RECEIVE) ||
         atomic_load_explicit(&ts->receive_off, memory_order_relaxed))
         return;
-    term_t cells[6], *hp = cells, extra;
+    term_t cells[6], *hp = cells, result;
     term_t list = cons(&hp, msg, TERM_NIL);
     list = cons(&hp, from, list);
     list = cons(&hp, A_nonode, list);
     heap_mark_t mark = heap_mark(p);
-    if (passes(p, atomic_load_explicit(&ts->receive, memory_order_acquire), list, &extra)) {
-        term_t args[2] = {msg, extra};
-        emit(p, t, A_receive_, args, extra == TERM_NONE ? 1 : 2);
+    if (passes(p, atomic_load_explicit(&ts->receive, memory_order_acquire), list, &result)) {
+        trace_emit_as(p, t, &(trace_event_t){TF_RECEIVE, A_receive_, msg, TERM_NONE, result});
     }
     heap_back(p, mark);
 }
 
 /* ---- life of the process ---- */
 
+static void emit_proc(proc_t *p, const trace_t *t, term_t what, term_t data, term_t extra) {
+    trace_emit_as(p, t, &(trace_event_t){TF_PROCS, what, data, extra, TERM_NONE});
+}
 void trace_proc(proc_t *p, term_t what, term_t arg) {
     const trace_t *t = trace_of(p);
-    if (t && (t->flags & TF_PROCS)) emit(p, t, what, &arg, 1);
+    if (t && (t->flags & TF_PROCS)) emit_proc(p, t, what, arg, TERM_NONE);
 }
 
 /* A child gets all of its parent's trace, and the parent loses the flags that work only once. As in
@@ -357,9 +333,8 @@ void trace_spawn(proc_t *parent, proc_t *child, term_t m, term_t f, term_t args,
     const trace_t *n = atomic_load_explicit(&vm->trace->new_procs, memory_order_acquire);
     term_t words[4], *hp = words, mfa = tuple3(&hp, m, f, args);
     if (t && (t->flags & TF_PROCS)) {
-        term_t a[2] = {child->pid, mfa};
-        emit(parent, t, A_spawn, a, 2);
-        if (link) emit(parent, t, A_link, &child->pid, 1);
+        emit_proc(parent, t, A_spawn, child->pid, mfa);
+        if (link) trace_proc(parent, A_link, child->pid);
     }
     if (t) {
         inherit(parent, child, TF_ON_SPAWN, TF_ON_FIRST_SPAWN);
@@ -368,21 +343,20 @@ void trace_spawn(proc_t *parent, proc_t *child, term_t m, term_t f, term_t args,
     if (n && n->tracer != child->pid && !trace_of(child)) {
         spin_lock(vm, &vm->trace->lock);
         n = atomic_load_explicit(&vm->trace->new_procs, memory_order_relaxed);
-        if (n && trace_tracer_lives(vm, n->tracer))
+        if (n && (tracer_is_module(n->tracer) || tracer_lives(vm, n->tracer, TERM_NIL)))
             change(vm, &child->trace, true, n->flags, n->tracer);
         spin_unlock(vm, &vm->trace->lock);
     }
     const trace_t *c = trace_of(child);
     if (c && (c->flags & TF_PROCS)) {
-        term_t a[2] = {parent ? parent->pid : (term_t)A_undefined, mfa};
-        emit(child, c, A_spawned, a, 2);
-        if (link) emit(child, c, A_getting_linked, a, 1);
+        term_t by = parent ? parent->pid : (term_t)A_undefined;
+        emit_proc(child, c, A_spawned, by, mfa);
+        if (link) trace_proc(child, A_getting_linked, by);
     }
 }
 
 static void emit_sched(proc_t *p, const trace_t *t, term_t tag, term_t where) {
-    term_t args[2] = {where, make_small(p->sched->id)};
-    emit(p, t, tag, args, t->flags & TF_SCHED_ID ? 2 : 1);
+    trace_emit_as(p, t, &(trace_event_t){TF_RUNNING_PROCS, tag, where, TERM_NONE, TERM_NONE});
 }
 
 void trace_sched(proc_t *p, bool in) {
@@ -416,5 +390,5 @@ void trace_gc(proc_t *p, bool major, bool start, size_t words) {
     }
     term_t tag = major ? (start ? A_gc_major_start : A_gc_major_end)
                        : (start ? A_gc_minor_start : A_gc_minor_end);
-    emit(p, t, tag, &list, 1);
+    trace_emit_as(p, t, &(trace_event_t){TF_GC, tag, list, TERM_NONE, TERM_NONE});
 }

@@ -17,6 +17,7 @@
 #include "vm/code.h"
 #include "vm/match_spec.h"
 #include "vm/process.h"
+#include "vm/tracer.h"
 
 /* trace_t.flags */
 enum {
@@ -48,7 +49,7 @@ enum {
 
 typedef struct trace {
     uint32_t flags;
-    term_t tracer; /* local pid or port */
+    term_t tracer; /* tracer.h */
 } trace_t;
 
 /* A match specification and its source, which trace_info shows. Counted. */
@@ -73,7 +74,8 @@ struct trace_state {
     _Atomic(trace_spec_t *) send, receive; /* patterns; NULL: all. Replaced like a trace_t */
     _Atomic(bool) send_off, receive_off;
     _Atomic(uint64_t) tcw;         /* trace control word */
-    _Atomic(term_t) seq_tracer;    /* system_flag(sequential_tracer): pid or 0 */
+    _Atomic(term_t) seq_tracer;    /* system_flag(sequential_tracer): a tracer or 0 */
+    tracer_module_t *modules;      /* tracer modules there ever were, under lock */
     _Atomic(bp_table_t *) points;  /* trace_code.c, under the code lock */
     trace_spec_t *on_load;         /* pattern of modules to come */
     uint32_t on_load_kinds;        /* BP_*, 0: none */
@@ -112,7 +114,6 @@ enum { TRACE_DONE, TRACE_TAKEN /* it has another tracer */, TRACE_GONE, TRACE_NO
 /* Sets or clears flags of q. */
 int trace_change(vm_t *vm, proc_t *q, bool on, uint32_t flags, term_t tracer);
 bool trace_change_new(vm_t *vm, bool on, uint32_t flags, term_t tracer); /* of processes to come */
-bool trace_tracer_lives(vm_t *vm, term_t tracer);
 /* Number for a flag's atom, 0: none. */
 uint32_t trace_flag_of(term_t atom);
 term_t trace_flags_list(proc_t *p, uint32_t flags);
@@ -128,16 +129,13 @@ COLD void trace_spawn(proc_t *parent, proc_t *child, term_t m, term_t f, term_t 
 COLD void trace_sched(proc_t *p, bool in);
 COLD void trace_sched_exit(proc_t *p);
 COLD void trace_gc(proc_t *p, bool major, bool start, size_t words);
-/* {trace, Pid, Tag, A} or, with b not NONE, {trace, Pid, Tag, A, B} to p's tracer. */
-COLD void trace_emit(proc_t *p, term_t tag, term_t a, term_t b);
-/* The same as if t were p's trace. */
-COLD void trace_emit_as(proc_t *p, const trace_t *t, term_t tag, term_t a, term_t b);
-/* A message to a tracer; false: it is gone. */
-bool trace_deliver(vm_t *vm, term_t tracer, term_t msg);
+/* Something else, to t's tracer or p's own. */
+COLD void trace_emit_as(proc_t *p, const trace_t *t, const trace_event_t *e);
+COLD void trace_emit(proc_t *p, const trace_event_t *e);
 /* A time stamp as the flags ask for; at most 7 words of *hp. */
 term_t trace_stamp(vm_t *vm, uint32_t flags, term_t **hp);
 /* The same to a meta tracer: always with a time stamp. */
-COLD void trace_emit_meta(proc_t *p, term_t tracer, term_t tag, term_t a, term_t b);
+COLD void trace_emit_meta(proc_t *p, term_t tracer, const trace_event_t *e);
 
 /* Where ip is: module, function, arity. ip may be a function's entry, a stub, a return address's
  * word before. */

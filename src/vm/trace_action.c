@@ -38,7 +38,7 @@ static void change(proc_t *p, proc_t *q, uint32_t off, uint32_t on, term_t trace
     const trace_t *mine = trace_of(p), *its = trace_of(q);
     if (tracer == TERM_NONE) tracer = its ? its->tracer : mine ? mine->tracer : TERM_NIL;
     if (off) trace_change(p->vm, q, false, off, tracer);
-    if (on && trace_tracer_lives(p->vm, tracer) && tracer != q->pid)
+    if (on && tracer_lives(p->vm, tracer, q->pid) && tracer != q->pid)
         trace_change(p->vm, q, true, on, tracer);
 }
 

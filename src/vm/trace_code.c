@@ -586,16 +586,19 @@ static term_t call_mfa(const bp_t *b, term_t args, bool arity, term_t **hp) {
 static void tell_call(proc_t *p, const bp_t *b, term_t args, const ms_trace_t *mt, term_t meta,
                       const trace_t *before) {
     term_t words[4], *hp = words;
-    term_t extra = mt->message == A_true ? TERM_NONE : mt->message;
+    term_t result = mt->message == A_true ? TERM_NONE : mt->message;
+    trace_event_t e = {TF_CALL, A_call, TERM_NIL, TERM_NONE, result};
     if (mt->message == A_false) return;
     if (!is_nil(meta)) {
-        trace_emit_meta(p, meta, A_call, call_mfa(b, args, false, &hp), extra);
+        e.data = call_mfa(b, args, false, &hp);
+        trace_emit_meta(p, meta, &e);
         return;
     }
     const trace_t *now = trace_of(p);
     trace_t t = {now ? now->flags : before->flags, before->tracer};
     if (t.flags & TF_SILENT) return;
-    trace_emit_as(p, &t, A_call, call_mfa(b, args, t.flags & TF_ARITY, &hp), extra);
+    e.data = call_mfa(b, args, t.flags & TF_ARITY, &hp);
+    trace_emit_as(p, &t, &e);
 }
 
 /* Arguments as a list in cells. A match context becomes the binary that is left of it, on the
@@ -704,11 +707,12 @@ const uint64_t *trace_export_call(proc_t *p, export_t *e, term_t *x) {
 
 static void tell_return(proc_t *p, const term_t *frame, term_t tag, term_t value) {
     term_t words[4], *hp = words, mfa = tuple3(&hp, frame[0], frame[1], frame[2]);
+    trace_event_t e = {TF_CALL, tag, mfa, value, TERM_NONE};
     if (!is_nil(frame[3])) {
-        trace_emit_meta(p, frame[3], tag, mfa, value);
+        trace_emit_meta(p, frame[3], &e);
     } else {
         const trace_t *t = trace_of(p);
-        if (t && (t->flags & (TF_CALL | TF_SILENT)) == TF_CALL) trace_emit(p, tag, mfa, value);
+        if (t && (t->flags & (TF_CALL | TF_SILENT)) == TF_CALL) trace_emit(p, &e);
     }
 }
 void trace_returned(proc_t *p, term_t value, const term_t *frame) {
@@ -719,7 +723,8 @@ static void tell_return_to(proc_t *p, const uint64_t *to) {
     term_t words[4], *hp = words;
     const trace_t *t = trace_of(p);
     if (t && (t->flags & (TF_CALL | TF_RETURN_TO | TF_SILENT)) == (TF_CALL | TF_RETURN_TO))
-        trace_emit(p, A_return_to, trace_mfa(p->vm, to, &hp, A_undefined), TERM_NONE);
+        trace_emit(p, &(trace_event_t){TF_CALL, A_return_to, trace_mfa(p->vm, to, &hp, A_undefined),
+                                       TERM_NONE, TERM_NONE});
 }
 void trace_returned_to(proc_t *p) { tell_return_to(p, caller_address(p)); }
 
@@ -780,7 +785,8 @@ static term_t info_item(proc_t *p, bp_t *code, bp_t *exp, term_t item, bool in_a
         if (!(mk & (BP_GLOBAL | BP_LOCAL))) return A_false;
         return spec_source(p, atomic_load_explicit(&main->spec, memory_order_acquire));
     case A_meta:
-        if (rk & BP_META) return trace_tracer_lives(p->vm, meta) ? meta : TERM_NIL;
+        if (rk & BP_META)
+            return tracer_lives(p->vm, meta, A_undefined) ? tracer_term(p, meta) : TERM_NIL;
         return in_all || (!mk && !rk) ? (term_t)A_false : TERM_NIL;
     case A_meta_match_spec:
         if (!(rk & BP_META)) return A_false;
