@@ -57,6 +57,8 @@ static inline bool bif_begin(proc_t *p, size_t reds) {
 /* Every so many rounds of a loop (a power of two) a tick; n counts from 1. p NULL: never. */
 #define BIF_TICK_EVERY(p, n, rounds, reds)                                                         \
     (UNLIKELY(((n) & ((size_t)(rounds)-1)) == 0) && (p) != NULL && bif_tick(p, reds))
+/* Calls fn where there is as much stack as a thread has: what libraries do by recursion. */
+COLD void bif_deep(proc_t *p, void (*fn)(void *), void *arg);
 COLD term_t bif_long_resume(proc_t *p);
 COLD term_t bif_long_failed(proc_t *p, term_t *a, bif_fn body);
 #define LONG_BIF(name)                                                                             \

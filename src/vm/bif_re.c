@@ -3,7 +3,7 @@
  * OTP hands what is awkward (lists with `unicode`, `global`) to Erlang halves in re.erl. Here
  * `global` and lists of captured characters are made natively when subject and pattern are
  * binaries (or bytes); the halves get the rest, and everything that fails, so that errors look as
- * OTP's. A long search yields between pieces of the subject.
+ * OTP's. A long search yields between pieces of the subject, one that backtracks a lot anywhere.
  */
 #include "vm/re.h"
 
@@ -28,7 +28,7 @@ static int code_of_source(proc_t *p, term_t source, const re_options_t *o, re_co
     }
     bif_bump(p, n / 64);
     re_key_fill(key, n, o->compile, o->newline, o->bsr);
-    *code = re_code_get(p->vm, key, size, &error, at);
+    *code = re_code_get(p, key, size, &error, at);
     r = *code ? SOURCE_OK : error == 0 ? SOURCE_OOM : SOURCE_ERROR;
     if (o->inconsistent && !(r == SOURCE_ERROR && error < 0)) {
         if (r == SOURCE_OK) re_code_release(*code);
@@ -112,7 +112,7 @@ static re_code_t *code_of_pattern(proc_t *p, term_t t, unsigned newline, unsigne
     if (n < RE_KEY_MIN) {
         c = NULL;
     } else if (!newline && !bsr) {
-        c = re_code_get(p->vm, data, n, &error, &at);
+        c = re_code_get(p, data, n, &error, &at);
         *oom = !c && error == 0;
     } else {
         c = NULL;
@@ -121,7 +121,7 @@ static re_code_t *code_of_pattern(proc_t *p, term_t t, unsigned newline, unsigne
         if (key) {
             memcpy(key, data, n);
             re_key_set_newline(key, newline, bsr);
-            c = re_code_get(p->vm, key, n, &error, &at);
+            c = re_code_get(p, key, n, &error, &at);
             *oom = !c && error == 0;
             mem_free(p->vm, key, n);
         }
@@ -384,7 +384,8 @@ static int search(proc_t *p, re_run_t *r, subject_t *u, size_t *from, uint32_t o
         size_t end = *from + piece;
         if (u->code->utf)
             while ((u->s[end] & 0xc0) == 0x80) end--;
-        int rc = re_run_match(r, u->code, u->s, end, *from, options | PCRE2_PARTIAL_HARD, limits);
+        int rc =
+            re_run_match(p, r, u->code, u->s, end, *from, options | PCRE2_PARTIAL_HARD, limits);
         bif_bump(p, piece / BYTES_PER_RED);
         if (rc == PCRE2_ERROR_NOMATCH) {
             *from = end;
@@ -397,8 +398,7 @@ static int search(proc_t *p, re_run_t *r, subject_t *u, size_t *from, uint32_t o
             return rc;
         }
     }
-    int rc = re_run_match(r, u->code, u->s, u->n, *from, options, limits);
-    if (rc == PCRE2_ERROR_MATCHLIMIT) bif_bump(p, INT32_MAX); /* it took a while: others first */
+    int rc = re_run_match(p, r, u->code, u->s, u->n, *from, options, limits);
     size_t to = rc > 0 ? pcre2_get_ovector_pointer(r->data)[1] : u->n;
     bif_bump(p, 1 + (to > *from ? to - *from : 0) / BYTES_PER_RED);
     return rc;
@@ -413,6 +413,7 @@ static term_t not_found(proc_t *p, int rc, bool report) {
     case PCRE2_ERROR_DEPTHLIMIT:
         return report ? pair_or_oom(p, A_error, A_match_limit_recursion) : A_nomatch;
     case PCRE2_ERROR_NOMEMORY: return bif_oom(p);
+    case RE_STOPPED: return TERM_NONE;
     case PCRE2_ERROR_RECURSELOOP: return A_nomatch;
     default: return bif_badarg(p);
     }
@@ -493,7 +494,7 @@ static term_t search_all(proc_t *p, re_run_t *r, subject_t *u, const re_options_
             next = at < u->n ? forward(u, at) : u->n + 1;
             rc = PCRE2_ERROR_NOMATCH;
             if (!g->moved) /* else nothing matches at from */
-                rc = re_run_match(r, u->code, u->s, u->n, g->from,
+                rc = re_run_match(p, r, u->code, u->s, u->n, g->from,
                                   o->run | PCRE2_NOTEMPTY_ATSTART | PCRE2_ANCHORED, o->limits);
             if (rc > 0) {
                 if (!found_push(p, u, r, rc, g)) return bif_oom(p);
@@ -654,7 +655,7 @@ static void options_settle(re_options_t *o, bool compiled_here) {
     if (compiled_here) o->run &= ~PCRE2_ANCHORED;
 }
 
-static BIF(run_continue_4) {
+LONG_BIF(run_continue_4) {
     re_options_t o;
     re_code_t *owned = NULL;
     bool oom = false, bad;
@@ -753,21 +754,21 @@ static term_t re_run(proc_t *p, term_t subject, term_t re, term_t opts, bool che
     return result;
 }
 
-static BIF(run_2) { return re_run(p, a[0], a[1], TERM_NIL, true); }
-static BIF(run_3) { return re_run(p, a[0], a[1], a[2], true); }
-static BIF(internal_run_4) {
+LONG_BIF(run_2) { return re_run(p, a[0], a[1], TERM_NIL, true); }
+LONG_BIF(run_3) { return re_run(p, a[0], a[1], a[2], true); }
+LONG_BIF(internal_run_4) {
     if (a[3] != A_true && a[3] != A_false) return bif_badarg(p);
     return re_run(p, a[0], a[1], a[2], a[3] == A_true);
 }
 
 const bif_def_t bifs_re[] = {
-    [DEF_CONTINUE] = {"erts_internal", "re_run_continue", 4, run_continue_4, 0},
+    [DEF_CONTINUE] = {"erts_internal", "re_run_continue", 4, run_continue_4, BIF_LONG},
     {"re", "version", 0, version_0, 0},
     {"re", "compile", 1, compile_1, 0},
     {"re", "compile", 2, compile_2, 0},
-    {"re", "run", 2, run_2, 0},
-    {"re", "run", 3, run_3, 0},
-    {"re", "internal_run", 4, internal_run_4, 0},
+    {"re", "run", 2, run_2, BIF_LONG},
+    {"re", "run", 3, run_3, BIF_LONG},
+    {"re", "internal_run", 4, internal_run_4, BIF_LONG},
     {"re", "inspect", 2, inspect_2, 0},
     {0},
 };

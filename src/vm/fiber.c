@@ -49,6 +49,8 @@ typedef struct fiber {
     term_t args[FIBER_ARGS];
     term_t result;
     bool done, cancelled;
+    void (*call)(void *); /* for the scheduler's stack, before the fiber goes on */
+    void *call_arg;
     unsigned live; /* X registers in x */
     term_t x[X_REGS];
 #ifdef FIBER_ASAN
@@ -104,7 +106,7 @@ __asm__(".text\n"
 
 /* ---- both ways ---- */
 
-static void enter(fiber_t *f) {
+static void enter_once(fiber_t *f) {
 #ifdef FIBER_TSAN
     f->back_tsan = __tsan_get_current_fiber();
     __tsan_switch_to_fiber(f->tsan, 0);
@@ -122,6 +124,14 @@ static void enter(fiber_t *f) {
 #ifdef FIBER_ASAN
     __sanitizer_finish_switch_fiber(fake, NULL, NULL);
 #endif
+}
+
+static void enter(fiber_t *f) {
+    for (enter_once(f); f->call; enter_once(f)) {
+        void (*call)(void *) = f->call;
+        f->call = NULL;
+        call(f->call_arg);
+    }
 }
 
 static void leave(fiber_t *f) {
@@ -165,6 +175,7 @@ static fiber_t *fiber_new(proc_t *p, bif_fn body, const term_t *a) {
     f->body = body;
     memcpy(f->args, a, arity * sizeof(term_t));
     f->done = f->cancelled = false;
+    f->call = NULL;
     f->live = 0;
     uint64_t *top = (uint64_t *)((uintptr_t)((char *)f + FIBER_BYTES) & ~(uintptr_t)15);
     uint64_t *sp = top - INITIAL_FRAME;
@@ -241,6 +252,17 @@ static bool give_up(proc_t *p) {
                !(p->flags & PF_RUN_ON) && p->cur_bif && (p->cur_bif->flags & BIF_LONG);
 }
 
+void bif_deep(proc_t *p, void (*fn)(void *), void *arg) {
+    fiber_t *f = p->sched->fiber;
+    if (!f) {
+        fn(arg);
+        return;
+    }
+    f->call = fn;
+    f->call_arg = arg;
+    leave(f);
+}
+
 bool bif_pause(proc_t *p, size_t reds) {
     fiber_t *f = p->sched->fiber;
     if (!f) return give_up(p);
@@ -266,6 +288,10 @@ term_t bif_long_failed(proc_t *p, term_t *a, bif_fn body) {
     return TERM_NONE;
 }
 term_t bif_long_resume(proc_t *p) { return bif_oom(p); }
+void bif_deep(proc_t *p, void (*fn)(void *), void *arg) {
+    (void)p;
+    fn(arg);
+}
 bool bif_pause(proc_t *p, size_t reds) {
     bif_bump(p, reds);
     return false;

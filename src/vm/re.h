@@ -27,9 +27,10 @@ struct re_code {
     _Atomic(uint64_t) refs;
     vm_t *vm;
     pcre2_code *code;
-    _Atomic(uint32_t) jit;  /* JIT_* of re_code.c */
-    _Atomic(uint32_t) uses; /* until there is native code */
-    uint32_t captures;      /* groups, without the whole match */
+    _Atomic(pcre2_code *) watched; /* the same with callouts, made when first needed */
+    _Atomic(uint32_t) jit;         /* JIT_* of re_code.c */
+    _Atomic(uint32_t) uses;        /* until there is native code */
+    uint32_t captures;             /* groups, without the whole match */
     uint32_t names, name_size;
     const uint8_t *name_table; /* names entries: number (two bytes, big endian), name, NUL */
     bool utf, crlf;
@@ -45,7 +46,7 @@ struct re_code {
 
 /* The code for a key, with a count for the caller. NULL: *error is PCRE2's error (and *offset where
  * in the source), or 0 for no memory, or -1 where this is no key. */
-re_code_t *re_code_get(vm_t *vm, const uint8_t *key, size_t size, int *error, size_t *offset);
+re_code_t *re_code_get(proc_t *p, const uint8_t *key, size_t size, int *error, size_t *offset);
 void re_code_release(re_code_t *c);
 /* The text and place OTP's PCRE has for an error of re_code_get. */
 const char *re_error_text(int error, const uint8_t *source, size_t n, size_t *offset);
@@ -63,8 +64,11 @@ typedef struct re_run {
     pcre2_match_data *data;
     pcre2_match_context *context;
     pcre2_jit_stack *stack;
-    uint32_t pairs; /* room in data */
-    size_t bytes;   /* allocated for data */
+    proc_t *p;         /* who runs it, while it runs */
+    uint64_t since;    /* ns: until when the time has been charged; 0: from the next look on */
+    uint32_t callouts; /* so far */
+    uint32_t pairs;    /* room in data */
+    size_t bytes;      /* allocated for data */
 } re_run_t;
 re_run_t *re_run_get(vm_t *vm, uint32_t captures); /* NULL: no memory */
 void re_run_put(re_run_t *r);
@@ -72,9 +76,12 @@ void re_run_put(re_run_t *r);
 typedef struct {
     int64_t match, depth; /* limits, -1: the default */
 } re_limits_t;
-/* One search. Result and offsets (pcre2_get_ovector_pointer(r->data)) as pcre2_match has them. The
- * subject is good UTF-8 where the pattern is UTF. */
-int re_run_match(re_run_t *r, re_code_t *c, const uint8_t *s, size_t n, size_t start,
+/* The process is to give up, as bif_tick says. */
+#define RE_STOPPED PCRE2_ERROR_CALLOUT
+/* One search, for a LONG_BIF: gives way in the middle where it backtracks a lot. Result and offsets
+ * (pcre2_get_ovector_pointer(r->data)) as pcre2_match has them. The subject is good UTF-8 where the
+ * pattern is UTF. */
+int re_run_match(proc_t *p, re_run_t *r, re_code_t *c, const uint8_t *s, size_t n, size_t start,
                  uint32_t options, re_limits_t limits);
 
 /* Options of module re. */

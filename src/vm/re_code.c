@@ -12,9 +12,14 @@ enum { JIT_NO, JIT_COMPILING, JIT_READY, JIT_NEVER };
 enum { JIT_LONG = 1024 }; /* subjects from here on are worth native code at first use */
 enum { JIT_STACK_MIN = 64 << 10, JIT_STACK_MAX = 8 << 20 };
 enum { HEAP_LIMIT_KB = 256 << 10 }; /* backtracking memory of one match without the JIT */
-enum { EVASIONS_MAX = 64 };         /* changes of one source to please PCRE2 */
-enum { NEST_MAX = 799 };            /* parentheses in parentheses; as OTP's PCRE */
-enum { KEEP_BYTES = 256 << 10 };    /* a run block that grew beyond is not kept */
+/* A search that backtracks more than this is done again by code that can stop in the middle. That
+ * code has callouts everywhere, which make it some ten times slower and keep PCRE2 from seeing
+ * early that there is no match, so it must be the exception. */
+enum { MATCH_ONCE = 20000, MATCH_ONCE_PER_BYTE = 4 };
+enum { CALLOUTS_PER_LOOK = 16, NS_PER_RED = 250 };
+enum { EVASIONS_MAX = 64 };      /* changes of one source to please PCRE2 */
+enum { NEST_MAX = 799 };         /* parentheses in parentheses; as OTP's PCRE */
+enum { KEEP_BYTES = 256 << 10 }; /* a run block that grew beyond is not kept */
 
 struct re_state {
     spin_t lock; /* of all below */
@@ -267,8 +272,8 @@ static bool contains(const uint8_t *s, size_t n, char a, char b) {
     return false;
 }
 
-static pcre2_code *compile(struct re_state *st, vm_t *vm, const uint8_t *key, const uint8_t *s,
-                           size_t n, uint32_t options, int *error, size_t *offset) {
+static pcre2_code *compile_here(struct re_state *st, vm_t *vm, const uint8_t *key, const uint8_t *s,
+                                size_t n, uint32_t options, int *error, size_t *offset) {
     *error = 0;
     *offset = 0;
     pcre2_general_context *g = pcre2_general_context_create(code_malloc, code_free, vm);
@@ -308,6 +313,29 @@ done:
     return code;
 }
 
+/* PCRE2's compilers recurse. */
+typedef struct {
+    struct re_state *st;
+    vm_t *vm;
+    const uint8_t *key, *s;
+    size_t n;
+    uint32_t options;
+    uint32_t jit; /* modes, 0: none */
+    int *error;
+    size_t *offset;
+    pcre2_code *code;
+} compile_t;
+static void compile_call(void *arg) {
+    compile_t *x = arg;
+    x->code = compile_here(x->st, x->vm, x->key, x->s, x->n, x->options, x->error, x->offset);
+    /* Without native code it runs all the same. */
+    if (x->code && x->jit) pcre2_jit_compile(x->code, x->jit);
+}
+static pcre2_code *compile(proc_t *p, compile_t x) {
+    bif_deep(p, compile_call, &x);
+    return x.code;
+}
+
 /* PCRE2 10.42's native code forgets starting points for lazy repeats in atomic groups: (?>a+?)b
  * does not find aab. */
 static bool jit_errs(const uint8_t *s, size_t n, uint32_t options) {
@@ -317,14 +345,22 @@ static bool jit_errs(const uint8_t *s, size_t n, uint32_t options) {
     return lazy && contains(s, n, '?', '>');
 }
 
-static re_code_t *code_new(vm_t *vm, struct re_state *st, const uint8_t *key, size_t size,
+static re_code_t *code_new(proc_t *p, struct re_state *st, const uint8_t *key, size_t size,
                            int *error, size_t *offset) {
     uint32_t options, nl, all;
     size_t n;
     *error = -1;
     if (!key_split(key, size, &options, &n)) return NULL;
     const uint8_t *s = key + RE_KEY_HEAD;
-    pcre2_code *code = compile(st, vm, key, s, n, options, error, offset);
+    vm_t *vm = p->vm;
+    pcre2_code *code = compile(p, (compile_t){.st = st,
+                                              .vm = vm,
+                                              .key = key,
+                                              .s = s,
+                                              .n = n,
+                                              .options = options,
+                                              .error = error,
+                                              .offset = offset});
     if (!code) return NULL;
     re_code_t *c = mem_calloc(vm, sizeof *c + size);
     if (!c) {
@@ -384,7 +420,8 @@ static re_code_t *cache_find(struct re_state *st, uint64_t hash, const uint8_t *
     return NULL;
 }
 
-re_code_t *re_code_get(vm_t *vm, const uint8_t *key, size_t size, int *error, size_t *offset) {
+re_code_t *re_code_get(proc_t *p, const uint8_t *key, size_t size, int *error, size_t *offset) {
+    vm_t *vm = p->vm;
     struct re_state *st = state_of(vm);
     *error = 0;
     *offset = 0;
@@ -394,7 +431,7 @@ re_code_t *re_code_get(vm_t *vm, const uint8_t *key, size_t size, int *error, si
     re_code_t *c = cache_find(st, hash, key, size), *other, *old = NULL;
     spin_unlock(vm, &st->lock);
     if (c) return c;
-    c = code_new(vm, st, key, size, error, offset);
+    c = code_new(p, st, key, size, error, offset);
     if (!c) return NULL;
     c->hash = hash;
     spin_lock(vm, &st->lock);
@@ -415,6 +452,7 @@ re_code_t *re_code_get(vm_t *vm, const uint8_t *key, size_t size, int *error, si
 
 void re_code_release(re_code_t *c) {
     if (atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1) return;
+    pcre2_code_free(atomic_load_explicit(&c->watched, memory_order_relaxed));
     pcre2_code_free(c->code);
     mem_free(c->vm, c, sizeof *c + c->key_size);
 }
@@ -441,6 +479,21 @@ re_code_t *re_code_of(term_t t) {
 
 /* ---- running ---- */
 
+/* Charges the time since the last look. Nobody else touches r while it runs. */
+static int on_callout(pcre2_callout_block *block, void *arg) {
+    re_run_t *r = arg;
+    proc_t *p = r->p;
+    (void)block;
+    if (++r->callouts % CALLOUTS_PER_LOOK) return 0;
+    host_t *h = r->vm->host;
+    uint64_t now = h->ops->monotonic_ns(h);
+    int32_t cost = 1, left = p->reds;
+    if (r->since) cost += (int32_t)((now - r->since) / NS_PER_RED % INT32_MAX);
+    if (bif_tick(p, (size_t)cost)) return RE_STOPPED;
+    r->since = p->reds == left - cost ? now : h->ops->monotonic_ns(h); /* it may have slept */
+    return 0;
+}
+
 static bool run_prepare(re_run_t *r, uint32_t pairs) {
     if (!r->general) r->general = pcre2_general_context_create(run_malloc, run_free, r);
     if (!r->general) return false;
@@ -448,6 +501,7 @@ static bool run_prepare(re_run_t *r, uint32_t pairs) {
         r->context = pcre2_match_context_create(r->general);
         if (!r->context) return false;
         pcre2_set_heap_limit(r->context, HEAP_LIMIT_KB);
+        pcre2_set_callout(r->context, on_callout, r);
     }
     if (r->data && r->pairs >= pairs) return true;
     if (r->data) pcre2_match_data_free(r->data);
@@ -494,50 +548,109 @@ void re_run_put(re_run_t *r) {
 }
 
 /* One thread makes native code; the others go without it meanwhile. */
-static COLD bool jit_prepare(re_code_t *c, size_t n) {
+typedef struct {
+    pcre2_code *code;
+    uint32_t modes;
+    bool ok;
+} native_t;
+static void native_call(void *arg) {
+    native_t *x = arg;
+    x->ok = pcre2_jit_compile(x->code, x->modes) == 0;
+}
+static uint32_t native_modes(const re_code_t *c) {
+    return PCRE2_JIT_COMPLETE | (c->pieces ? PCRE2_JIT_PARTIAL_HARD : 0);
+}
+static COLD bool jit_prepare(proc_t *p, re_code_t *c, size_t n) {
     uint32_t no = JIT_NO;
     if (atomic_load_explicit(&c->jit, memory_order_acquire) != JIT_NO) return false;
     if (n < JIT_LONG && atomic_fetch_add_explicit(&c->uses, 1, memory_order_relaxed) == 0)
         return false;
     if (!atomic_compare_exchange_strong(&c->jit, &no, JIT_COMPILING)) return false;
-    uint32_t modes = PCRE2_JIT_COMPLETE | (c->pieces ? PCRE2_JIT_PARTIAL_HARD : 0);
-    bool ok = pcre2_jit_compile(c->code, modes) == 0;
-    atomic_store_explicit(&c->jit, ok ? JIT_READY : JIT_NEVER, memory_order_release);
-    return ok;
+    native_t x = {.code = c->code, .modes = native_modes(c)};
+    bif_deep(p, native_call, &x);
+    atomic_store_explicit(&c->jit, x.ok ? JIT_READY : JIT_NEVER, memory_order_release);
+    return x.ok;
+}
+
+/* The code with callouts; without memory for it the one without. */
+static COLD pcre2_code *watched_get(proc_t *p, re_code_t *c) {
+    pcre2_code *w = atomic_load_explicit(&c->watched, memory_order_acquire), *none = NULL;
+    uint32_t options;
+    size_t n, offset;
+    int error;
+    if (w || !key_split(c->key, c->key_size, &options, &n)) return w;
+    bool native = atomic_load_explicit(&c->jit, memory_order_relaxed) != JIT_NEVER;
+    w = compile(p, (compile_t){.st = state_of(c->vm),
+                               .vm = c->vm,
+                               .key = c->key,
+                               .s = c->key + RE_KEY_HEAD,
+                               .n = n,
+                               .options = options | PCRE2_AUTO_CALLOUT,
+                               .jit = native ? native_modes(c) : 0,
+                               .error = &error,
+                               .offset = &offset});
+    if (!w) return c->code;
+    if (atomic_compare_exchange_strong(&c->watched, &none, w)) return w;
+    pcre2_code_free(w); /* another thread was first */
+    return none;
 }
 
 #define JIT_OPTIONS                                                                                \
     (PCRE2_NOTBOL | PCRE2_NOTEOL | PCRE2_NOTEMPTY | PCRE2_NOTEMPTY_ATSTART | PCRE2_PARTIAL_HARD)
 
-static COLD int match_slow(re_run_t *r, re_code_t *c, const uint8_t *s, size_t n, size_t start,
-                           uint32_t options, re_limits_t limits) {
-    uint32_t dflt;
-    if (limits.match >= 0) pcre2_set_match_limit(r->context, (uint32_t)limits.match);
-    if (limits.depth >= 0) pcre2_set_depth_limit(r->context, (uint32_t)limits.depth);
-    int rc = pcre2_match(c->code, s, n, start, options | PCRE2_NO_JIT | PCRE2_NO_UTF_CHECK, r->data,
-                         r->context);
-    pcre2_config(PCRE2_CONFIG_MATCHLIMIT, &dflt);
-    if (limits.match >= 0) pcre2_set_match_limit(r->context, dflt);
-    pcre2_config(PCRE2_CONFIG_DEPTHLIMIT, &dflt);
-    if (limits.depth >= 0) pcre2_set_depth_limit(r->context, dflt);
-    return rc;
+typedef struct {
+    const uint8_t *s;
+    size_t n, start;
+    uint32_t options;
+} where_t;
+
+/* Native code runs in 32 KB of the thread's stack and gets a stack of its own when that is full.
+ * How much it backtracks is counted, the depth is not. */
+static int match_native(re_run_t *r, pcre2_code *code, const where_t *w) {
+    int rc = pcre2_jit_match(code, w->s, w->n, w->start, w->options, r->data, r->context);
+    if (LIKELY(rc != PCRE2_ERROR_JIT_STACKLIMIT) || r->stack) return rc;
+    r->stack = pcre2_jit_stack_create(JIT_STACK_MIN, JIT_STACK_MAX, r->general);
+    if (!r->stack) return rc;
+    pcre2_jit_stack_assign(r->context, NULL, r->stack);
+    return pcre2_jit_match(code, w->s, w->n, w->start, w->options, r->data, r->context);
 }
 
-int re_run_match(re_run_t *r, re_code_t *c, const uint8_t *s, size_t n, size_t start,
+static int match(re_run_t *r, pcre2_code *code, const where_t *w, bool native, uint32_t limit) {
+    pcre2_set_match_limit(r->context, limit);
+    int rc = native ? match_native(r, code, w) : PCRE2_ERROR_JIT_BADOPTION;
+    if (LIKELY(rc != PCRE2_ERROR_JIT_STACKLIMIT && rc != PCRE2_ERROR_JIT_BADOPTION)) return rc;
+    return pcre2_match(code, w->s, w->n, w->start, w->options | PCRE2_NO_JIT | PCRE2_NO_UTF_CHECK,
+                       r->data, r->context);
+}
+
+/* What backtracked too much, again. */
+static COLD int match_long(proc_t *p, re_run_t *r, re_code_t *c, const where_t *w, bool native,
+                           int64_t limit) {
+    uint32_t all;
+    pcre2_config(PCRE2_CONFIG_MATCHLIMIT, &all);
+    if (limit >= 0) all = (uint32_t)limit;
+    return match(r, watched_get(p, c), w, native, all);
+}
+
+int re_run_match(proc_t *p, re_run_t *r, re_code_t *c, const uint8_t *s, size_t n, size_t start,
                  uint32_t options, re_limits_t limits) {
-    if ((options & ~JIT_OPTIONS) == 0 && limits.match < 0 && limits.depth < 0 &&
-        (LIKELY(atomic_load_explicit(&c->jit, memory_order_acquire) == JIT_READY) ||
-         jit_prepare(c, n - start))) {
-        int rc = pcre2_jit_match(c->code, s, n, start, options, r->data, r->context);
-        if (LIKELY(rc != PCRE2_ERROR_JIT_STACKLIMIT)) return rc;
-        if (!r->stack) { /* so far it ran in 32 KB of the thread's stack */
-            r->stack = pcre2_jit_stack_create(JIT_STACK_MIN, JIT_STACK_MAX, r->general);
-            if (r->stack) {
-                pcre2_jit_stack_assign(r->context, NULL, r->stack);
-                rc = pcre2_jit_match(c->code, s, n, start, options, r->data, r->context);
-                if (rc != PCRE2_ERROR_JIT_STACKLIMIT) return rc;
-            }
-        }
+    where_t w = {s, n, start, options};
+    bool native = (options & ~JIT_OPTIONS) == 0 && limits.match < 0 && limits.depth < 0 &&
+                  (LIKELY(atomic_load_explicit(&c->jit, memory_order_acquire) == JIT_READY) ||
+                   jit_prepare(p, c, n - start));
+    r->p = p; /* the pattern may have callouts of its own */
+    r->since = 0;
+    size_t once = MATCH_ONCE + MATCH_ONCE_PER_BYTE * (n - start);
+    if (once > INT32_MAX) once = INT32_MAX;
+    if (UNLIKELY(limits.depth >= 0)) pcre2_set_depth_limit(r->context, (uint32_t)limits.depth);
+    bool limited = limits.match >= 0 && (size_t)limits.match <= once;
+    int rc = match(r, c->code, &w, native, limited ? (uint32_t)limits.match : (uint32_t)once);
+    if (UNLIKELY(rc == PCRE2_ERROR_MATCHLIMIT) && !limited)
+        rc = match_long(p, r, c, &w, native, limits.match);
+    if (UNLIKELY(limits.depth >= 0)) {
+        uint32_t depth;
+        pcre2_config(PCRE2_CONFIG_DEPTHLIMIT, &depth);
+        pcre2_set_depth_limit(r->context, depth);
     }
-    return match_slow(r, c, s, n, start, options, limits);
+    return rc;
 }

@@ -19,6 +19,7 @@ main(_) ->
     classes(),
     terms(),
     long(),
+    backtracking(),
     random().
 
 p(Tag, X) -> io:format("~s: ~0p~n", [Tag, X]).
@@ -285,6 +286,30 @@ long() ->
     p("skip", re:run(T, "a(*SKIP)z|zy")),
     p("split", erlang:phash2(re:split(T, "[,;.]\\s*"))),
     p("replace", erlang:phash2(re:replace(T, "(\\w+) (\\w+)", "\\2 &", [global, {return, binary}]))).
+
+%% Searches that backtrack a lot: others run meanwhile, and the outcome is the same.
+backtracking() ->
+    P = "^(?:a+)+$|^(a+)b$",
+    [p("after much", re:run(lists:duplicate(N, $a) ++ "b", P, O))
+     || N <- [5, 14, 18], O <- [[], [unicode], [global, multiline], [{capture, [1], list}], [{match_limit, 9000000}]]],
+    [p("callout", re:run("xaab", "(?C)a+(?C7)b", O)) || O <- [[], [global], [{capture, first, list}]], _ <- [1, 2, 3]],
+    S = lists:duplicate(30, $a) ++ "b",
+    [p("others ran", with_others(fun() -> re:run(S, "(a+)+$", O) end))
+     || O <- [[], [report_errors], [report_errors, global], [unicode, report_errors],
+              [{match_limit, 3000000}, report_errors]]],
+    {Pid, M} = spawn_monitor(fun() -> [re:run(S, "(a+)+$") || _ <- lists:seq(1, 1000)] end),
+    [erlang:yield() || _ <- lists:seq(1, 20)],
+    exit(Pid, kill),
+    p("killed", receive {'DOWN', M, process, Pid, Why} -> Why end).
+
+%% What F returns, and if another process got a turn again and again meanwhile.
+with_others(F) ->
+    Other = spawn(fun() -> turns(0) end),
+    R = F(),
+    Other ! {self(), turns},
+    receive {turns, N} -> {R, N > 10} end.
+turns(N) ->
+    receive {P, turns} -> P ! {turns, N} after 0 -> erlang:yield(), turns(N + 1) end.
 
 %% Generated patterns over a small alphabet, seeded.
 random() ->
