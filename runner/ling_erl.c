@@ -25,13 +25,32 @@ static void find_bindir(const char *root, char *bindir, size_t size) {
     globfree(&found);
 }
 
+/* PATH: bindir comes first, and root's bin where bindir was not on it. */
+static void set_path(const char *root, const char *bindir) {
+    const char *path = getenv("PATH"), *at = path ? path : "";
+    size_t n = strlen(bindir), size = n + strlen(root) + strlen(at) + sizeof ":/bin:";
+    char *out = malloc(size);
+    if (!out) return;
+    int len = snprintf(out, size, strstr(at, bindir) ? "%s" : "%s:%s/bin", bindir, root);
+    if (!*at) out[len++] = ':';
+    for (size_t part; *at; at += part + (at[part] == ':')) {
+        part = strcspn(at, ":");
+        if (part != n || memcmp(at, bindir, n) != 0)
+            len += snprintf(out + len, size - (size_t)len, ":%.*s", (int)part, at);
+    }
+    out[len] = 0;
+    setenv("PATH", out, 1);
+    free(out);
+}
+
 /* What erl's start script leaves in the environment, for programs OTP starts (heart, inet_gethost,
- * slave nodes). */
+ * slave nodes), which are on the PATH. */
 static void set_environment(const char *root, const char *bindir, const char *progname) {
     setenv("ROOTDIR", root, 1);
     setenv("BINDIR", bindir, 1);
     setenv("EMU", "beam", 1);
     setenv("PROGNAME", progname, 1);
+    set_path(root, bindir);
 }
 
 static void show(const erl_flags_t *f, const char *program) {
@@ -65,16 +84,24 @@ static long cpu_count(void) {
     return n < 1 ? 1 : n > 1024 ? 1024 : n;
 }
 
+static int has_flag(const erl_flags_t *f, const char *flag) {
+    for (size_t i = 0; i < f->init.n && strcmp(f->init.at[i], "-extra") != 0; i++)
+        if (strcmp(f->init.at[i], flag) == 0) return 1;
+    return 0;
+}
+
 static int run(const erl_flags_t *f, const char *root) {
     ling_options_t o = LING_OPTIONS_INIT;
     static const int breaks[] = {LING_BREAK_MENU, LING_BREAK_MENU, LING_BREAK_IGNORE,
                                  LING_BREAK_NONE};
     o.os_signals = 1;
     o.break_key = breaks[f->break_key];
-    /* As erl(1) has it: no dump where a time limit of 0 seconds leaves none for it. */
+    /* As erl(1) has it: no dump where a time limit of 0 seconds leaves none for it, which is the
+     * default with heart. */
     const char *dump = getenv("ERL_CRASH_DUMP"), *seconds = getenv("ERL_CRASH_DUMP_SECONDS");
     const char *bytes = getenv("ERL_CRASH_DUMP_BYTES");
-    if (!seconds || strtol(seconds, NULL, 10) != 0) o.crash_dump = dump ? dump : "erl_crash.dump";
+    if (seconds ? strtol(seconds, NULL, 10) != 0 : !has_flag(f, "-heart"))
+        o.crash_dump = dump ? dump : "erl_crash.dump";
     if (bytes) {
         o.crash_dump_bytes = strtoull(bytes, NULL, 10);
         if (o.crash_dump_bytes == 0) o.crash_dump = NULL;

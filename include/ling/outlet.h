@@ -63,7 +63,9 @@ typedef struct ling_outlet_reply ling_outlet_reply_t;
 
 enum {
     /* port_command(Port, Data, [force]) may reach output although the port is busy. */
-    LING_OUTLET_SOFT_BUSY = 1
+    LING_OUTLET_SOFT_BUSY = 1,
+    /* port_control answers with a list, even where open_port was asked for binaries. */
+    LING_OUTLET_CONTROL_LIST = 2
 };
 
 /* A driver. Functions that are NULL are not supported (control and call: badarg). All get the

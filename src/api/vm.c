@@ -19,8 +19,11 @@ static int copy_out(char *buf, size_t size, const char *path) {
     return LING_OK;
 }
 
+/* ROOT/erts-VSN may have a lib of its own. */
 static int is_otp_root(const char *path) {
     char lib[4200];
+    const char *name = strrchr(path, '/');
+    if (name && strncmp(name, "/erts-", 6) == 0) return 0;
     snprintf(lib, sizeof lib, "%s/lib", path);
     return access(lib, X_OK) == 0;
 }

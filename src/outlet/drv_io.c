@@ -188,6 +188,7 @@ static int fd_control(ling_outlet_t *o, uint32_t op, const uint8_t *data, size_t
 
 const ling_outlet_driver_t driver_fd = {
     .size = sizeof driver_fd,
+    .flags = LING_OUTLET_CONTROL_LIST,
     .open = fd_open,
     .stop = io_stop,
     .output = io_output,

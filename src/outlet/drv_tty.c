@@ -167,6 +167,7 @@ static void tty_flush(ling_outlet_t *o) {
 
 const ling_outlet_driver_t driver_tty = {
     .size = sizeof driver_tty,
+    .flags = LING_OUTLET_CONTROL_LIST,
     .open = tty_open,
     .stop = tty_stop,
     .output = tty_output,

@@ -306,9 +306,10 @@ static void control(outlet_t *o, signal_t *sig) {
         port_answer(o->vm, o->port, sig, A_badarg);
     } else {
         term_t *end;
+        bool binary = o->frame.binary && !(def->flags & LING_OUTLET_CONTROL_LIST);
         reply_signal(o, sig,
-                     signal_new_bytes(o->vm, sched_current(o->vm), SIG_REPLY, r.data, r.len,
-                                      o->frame.binary, 0, &end));
+                     signal_new_bytes(o->vm, sched_current(o->vm), SIG_REPLY, r.data, r.len, binary,
+                                      0, &end));
     }
     reply_free(&r);
 }

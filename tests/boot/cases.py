@@ -2,7 +2,7 @@
 
 args: of erl; @EBIN@ stands for the folder with the modules beside this file, @ERL@ for the program.
 status: what the exit status must be on both. stderr: compared, too. env, files (written to the
-case's folder), stdin, mask (pattern, replacement), sort (lines), timeout, program (instead of erl).
+case's folder), results (files there whose contents belong to the output), stdin, mask (pattern, replacement), sort (lines), timeout, program (instead of erl).
 """
 
 
@@ -106,3 +106,28 @@ CASES["debugger"] = dict(args=["-noshell", "-pa", "@EBIN@", "-s", "boot_debugger
 # The logger writes when it comes to it: its reports stand before or after what the program prints.
 for name in ("application", "config", "crash_report"):
     CASES[name]["sort"] = True
+
+# heart: what it does when the system ends in some way. It shares the standard error: the case is over
+# when heart is, and what it started. It counts seconds.
+AGAIN = ("@ERL@ -noshell -eval 'io:format(\"again ~p~n\", [init:get_argument(heart)]), halt().'"
+         " >>again")
+
+
+def heart(text, **options):
+    return eval_("io:format(\"~p~n\", [heart:get_cmd() =/= {ok, []}]), " + text, "-heart",
+                 env={"HEART_COMMAND": AGAIN, "HEART_BEAT_TIMEOUT": "20"},
+                 results=["again"], **options)
+
+
+CASES.update({
+    "heart": dict(args=["-noshell", "-heart", "-pa", "@EBIN@", "-s", "boot_heart", "run"], status=0,
+                  env={"HEART_COMMAND": "echo wrong", "LC_ALL": "C.UTF-8"}),
+    "heart_stop": heart("init:stop()."),
+    "heart_halt": heart("halt(3).", status=3),
+    "heart_reboot": heart("init:reboot()."),
+    "heart_killed": heart("os:cmd(\"kill -9 \" ++ os:getpid()).", status=-9),
+    "heart_crash": heart("exit(whereis(erl_prim_loader), kill).", status=1),
+    "heart_unwanted": eval_("io:format(\"~p ~p~n\", [whereis(heart), catch heart:get_cmd()]), halt().",
+                            env={"HEART_COMMAND": "echo wrong"}),
+    "reboot": eval_("init:reboot()."),
+})

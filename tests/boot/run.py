@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 here = pathlib.Path(__file__).resolve().parent
@@ -62,7 +63,7 @@ def masked(case, data):
 def run(args, case, program, directory, extra):
     env = {k: v for k, v in os.environ.items()
            if not k.startswith("ERL_") and k not in ("ROOTDIR", "BINDIR", "EMU", "PROGNAME")}
-    env.update(case.get("env", {}))
+    env.update({k: v.replace("@ERL@", program) for k, v in case.get("env", {}).items()})
     # The emulator of erlc and escript.
     env["ERLC_EMULATOR"] = env["ESCRIPT_EMULATOR"] = program
     env["ERLC_USE_SERVER"] = "no"
@@ -73,13 +74,46 @@ def run(args, case, program, directory, extra):
     command = [w.replace("@EBIN@", args.build) for w in case["args"]]
     command = case.get("program", [program]) + extra + command
     command = [w.replace("@ERL@", program) for w in command]
+    limit = case.get("timeout", args.timeout)
+    status, out, err = outcome(command, case.get("stdin", "").encode(), directory, env, limit)
+    for name in case.get("results", []):
+        path = pathlib.Path(directory, name)
+        out += path.read_bytes() if path.exists() else b"no " + name.encode() + b"\n"
+    return status, masked(case, out), masked(case, err)
+
+
+def outcome(command, text, directory, env, limit):
+    """Exit status, standard output and error. It is waited for at once (heart looks for processes that
+    are gone), but over only when all who have its standard output or error are."""
+    p = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, cwd=directory, env=env)
+    found = {}
+
+    def read(name, stream):
+        with stream:
+            found[name] = stream.read()
+
+    readers = [threading.Thread(target=read, args=a, daemon=True)
+               for a in (("out", p.stdout), ("err", p.stderr))]
+    for r in readers:
+        r.start()
+    end = time.monotonic() + limit
     try:
-        p = subprocess.run(command, input=case.get("stdin", "").encode(), stdout=subprocess.PIPE,
-                           stderr=subprocess.PIPE, cwd=directory, env=env,
-                           timeout=case.get("timeout", args.timeout))
-        return p.returncode, masked(case, p.stdout), masked(case, p.stderr)
-    except subprocess.TimeoutExpired as e:
-        return "timeout", masked(case, e.stdout or b""), masked(case, e.stderr or b"")
+        with p.stdin:
+            p.stdin.write(text)
+    except BrokenPipeError:
+        pass
+    try:
+        status = p.wait(limit)
+    except subprocess.TimeoutExpired:
+        p.kill()
+        p.wait()
+        status = "timeout"
+    for r in readers:
+        r.join(max(0.5, end - time.monotonic()))
+        if r.is_alive():
+            status = "timeout"
+    return status, found.get("out", b""), found.get("err", b"")
 
 
 def expected(args, case, name):

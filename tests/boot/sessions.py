@@ -256,4 +256,21 @@ SESSIONS = {
         step("receive {'DOWN', M, _, _, Why} -> Why end.\r", "\nkilled" + prompt(4)),
         QUIT,
     ], "mask": [(r"(?s)BREAK: .*\nreceive ", "BREAK\nreceive ")]},
+    # The size of the window.
+    "window": {"steps": [
+        START,
+        step("{io:columns(), io:rows()}.\r", "\n{{ok,80},{ok,50}}" + prompt(2)),
+        {"columns": 40, "keys": "{io:columns(), io:rows()}.\r", "shows": "\n{{ok,40},{ok,50}}" + prompt(3)},
+        step("[" + "1," * 18, "\n3> [" + "1," * 18 + "\n" + C),
+        step("2,3]", "\n3> [" + "1," * 18 + "\n2,3]" + C),
+        step(ctrl("a") + RIGHT + "4,", "\n3> [4," + C + "1," * 17 + "\n1,2,3]"),
+        step(ctrl("e") + ".\r", "2,3]" + prompt(4)),
+        {"columns": 100, "keys": "io:columns().\r", "shows": "\n{ok,100}" + prompt(5)},
+        step("[" + "1," * 40 + "5]", "\n5> [" + "1," * 40 + "5]" + C),
+        step(ctrl("a") + RIGHT + "4,", "\n5> [4," + C + "1," * 40 + "5]"),
+        step(ctrl("a") + ctrl("k") + "7.\r", "\n7" + prompt(6)),
+        QUIT,
+    ]},
+    "window_noshell": {"args": ["-noshell", "-eval", "io:get_line(\"\"), io:format(\"~p~n\", [io:columns()]), "
+                                "halt()."], "columns": 33, "steps": [{"keys": "\r"}]},
 }
