@@ -184,6 +184,8 @@ typedef struct host_ops {
     /* Processor time the program has used, ns. */
     uint64_t (*cpu_ns)(host_t *h);
     uint64_t (*os_pid)(host_t *h);
+    /* The system's version in three numbers; may be NULL: zeros. */
+    void (*os_version)(host_t *h, unsigned version[3]);
 
     /* Gives the host back; no callback runs afterwards. */
     void (*destroy)(host_t *h);

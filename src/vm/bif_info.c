@@ -482,7 +482,10 @@ static BIF(bif_memory_1) {
 static term_t sys_os_type(proc_t *p) { return pair(p, A_unix, A_linux); }
 static term_t sys_os_version(proc_t *p) {
     term_t *hp = heap_alloc(p, 4);
-    return hp ? tuple3(&hp, make_small(0), make_small(0), make_small(0)) : TERM_NONE;
+    unsigned v[3] = {0, 0, 0};
+    host_t *h = p->vm->host;
+    if (h->ops->os_version) h->ops->os_version(h, v);
+    return hp ? tuple3(&hp, make_small(v[0]), make_small(v[1]), make_small(v[2])) : TERM_NONE;
 }
 static term_t sys_otp_release(proc_t *p) { return string_to_list(p, OTP_RELEASE); }
 static term_t sys_version(proc_t *p) { return string_to_list(p, ERTS_VERSION); }

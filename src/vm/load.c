@@ -100,8 +100,8 @@ static bool make_literals(loader_t *l, size_t spare) {
     l->m->files[0] = s;
     for (uint32_t i = 1; i < f->nfiles; i++) {
         const atom_text_t *t = atom_text(l->vm, f->files[i]);
-        s = TERM_NIL;
-        for (size_t k = t->bytes; k > 0;) { /* UTF-8 backwards */
+        s = t->bytes ? TERM_NIL : l->m->files[0]; /* no name: the module's own source */
+        for (size_t k = t->bytes; k > 0;) {       /* UTF-8 backwards */
             uint32_t ch = 0;
             unsigned shift = 0;
             k--;

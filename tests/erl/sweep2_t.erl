@@ -3,7 +3,7 @@
 -export([start/0]).
 
 start() ->
-    applied(), deep(), options(), packets(), records(), identities(), scopes(), newlines(), verbs(),
+    applied(), deep(), options(), packets(), records(), identities(), scopes(), newlines(), verbs(), library(),
     io:format("done~n").
 
 t(Name, F) ->
@@ -87,3 +87,21 @@ options() ->
     [t(O, fun() -> erlang:error(x, [a], id(O)) end)
      || O <- [bad, [a | b], [], [bad], [{error_info, x}], [{error_info, #{}}], [{error_info, #{}} | x], [{error_info, #{}}, bad],
               #{}, [{error_info, #{a => 1}}, {error_info, #{b => 1}}]]].
+
+library() ->
+    io:format("~p~n", [os:version()]),
+    %% The checksum of a dictionary has a sign.
+    D = binary:copy(<<250, 255, 200>>, 130),
+    Z = zlib:open(),
+    ok = zlib:deflateInit(Z),
+    io:format("~p~n", [zlib:deflateSetDictionary(Z, D)]),
+    B = zlib:deflate(Z, <<"abc", 250, 255, 200>>, finish),
+    I = zlib:open(),
+    ok = zlib:inflateInit(I),
+    io:format("~p~n", [zlib:safeInflate(I, B)]),
+    %% A module compiled from forms that name no file.
+    Forms = [{attribute, 1, module, sweep2_forms}, {attribute, 2, export, [{f, 1}]},
+             {function, 3, f, 1, [{clause, 3, [{var, 3, 'X'}], [], [{call, 4, {atom, 4, hd}, [{var, 4, 'X'}]}]}]}],
+    {ok, M, Beam} = compile:noenv_forms(Forms, [binary]),
+    {module, M} = erlang:load_module(M, Beam),
+    try M:f(a) catch error:badarg:S -> io:format("~p~n", [lists:nth(2, S)]) end.

@@ -32,9 +32,11 @@ run(Seed, Calls, Only) ->
     io:put_chars("END\n").
 
 %% What takes long is called less often.
-weight(compile, Calls) -> max(1, Calls div 20);
+weight(F, Calls) when F =:= compile; F =:= disassemble; F =:= bits_both -> max(1, Calls div 20);
 weight(F, Calls) when F =:= lint; F =:= expand; F =:= eval; F =:= digraph_model; F =:= maps_model; F =:= ets_model;
-                      F =:= collisions; F =:= pp_exprs; F =:= bases ->
+                      F =:= collisions; F =:= pp_exprs; F =:= bases;
+                      F =:= run_module; F =:= core; F =:= pretty; F =:= query; F =:= beam; F =:= archive; F =:= big_map;
+                      F =:= xml ->
     max(1, Calls div 4);
 weight(_, Calls) -> Calls.
 

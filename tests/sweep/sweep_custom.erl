@@ -222,6 +222,10 @@ gen(re_replace_options) ->
     many(3, fun() -> pick([global, {return, pick([list, binary, iodata])}, caseless, unicode, {offset, rnd(4)}, multiline]) end);
 gen(re_split_options) ->
     many(3, fun() -> pick([{parts, pick([infinity, rnd(5)])}, {return, pick([list, binary, iodata])}, group, trim, caseless, unicode]) end);
+gen(expr3) -> expr(3);
+gen(pattern) -> pat();
+gen(guard) -> guard();
+gen(leaf1) -> leaf();
 gen(source) -> mangle(source(4));
 gen(good_source) -> source(4);
 gen(form_source) ->

@@ -141,6 +141,7 @@ g({fn, 2, boolean}) ->
 g({tfn, A, R}) -> {'$fun', A, R, -1 - rnd(100000)};
 g({fn, A, R}) -> {'$fun', A, R, rnd(100000)};
 g({do, M, F, Ts}) -> {'$do', M, F, [gen(T) || T <- Ts]};
+g({more, Name}) -> sweep_lib:gen(Name);
 g({custom, Name}) -> sweep_custom:gen(Name);
 g(timeout) -> pick([0, 1, 1000, infinity]);
 g(node) -> pick([nonode@nohost, a@b]);

@@ -12,7 +12,9 @@ main([Dir, Seed | Names]) ->
                true -> sweep_bits_make:write(Dir, list_to_integer(Seed));
                false -> []
            end,
-    write(Dir, Spec ++ Hand ++ Bits).
+    Lib = [E || E = {M, _, _, _} <- sweep_lib:functions(Dir), wanted(M, Chosen)],
+    ok = sweep_lib:tree(Dir),
+    write(Dir, Spec ++ Hand ++ Bits ++ Lib).
 
 wanted(_, []) -> true;
 wanted(M, Chosen) -> lists:member(M, Chosen).

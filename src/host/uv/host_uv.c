@@ -497,6 +497,21 @@ static void uvh_yield(host_t *h) {
     clock_nanosleep(CLOCK_MONOTONIC, 0, &none, NULL);
 }
 
+static void uvh_os_version(host_t *h, unsigned version[3]) {
+    (void)h;
+    uv_utsname_t u;
+    version[0] = version[1] = version[2] = 0;
+    if (uv_os_uname(&u) != 0) return;
+    const char *s = u.release;
+    for (int i = 0; i < 3 && *s >= '0' && *s <= '9'; i++) {
+        unsigned v = 0;
+        for (; *s >= '0' && *s <= '9'; s++)
+            if (v < 100000000) v = v * 10 + (unsigned)(*s - '0');
+        version[i] = v;
+        if (*s == '.') s++;
+    }
+}
+
 static unsigned uvh_cpu_count(host_t *h) {
     (void)h;
     long n = sysconf(_SC_NPROCESSORS_ONLN);
@@ -564,6 +579,7 @@ static const host_ops_t uv_ops = {
     .unpark = uvh_unpark,
     .yield = uvh_yield,
     .cpu_count = uvh_cpu_count,
+    .os_version = uvh_os_version,
     .files = &uvh_files,
     .file_load = uvh_file_load,
     .file_free = uvh_file_free,

@@ -316,6 +316,11 @@ ZLIB_NIF(z_deflate_init, ANY) {
     return lib_of(env)->ok;
 }
 
+/* Checksums of dictionaries have a sign in OTP. */
+static ERL_NIF_TERM checksum(ErlNifEnv *env, uLong sum) {
+    return enif_make_int(env, (int)(uint32_t)sum);
+}
+
 ZLIB_NIF(z_deflate_set_dictionary, ST_DEFLATE) {
     ErlNifBinary b;
     if (!enif_inspect_iolist_as_binary(env, argv[0], &b) || b.size > UINT32_MAX)
@@ -323,7 +328,7 @@ ZLIB_NIF(z_deflate_set_dictionary, ST_DEFLATE) {
     int r = deflateSetDictionary(&z->s, b.data, (uInt)b.size);
     if (r != Z_OK) return result(env, r);
     /* zlib keeps no checksum of a raw stream; OTP's starts at 0 then. */
-    return enif_make_ulong(env, z->raw ? adler32(0, b.data, (uInt)b.size) : z->s.adler);
+    return checksum(env, z->raw ? adler32(0, b.data, (uInt)b.size) : z->s.adler);
 }
 
 ZLIB_NIF(z_deflate_reset, ST_DEFLATE) {
@@ -442,7 +447,7 @@ ZLIB_NIF(z_inflate, ST_INFLATE) {
     if (bad) return enif_make_badarg(env);
     if (r == Z_NEED_DICT) {
         z->need_dictionary = true;
-        return enif_make_tuple3(env, lib->need_dictionary, enif_make_ulong(env, z->s.adler), out);
+        return enif_make_tuple3(env, lib->need_dictionary, checksum(env, z->s.adler), out);
     }
     if (r < 0 && r != Z_BUF_ERROR) return result(env, r);
     if (r == Z_STREAM_END) z->eos_seen = true;
