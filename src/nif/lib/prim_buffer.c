@@ -1,6 +1,7 @@
 /* prim_buffer.c: the native half of prim_buffer: a queue of binaries that is written at the back
  * and read from the front. Nothing is copied on the way in. Only one process at a time may use a
- * buffer, which is the business of prim_buffer's callers; the lock is for them.
+ * buffer, which is the business of prim_buffer's callers; the lock is for them. Two that use one at
+ * the very same time get badarg.
  */
 #include <stdatomic.h>
 
@@ -8,6 +9,7 @@
 
 typedef struct {
     ErlNifIOQueue *queue;
+    _Atomic(bool) in_use; /* by a function below */
     _Atomic(bool) locked;
 } buffer_t;
 
@@ -29,6 +31,25 @@ static buffer_t *buffer_of(ErlNifEnv *env, ERL_NIF_TERM t) {
     return enif_get_resource(env, t, lib_of(env)->type, &obj) ? obj : NULL;
 }
 
+/* name_nif(Buffer, ...) by static ERL_NIF_TERM name(env, b, argv), with b in use. */
+typedef ERL_NIF_TERM (*buffer_fn)(ErlNifEnv *env, buffer_t *b, const ERL_NIF_TERM argv[]);
+
+static ERL_NIF_TERM with_buffer(ErlNifEnv *env, const ERL_NIF_TERM argv[], buffer_fn fn) {
+    buffer_t *b = buffer_of(env, argv[0]);
+    if (!b || atomic_exchange(&b->in_use, true)) return enif_make_badarg(env);
+    ERL_NIF_TERM result = fn(env, b, argv + 1);
+    atomic_store(&b->in_use, false);
+    return result;
+}
+
+#define BUFFER_NIF(name)                                                                           \
+    static ERL_NIF_TERM name(ErlNifEnv *env, buffer_t *b, const ERL_NIF_TERM argv[]);              \
+    static ERL_NIF_TERM name##_nif(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]) {          \
+        (void)argc;                                                                                \
+        return with_buffer(env, argv, name);                                                       \
+    }                                                                                              \
+    static ERL_NIF_TERM name(ErlNifEnv *env, buffer_t *b, const ERL_NIF_TERM argv[])
+
 /* A number of bytes that are there. */
 static bool count_of(ErlNifEnv *env, ERL_NIF_TERM t, const buffer_t *b, size_t *out) {
     ErlNifUInt64 n;
@@ -47,6 +68,7 @@ static ERL_NIF_TERM buffer_new(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv
     (void)argc, (void)argv;
     buffer_t *b = enif_alloc_resource(lib_of(env)->type, sizeof *b);
     if (!b) return enif_raise_exception(env, enif_make_atom(env, "system_limit"));
+    atomic_init(&b->in_use, false);
     atomic_init(&b->locked, false);
     b->queue = enif_ioq_create(ERL_NIF_IOQ_NORMAL);
     ERL_NIF_TERM result = b->queue ? enif_make_resource(env, b)
@@ -55,25 +77,21 @@ static ERL_NIF_TERM buffer_new(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv
     return result;
 }
 
-static ERL_NIF_TERM size(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]) {
-    (void)argc;
-    buffer_t *b = buffer_of(env, argv[0]);
-    return b ? enif_make_uint64(env, enif_ioq_size(b->queue)) : enif_make_badarg(env);
+BUFFER_NIF(size) {
+    (void)argv;
+    return enif_make_uint64(env, enif_ioq_size(b->queue));
 }
 
-static ERL_NIF_TERM peek_head(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]) {
-    (void)argc;
-    buffer_t *b = buffer_of(env, argv[0]);
+BUFFER_NIF(peek_head) {
+    (void)argv;
     ERL_NIF_TERM head;
-    if (!b || !enif_ioq_peek_head(env, b->queue, NULL, &head)) return enif_make_badarg(env);
+    if (!enif_ioq_peek_head(env, b->queue, NULL, &head)) return enif_make_badarg(env);
     return head;
 }
 
-static ERL_NIF_TERM copying_read(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]) {
-    (void)argc;
-    buffer_t *b = buffer_of(env, argv[0]);
+BUFFER_NIF(copying_read) {
     size_t n, done = 0;
-    if (!b || !count_of(env, argv[1], b, &n)) return enif_make_badarg(env);
+    if (!count_of(env, argv[0], b, &n)) return enif_make_badarg(env);
     ERL_NIF_TERM result;
     unsigned char *to = enif_make_new_binary(env, n, &result);
     if (n == 0 || !to) return result;
@@ -89,31 +107,24 @@ static ERL_NIF_TERM copying_read(ErlNifEnv *env, int argc, const ERL_NIF_TERM ar
     return result;
 }
 
-static ERL_NIF_TERM write(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]) {
-    (void)argc;
-    buffer_t *b = buffer_of(env, argv[0]);
+BUFFER_NIF(write) {
     ErlNifIOVec vec, *v = &vec;
     ERL_NIF_TERM tail;
-    if (!b || !enif_inspect_iovec(env, SIZE_MAX, argv[1], &tail, &v)) return enif_make_badarg(env);
-    if (!enif_ioq_enqv(b->queue, v, 0)) return enif_make_badarg(env);
+    if (!enif_inspect_iovec(env, SIZE_MAX, argv[0], &tail, &v) || !enif_ioq_enqv(b->queue, v, 0))
+        return enif_make_badarg(env);
     return lib_of(env)->ok;
 }
 
-static ERL_NIF_TERM skip(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]) {
-    (void)argc;
-    buffer_t *b = buffer_of(env, argv[0]);
+BUFFER_NIF(skip) {
     size_t n;
-    if (!b || !count_of(env, argv[1], b, &n)) return enif_make_badarg(env);
+    if (!count_of(env, argv[0], b, &n)) return enif_make_badarg(env);
     if (n > 0) enif_ioq_deq(b->queue, n, NULL);
     return lib_of(env)->ok;
 }
 
-static ERL_NIF_TERM find_byte_index(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]) {
-    (void)argc;
-    buffer_t *b = buffer_of(env, argv[0]);
+BUFFER_NIF(find_byte_index) {
     int byte, pieces = 0;
-    if (!b || !enif_get_int(env, argv[1], &byte) || byte < 0 || byte > 255)
-        return enif_make_badarg(env);
+    if (!enif_get_int(env, argv[0], &byte) || byte < 0 || byte > 255) return enif_make_badarg(env);
     SysIOVec *v = enif_ioq_peek(b->queue, &pieces);
     size_t before = 0;
     for (int i = 0; i < pieces; i++) {
@@ -146,12 +157,12 @@ static ERL_NIF_TERM unlock(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]) 
 
 static const ErlNifFunc functions[] = {
     {"new", 0, buffer_new, 0},
-    {"size", 1, size, 0},
-    {"peek_head", 1, peek_head, 0},
-    {"copying_read", 2, copying_read, 0},
-    {"write", 2, write, 0},
-    {"skip", 2, skip, 0},
-    {"find_byte_index", 2, find_byte_index, 0},
+    {"size", 1, size_nif, 0},
+    {"peek_head", 1, peek_head_nif, 0},
+    {"copying_read", 2, copying_read_nif, 0},
+    {"write", 2, write_nif, 0},
+    {"skip", 2, skip_nif, 0},
+    {"find_byte_index", 2, find_byte_index_nif, 0},
     {"try_lock", 1, try_lock, 0},
     {"unlock", 1, unlock, 0},
 };
