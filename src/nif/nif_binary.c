@@ -81,6 +81,8 @@ unsigned char *enif_make_new_binary(ErlNifEnv *env, size_t size, ERL_NIF_TERM *t
 }
 
 ERL_NIF_TERM enif_make_sub_binary(ErlNifEnv *env, ERL_NIF_TERM bin, size_t pos, size_t size) {
+    size_t bytes = is_bitstring(bin) ? bit_size_of(bin) / 8 : 0;
+    if (!is_bitstring(bin) || pos > bytes || size > bytes - pos) return enif_make_badarg(env);
     return nif_made(env, bits_part(env->p, bin, pos * 8, size * 8));
 }
 

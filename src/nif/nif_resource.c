@@ -154,7 +154,7 @@ static void resource_destroy(magic_t *m) {
 
 void *enif_alloc_resource(ErlNifResourceType *type, size_t size) {
     vm_t *vm = type->vm;
-    nif_resource_t *r = mem_alloc(vm, sizeof *r + size);
+    nif_resource_t *r = size < SIZE_MAX / 2 ? mem_alloc(vm, sizeof *r + size) : NULL;
     if (!r) return NULL;
     memset(r, 0, sizeof *r);
     magic_init(vm, &r->magic, resource_destroy);
