@@ -16,6 +16,7 @@
 #include "vm/binary.h"
 #include "vm/nif.h"
 #include "vm/process.h"
+#include "vm/sched.h"
 
 typedef struct nif_lib nif_lib_t;
 typedef ERL_NIF_TERM (*nif_fn)(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]);
@@ -62,12 +63,12 @@ static inline term_t nif_made(ErlNifEnv *env, term_t t) {
  * VM; threads a library makes by itself belong to the VM that has had NIFs for the longest time. */
 typedef struct {
     vm_t *vm;
-    int depth; /* > 0: inside a call from the VM, else a thread of the library's */
 } nif_thread_t;
 nif_thread_t *nif_thread(void);
 vm_t *nif_vm(void); /* NULL: no VM has NIFs */
-/* The thread is one the VM itself runs in, so signals may be sent directly. */
-bool nif_is_inside(vm_t *vm);
+/* Whether the thread may send signals. With 0 schedulers only the one that runs the VM may: a
+ * library's own thread also gets here, by dropping the last count of an object. */
+static inline bool nif_may_signal(vm_t *vm) { return vm->threaded || sched_is_here(vm); }
 /* Around everything that calls native code. */
 typedef struct {
     vm_t *vm;

@@ -17,19 +17,10 @@ nif_thread_t *nif_thread(void) { return &this_thread; }
 nif_visit_t nif_enter(vm_t *vm) {
     nif_visit_t v = {this_thread.vm};
     this_thread.vm = vm;
-    this_thread.depth++;
     return v;
 }
 
-void nif_leave(nif_visit_t v) {
-    this_thread.vm = v.vm;
-    this_thread.depth--;
-}
-
-bool nif_is_inside(vm_t *vm) {
-    return (this_thread.depth > 0 && this_thread.vm == vm) ||
-           (vm->threaded && sched_current(vm) != NULL);
-}
+void nif_leave(nif_visit_t v) { this_thread.vm = v.vm; }
 
 /* ---- environments ---- */
 

@@ -429,6 +429,6 @@ int nif_register_entry(vm_t *vm, const void *entry) { return nif_register(vm, en
 
 void nif_closing(vm_t *vm) {
     if (!vm->nif) return;
+    vm->nif->closing = true; /* first: nobody starts another selector */
     nif_select_stop(vm);
-    vm->nif->closing = true;
 }

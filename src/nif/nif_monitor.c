@@ -137,8 +137,7 @@ int enif_monitor_process(ErlNifEnv *env, void *obj, const ErlNifPid *target, Erl
     vm_t *vm = r->type->vm;
     (void)env;
     if (!r->type->down) return -1;
-    if (!is_local_pid(target->pid) || vm->nif->closing || (!vm->threaded && !nif_is_inside(vm)))
-        return 1;
+    if (!is_local_pid(target->pid) || vm->nif->closing || !nif_may_signal(vm)) return 1;
     nif_monitor_t *m = mem_alloc(vm, sizeof *m);
     if (!m) return 1;
     *m = (nif_monitor_t){.object = r, .vm = vm, .id = vm_next_ref(vm), .pid = target->pid};
@@ -171,11 +170,11 @@ int enif_monitor_process(ErlNifEnv *env, void *obj, const ErlNifPid *target, Erl
     return rc;
 }
 
-/* Takes the object's count of m. Where there is no memory for the signal the node stays until the
- * process ends, with nobody to tell. */
+/* Takes the object's count of m. Where no signal can be sent (no memory, a thread that may not) the
+ * node stays until the process ends, with nobody to tell. */
 static void forget(vm_t *vm, nif_monitor_t *m) {
     vm_visit_t v = vm_enter(vm);
-    if (vm->nif->closing || !send_call(vm, m, end)) monitor_release(m);
+    if (vm->nif->closing || !nif_may_signal(vm) || !send_call(vm, m, end)) monitor_release(m);
     vm_leave(vm, v);
 }
 

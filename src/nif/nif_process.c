@@ -77,7 +77,7 @@ int enif_send(ErlNifEnv *env, const ErlNifPid *to, ErlNifEnv *msg_env, ERL_NIF_T
     if (!vm || !is_local_pid(to->pid) || vm->nif->closing) return 0;
     if (msg_env && (msg_env->state & ENV_OOM)) return 0;
     int ok = 0;
-    if (!vm->threaded && !nif_is_inside(vm)) {
+    if (!nif_may_signal(vm)) {
         ok = ling_send(vm, to->pid, msg) == LING_OK; /* whether it lives is known only there */
     } else {
         vm_visit_t v = vm_enter(vm);
@@ -120,7 +120,7 @@ int enif_is_port_alive(ErlNifEnv *env, ErlNifPort *port) {
 int enif_port_command(ErlNifEnv *env, const ErlNifPort *to, ErlNifEnv *msg_env, ERL_NIF_TERM msg) {
     vm_t *vm = env ? env->vm : msg_env ? msg_env->vm : nif_vm();
     size_t bits;
-    if (!vm || vm->nif->closing || (!vm->threaded && !nif_is_inside(vm))) return 0;
+    if (!vm || vm->nif->closing || !nif_may_signal(vm)) return 0;
     if (iodata_bits(vm, msg, false, &bits) != IODATA_OK) return 0;
     vm_visit_t v = vm_enter(vm);
     signal_t *sig = NULL;
@@ -203,7 +203,7 @@ int enif_thread_type(void) {
     vm_t *vm = nif_thread()->vm;
     if (!vm) return ERL_NIF_THR_UNDEFINED;
     if (!vm->threaded)
-        return nif_is_inside(vm) ? ERL_NIF_THR_NORMAL_SCHEDULER : ERL_NIF_THR_UNDEFINED;
+        return sched_is_here(vm) ? ERL_NIF_THR_NORMAL_SCHEDULER : ERL_NIF_THR_UNDEFINED;
     sched_t *s = sched_current(vm);
     if (!s) return ERL_NIF_THR_UNDEFINED;
     return s->dirty == DIRTY_CPU  ? ERL_NIF_THR_DIRTY_CPU_SCHEDULER

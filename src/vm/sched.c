@@ -43,10 +43,14 @@ static _Thread_local sched_t *this_sched __attribute__((tls_model("initial-exec"
 
 void sched_set_current(sched_t *s) { this_sched = s; }
 
+bool sched_is_here(vm_t *vm) {
+    sched_t *s = this_sched;
+    return s && s->vm == vm;
+}
+
 sched_t *sched_current(vm_t *vm) {
     if (!vm->threaded) return vm->scheds[0];
-    sched_t *s = this_sched;
-    return s && s->vm == vm ? s : NULL;
+    return sched_is_here(vm) ? this_sched : NULL;
 }
 
 /* A counter with one writer. */
@@ -693,12 +697,15 @@ void sched_resume(vm_t *vm) {
 
 int vm_run(vm_t *vm, int mode) {
     if (vm->nthreads && !vm->threaded && sched_start(vm) != 0) return 0;
+    sched_t *outer = this_sched; /* another VM's, whose code runs this one */
+    if (!vm->nthreads) this_sched = vm->scheds[0];
     int left = vm->nthreads ? run_polling(vm, mode) : run_here(vm, mode);
     if (UNLIKELY(left == 2) && atomic_load_explicit(&vm->crash, memory_order_acquire)) {
         wait_for_stop(vm);
         crash_dump(vm);
     }
     if (left == 2 && vm->halt_flush) outlets_flush(vm);
+    this_sched = outer;
     return left;
 }
 

@@ -88,6 +88,8 @@ void sched_defer_free(vm_t *vm, void *ptr, void (*fn)(vm_t *vm, void *ptr));
 
 /* The scheduler of the calling thread, or NULL. */
 sched_t *sched_current(vm_t *vm);
+/* The calling thread runs processes of the VM right now. */
+bool sched_is_here(vm_t *vm);
 
 /* Brackets around what a thread that is no scheduler does with pointers into shared tables
  * (proc_lookup, name_whereis ...): what it sees stays allocated until vm_leave. Short sections

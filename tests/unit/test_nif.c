@@ -19,12 +19,26 @@ static _Atomic(int) loads, unloads, dtors;
 
 typedef struct {
     int base;
-    ErlNifResourceType *objects;
+    ErlNifResourceType *objects, *watchers;
 } priv_t;
+
+typedef struct {
+    ErlNifPid watched;
+    ErlNifMonitor monitor;
+} object_t;
 
 static void on_dtor(ErlNifEnv *env, void *obj) {
     (void)env;
     dtors += *(int *)obj;
+}
+
+/* Its thread may be any. */
+static void on_watcher_dtor(ErlNifEnv *env, void *obj) {
+    enif_send(env, &((object_t *)obj)->watched, NULL, enif_make_atom(env, "gone"));
+}
+
+static void on_watched_down(ErlNifEnv *env, void *obj, ErlNifPid *pid, ErlNifMonitor *monitor) {
+    (void)env, (void)obj, (void)pid, (void)monitor;
 }
 
 static int load(ErlNifEnv *env, void **priv, ERL_NIF_TERM info) {
@@ -34,7 +48,9 @@ static int load(ErlNifEnv *env, void **priv, ERL_NIF_TERM info) {
         return 7;
     }
     p->objects = enif_open_resource_type(env, NULL, "objects", on_dtor, ERL_NIF_RT_CREATE, NULL);
-    if (!p->objects) {
+    ErlNifResourceTypeInit init = {.dtor = on_watcher_dtor, .down = on_watched_down};
+    p->watchers = enif_open_resource_type_x(env, "watchers", &init, ERL_NIF_RT_CREATE, NULL);
+    if (!p->objects || !p->watchers) {
         enif_free(p);
         return 8;
     }
@@ -125,11 +141,57 @@ static ERL_NIF_TERM slow(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]) {
                              &next);
 }
 
-static ErlNifFunc functions[] = {{"add", 2, add, 0},
-                                 {"object", 1, object, 0},
-                                 {"terms", 1, terms, 0},
-                                 {"thread", 2, thread, 0},
-                                 {"slow", 1, slow, 0}};
+/* watching(N): N objects that watch the caller. A thread lets go of them one after the other; half
+ * have stopped watching before. */
+static job_t watch_job;
+static void **watchers;
+
+static void *let_go(void *arg) {
+    job_t *j = arg;
+    for (int i = 0; i < j->n; i++) {
+        object_t *o = watchers[i];
+        if (i & 1) enif_demonitor_process(NULL, o, &o->monitor);
+        enif_release_resource(o);
+    }
+    enif_free(watchers);
+    return NULL;
+}
+
+static ERL_NIF_TERM watching(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]) {
+    priv_t *p = enif_priv_data(env);
+    (void)argc;
+    if (!enif_self(env, &watch_job.to) || !enif_get_int(env, argv[0], &watch_job.n))
+        return enif_make_badarg(env);
+    enif_make_atom(env, "gone");
+    watchers = enif_alloc((size_t)watch_job.n * sizeof *watchers);
+    for (int i = 0; i < watch_job.n; i++) {
+        object_t *o = watchers[i] = enif_alloc_resource(p->watchers, sizeof *o);
+        o->watched = watch_job.to;
+        if (enif_monitor_process(env, o, &o->watched, &o->monitor) != 0)
+            return enif_make_badarg(env);
+    }
+    return enif_make_int(env,
+                         enif_thread_create("let_go", &watch_job.tid, let_go, &watch_job, NULL));
+}
+
+/* Sizes no memory has. */
+static ERL_NIF_TERM huge(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]) {
+    ErlNifResourceType *t = ((priv_t *)enif_priv_data(env))->objects;
+    ErlNifBinary b;
+    int n = 0;
+    (void)argc, (void)argv;
+    for (size_t size = SIZE_MAX; size > SIZE_MAX / 4;
+         size = size > SIZE_MAX - 400 ? size - 1 : size / 2) {
+        n += enif_alloc_resource(t, size) != NULL;
+        n += enif_alloc_binary(size, &b);
+    }
+    return enif_make_int(env, n);
+}
+
+static ErlNifFunc functions[] = {{"add", 2, add, 0},     {"object", 1, object, 0},
+                                 {"terms", 1, terms, 0}, {"thread", 2, thread, 0},
+                                 {"slow", 1, slow, 0},   {"watching", 1, watching, 0},
+                                 {"huge", 0, huge, 0}};
 static ErlNifEntry entry = {ERL_NIF_MAJOR_VERSION,
                             ERL_NIF_MINOR_VERSION,
                             "nif_unit_t",
@@ -230,6 +292,33 @@ static void test_threads(void **state) {
     }
 }
 
+/* What a library's own thread does to objects, while their process is busy with messages. */
+static void test_let_go(void **state) {
+    (void)state;
+    for (unsigned schedulers = 0; schedulers < 3; schedulers++) {
+        ling_vm_t *vm = new_vm(schedulers, 0);
+        assert_int_equal(call(vm, "start_watching", 1, 5000, 0), 5000);
+        assert_int_equal(enif_thread_join(watch_job.tid, NULL), 0);
+        ling_destroy(vm);
+    }
+}
+
+static void test_shared_buffer(void **state) {
+    (void)state;
+    for (unsigned schedulers = 0; schedulers < 3; schedulers += 2) {
+        ling_vm_t *vm = new_vm(schedulers, 0);
+        assert_int_equal(call(vm, "shared_buffer", 1, 2000, 0), 3);
+        ling_destroy(vm);
+    }
+}
+
+static void test_huge(void **state) {
+    (void)state;
+    ling_vm_t *vm = new_vm(0, 0);
+    assert_int_equal(call(vm, "huge", 0, 0, 0), 0);
+    ling_destroy(vm);
+}
+
 /* ---- memory that fails ---- */
 
 typedef struct {
@@ -293,9 +382,10 @@ static void test_failing_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_two_vms),        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_end_of_vm),      cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_failing_memory),
+        cmocka_unit_test(test_two_vms),       cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_end_of_vm),     cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_let_go),        cmocka_unit_test(test_huge),
+        cmocka_unit_test(test_shared_buffer), cmocka_unit_test(test_failing_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
