@@ -54,16 +54,17 @@ static size_t part_words(const part_t *part) {
 
 /* ---- sizes ---- */
 
-static inline size_t size_walk(vm_t *vm, term_t t, bool all) {
+/* Always inline, here and below: `all` is a constant to each. */
+static inline __attribute__((always_inline)) size_t size_walk(vm_t *vm, term_t t, const bool all) {
     uint64_t array[STACK_WORDS];
     wstack_t s;
     size_t size = 0;
-    wstack_init(&s, vm, array, STACK_WORDS);
-#define IS_LEAF(x) (is_immed(x) || (!all && is_literal(vm, x)))
+#define IS_LEAF(x) (!is_pointer(x) || (!all && is_literal(vm, x)))
     if (IS_LEAF(t)) return 0;
+    wstack_init(&s, vm, array, STACK_WORDS);
     for (;;) {
-        const term_t *p;
-        size_t n;
+        /* t is no leaf; what it holds is from p to end, */
+        const term_t *p, *end;
         if (is_cons(t)) {
             p = cons_ptr(t);
             size += 2;
@@ -73,56 +74,46 @@ static inline size_t size_walk(vm_t *vm, term_t t, bool all) {
                 p = cons_ptr(t);
                 size += 2;
             }
-            if (IS_LEAF(p[0])) {
-                if (IS_LEAF(p[1])) goto next;
-                t = p[1];
-                continue;
-            }
-            n = 2;
+            end = p + 2;
         } else {
             p = boxed_ptr(t);
-            n = header_size(*p);
-            switch (header_type(*p)) {
-            case T_SUB_BIN:
-            case T_MATCH_CTX: {
-                part_t part = part_of(p);
-                size += part_words(&part);
-                goto next;
+            size_t n = header_size(*p) + 1;
+            unsigned type = header_type(*p);
+            end = p + n;
+            p++;
+            if (UNLIKELY(type == T_SUB_BIN || type == T_MATCH_CTX)) {
+                part_t part = part_of(p - 1);
+                n = part_words(&part);
+                p = end;
+            } else if (UNLIKELY(type == T_EXPORT_FUN || type >= T_RAW)) {
+                p = end;
+            } else if (UNLIKELY(type == T_FUN)) {
+                p += 2;
             }
-            case T_FUN:
-                size += n + 1;
-                p += 3, n -= 2;
-                break;
-            case T_EXPORT_FUN: size += n + 1; goto next;
-            default:
-                size += n + 1;
-                if (header_is_raw(*p)) goto next;
-                p++;
-                break;
-            }
-            while (n > 0 && IS_LEAF(*p)) p++, n--;
-            if (n == 0) goto next;
+            size += n;
         }
-        if (n > 1) {
+        /* and what that points to comes next. */
+        for (;; p++) {
+            if (p == end) {
+                if (wstack_is_empty(&s)) goto done;
+                s.top -= 2;
+                p = (const term_t *)(uintptr_t)s.top[0];
+                end = (const term_t *)(uintptr_t)s.top[1];
+            }
+            t = *p;
+            if (IS_LEAF(t)) continue;
+            if (is_cons(t) || !header_is_raw(boxed_header(t))) break;
+            size += header_size(boxed_header(t)) + 1;
+        }
+        if (++p != end) {
             if (!wstack_need(&s, 2)) {
                 size = TERM_SIZE_UNKNOWN;
                 break;
             }
-            s.top[0] = (uintptr_t)(p + 1);
-            s.top[1] = n - 1;
+            s.top[0] = (uintptr_t)p;
+            s.top[1] = (uintptr_t)end;
             s.top += 2;
         }
-        t = *p;
-        continue;
-    next:
-        do {
-            if (wstack_is_empty(&s)) goto done;
-            t = *(const term_t *)(uintptr_t)s.top[-2];
-            if (--s.top[-1] == 0)
-                s.top -= 2;
-            else
-                s.top[-2] += sizeof(term_t);
-        } while (IS_LEAF(t));
     }
 done:
     wstack_free(&s);
@@ -183,65 +174,78 @@ COLD static term_t *part_copy(const term_t *src, term_t *hp, off_heap_t **off) {
     return hp + words;
 }
 
-/* Copies the object t points to, but not what its words point to; cells: the whole spine. */
-static inline term_t object_copy(vm_t *vm, term_t t, term_t **hpp, off_heap_t **off, bool all) {
-    term_t *hp = *hpp;
-    if (is_cons(t)) {
-        const term_t *src = cons_ptr(t);
-        t = make_cons(hp);
-        for (;;) {
-            term_t tail = src[1];
-            hp[0] = src[0];
-            hp += 2;
-            if (!is_cons(tail) || (!all && is_literal(vm, tail))) {
-                hp[-1] = tail;
-                break;
-            }
-            hp[-1] = make_cons(hp);
-            src = cons_ptr(tail);
-        }
-        *hpp = hp;
-        return t;
-    }
-    const term_t *src = boxed_ptr(t);
-    size_t words = header_size(src[0]) + 1;
-    t = make_boxed(hp);
+/* An object that owns something, or a part of a binary; returns behind it. */
+COLD static term_t *special_copy(const term_t *src, term_t *hp, off_heap_t **off) {
     switch (header_type(src[0])) {
     case T_SUB_BIN:
-    case T_MATCH_CTX: *hpp = part_copy(src, hp, off); return t;
-    case T_PROC_BIN: *hpp = proc_bin_copy(src, hp, off); return t;
-    case T_MAGIC_REF:
+    case T_MATCH_CTX: return part_copy(src, hp, off);
+    case T_PROC_BIN: return proc_bin_copy(src, hp, off);
+    default: /* T_MAGIC_REF */
         atomic_fetch_add_explicit(&((const magic_ref_t *)src)->magic->refs, 1,
                                   memory_order_relaxed);
         memcpy(hp, src, sizeof(magic_ref_t));
         off_link(hp, off);
-        break;
-    default:
-        for (size_t i = 0; i < words; i++) hp[i] = src[i];
-        break;
+        return hp + header_size(src[0]) + 1;
     }
-    *hpp = hp + words;
-    return t;
 }
 
-static inline term_t copy_walk(vm_t *vm, term_t t, term_t **hpp, off_heap_t **off, bool all) {
-    if (is_immed(t) || (!all && is_literal(vm, t))) return t;
-    term_t *start = *hpp, *hp = start, *scan = start;
-    term_t result = object_copy(vm, t, &hp, off, all);
-    while (scan < hp) {
-        term_t w = *scan;
-        if (is_pointer(w)) {
-            /* Not what is a literal, nor what points to the copy already (cells of a spine). */
-            if ((uintptr_t)w - (uintptr_t)start >= (uintptr_t)hp - (uintptr_t)start &&
-                (all || !is_literal(vm, w)))
-                *scan = object_copy(vm, w, &hp, off, all);
-        } else if (is_header(w) && header_is_raw(w)) {
-            scan += header_size(w);
+static inline __attribute__((always_inline)) term_t copy_walk(vm_t *vm, term_t t, term_t **hpp,
+                                                              off_heap_t **off, const bool all) {
+    if (!is_pointer(t) || (!all && is_literal(vm, t))) return t;
+    term_t *const start = *hpp;
+    term_t *hp = start, *scan = start;
+    const term_t result = is_cons(t) ? make_cons(hp) : make_boxed(hp);
+    for (;;) {
+        /* The object t points to, but not what its words point to; of cells the whole spine. */
+        if (is_cons(t)) {
+            const term_t *src = cons_ptr(t);
+            for (;;) {
+                term_t tail = src[1];
+                hp[0] = src[0];
+                hp += 2;
+                if (!is_cons(tail) || (!all && is_literal(vm, tail))) {
+                    hp[-1] = tail;
+                    break;
+                }
+                hp[-1] = make_cons(hp);
+                src = cons_ptr(tail);
+            }
+        } else {
+            const uint32_t special =
+                1u << T_SUB_BIN | 1u << T_MATCH_CTX | 1u << T_PROC_BIN | 1u << T_MAGIC_REF;
+            const term_t *src = boxed_ptr(t);
+            size_t n = header_size(src[0]);
+            if (UNLIKELY(special >> header_type(src[0]) & 1)) {
+                hp = special_copy(src, hp, off);
+            } else if (n <= 3) { /* most are so small */
+                hp[0] = src[0];
+                if (n > 0) hp[1] = src[1];
+                if (n > 1) hp[2] = src[2];
+                if (n > 2) hp[3] = src[3];
+                hp += n + 1;
+            } else {
+                memcpy(hp, src, (n + 1) * sizeof(term_t));
+                hp += n + 1;
+            }
         }
-        scan++;
+        /* What was written is read: the next word that still points to the source. */
+        for (;; scan++) {
+            if (scan == hp) {
+                *hpp = hp;
+                return result;
+            }
+            t = *scan;
+            if (is_pointer(t)) {
+                /* Not what is a literal, nor what points to the copy already (cells of a spine). */
+                if ((uintptr_t)t - (uintptr_t)start >= (uintptr_t)hp - (uintptr_t)start &&
+                    (all || !is_literal(vm, t)))
+                    break;
+            } else if (is_header(t) && header_is_raw(t)) {
+                scan += header_size(t);
+            }
+        }
+        *scan++ = is_cons(t) ? make_cons(hp) : make_boxed(hp);
     }
-    *hpp = hp;
-    return result;
 }
 
 term_t term_copy(vm_t *vm, term_t t, term_t **hp, off_heap_t **off) {

@@ -14,13 +14,6 @@ void msg_queue_init(msg_queue_t *q) {
     q->last = q->save = &q->first;
 }
 
-void msg_queue_push(msg_queue_t *q, signal_t *m) {
-    m->next = NULL;
-    *q->last = m;
-    q->last = &m->next;
-    q->len++;
-}
-
 signal_t *msg_queue_unlink(msg_queue_t *q, signal_t **at) {
     signal_t *m = *at;
     *at = m->next;

@@ -58,44 +58,82 @@ void mem_free(vm_t *vm, void *p, size_t size) {
 }
 
 /* ---- pools ---- */
-enum { POOL_CLASSES = 16 };
-static const uint16_t pool_size[POOL_CLASSES] = {32,  48,  64,  80,  96,  128,  160,  192,
-                                                 256, 320, 448, 640, 768, 1024, 1536, 2048};
-#define POOL_MAX 2048
-/* Class by size in 16-byte steps would be a table of 128 entries; two compares do as well. */
-static int pool_class(size_t size) {
-    int c = size <= 96 ? 0 : size <= 256 ? 5 : 9;
-    while (pool_size[c] < size) c++;
-    return c;
-}
+/* X(size of the class's blocks, how many steps of 16 bytes it is for) */
+#define CLASSES(X)                                                                                 \
+    X(32, 3)                                                                                       \
+    X(48, 1)                                                                                       \
+    X(64, 1)                                                                                       \
+    X(80, 1)                                                                                       \
+    X(96, 1)                                                                                       \
+    X(128, 2)                                                                                      \
+    X(160, 2)                                                                                      \
+    X(192, 2)                                                                                      \
+    X(256, 4)                                                                                      \
+    X(320, 4)                                                                                      \
+    X(448, 8)                                                                                      \
+    X(640, 12)                                                                                     \
+    X(768, 8)                                                                                      \
+    X(1024, 16)                                                                                    \
+    X(1536, 32)                                                                                    \
+    X(2048, 32)
+enum { POOL_CLASSES = 16, POOL_MAX = 2048 };
 #define POOL_KEEP_BYTES (1u << 20) /* a scheduler keeps at most this much of a class */
+typedef struct {
+    uint16_t size;
+    uint16_t keep; /* blocks a scheduler keeps at most */
+} pool_class_t;
+static const pool_class_t pool_class[POOL_CLASSES] = {
+#define X(size, steps) {(size), POOL_KEEP_BYTES / (size)},
+    CLASSES(X)
+#undef X
+};
+/* The class by the size in steps, rounded up. */
+enum {
+#define X(size, steps) CLASS_##size,
+    CLASSES(X)
+#undef X
+};
+#define STEPS_1(c)  c,
+#define STEPS_2(c)  c, c,
+#define STEPS_3(c)  c, c, c,
+#define STEPS_4(c)  STEPS_2(c) STEPS_2(c)
+#define STEPS_8(c)  STEPS_4(c) STEPS_4(c)
+#define STEPS_12(c) STEPS_8(c) STEPS_4(c)
+#define STEPS_16(c) STEPS_8(c) STEPS_8(c)
+#define STEPS_32(c) STEPS_16(c) STEPS_16(c)
+static const uint8_t class_by_steps[POOL_MAX / 16 + 1] = {
+#define X(size, steps) STEPS_##steps(CLASS_##size)
+    CLASSES(X)
+#undef X
+};
+static inline unsigned class_of(size_t size) { return class_by_steps[(size + 15) / 16]; }
 
 void *pool_alloc(vm_t *vm, sched_t *s, size_t size) {
-    if (!POOLS || size > POOL_MAX) return mem_alloc(vm, size);
-    int c = pool_class(size);
-    if (s && LIKELY(s->pools[c] != NULL)) {
+    if (!POOLS || UNLIKELY(size > POOL_MAX)) return mem_alloc(vm, size);
+    unsigned c = class_of(size);
+    if (LIKELY(s != NULL) && LIKELY(s->pools[c] != NULL)) {
         void *p = s->pools[c];
         s->pools[c] = *(void **)p;
         s->pool_count[c]--;
         return p;
     }
-    return mem_alloc(vm, pool_size[c]);
+    return mem_alloc(vm, pool_class[c].size);
 }
 
 void pool_free(vm_t *vm, sched_t *s, void *p, size_t size) {
     if (!p) return;
-    if (!POOLS || size > POOL_MAX) {
+    if (!POOLS || UNLIKELY(size > POOL_MAX)) {
         mem_free(vm, p, size);
         return;
     }
-    int c = pool_class(size);
-    if (s && s->pool_count[c] < POOL_KEEP_BYTES / pool_size[c]) {
+    unsigned c = class_of(size);
+    if (LIKELY(s != NULL) && LIKELY(s->pool_count[c] < pool_class[c].keep)) {
         *(void **)p = s->pools[c];
         s->pools[c] = p;
         s->pool_count[c]++;
         return;
     }
-    mem_free(vm, p, pool_size[c]);
+    mem_free(vm, p, pool_class[c].size);
 }
 
 void pool_drain(vm_t *vm, sched_t *s) {
@@ -106,22 +144,17 @@ void pool_drain(vm_t *vm, sched_t *s) {
             void *p = s->pools[c];
             s->pools[c] = *(void **)p;
             s->pool_count[c]--;
-            mem_free(vm, p, pool_size[c]);
+            mem_free(vm, p, pool_class[c].size);
         }
 }
 
 /* ---- locks ---- */
-void spin_lock(vm_t *vm, spin_t *l) {
-    if (!vm->locking) return;
+void spin_wait(vm_t *vm, spin_t *l) {
     unsigned tries = 0;
-    while (atomic_flag_test_and_set_explicit(&l->held, memory_order_acquire)) {
+    do {
         if (++tries > 100) {
             vm->host->ops->yield(vm->host);
             tries = 0;
         }
-    }
-}
-
-void spin_unlock(vm_t *vm, spin_t *l) {
-    if (vm->locking) atomic_flag_clear_explicit(&l->held, memory_order_release);
+    } while (atomic_flag_test_and_set_explicit(&l->held, memory_order_acquire));
 }

@@ -87,7 +87,12 @@ void msg_queue_mark(msg_queue_t *q, int slot, uint64_t id);
 /* Starts looking at the position marked for id; false (and no change) where there is none. */
 bool msg_queue_restore(msg_queue_t *q, uint64_t id);
 void msg_queue_unmark(msg_queue_t *q, uint64_t id);
-void msg_queue_push(msg_queue_t *q, signal_t *m); /* owner only */
+static inline void msg_queue_push(msg_queue_t *q, signal_t *m) { /* owner only */
+    m->next = NULL;
+    *q->last = m;
+    q->last = &m->next;
+    q->len++;
+}
 
 /* ---- links and monitors ---- nodes of per-process search trees; link.c */
 typedef struct relation {

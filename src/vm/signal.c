@@ -45,10 +45,12 @@ signal_t *signal_new(vm_t *vm, sched_t *s, int kind, size_t words) {
     return sig ? signal_init(sig, kind, words) : NULL;
 }
 
-signal_t *signal_new_reason(vm_t *vm, sched_t *s, int kind, term_t term, size_t extra) {
+static inline signal_t *new_with_term(vm_t *vm, sched_t *s, int kind, term_t term, size_t extra) {
     size_t words = is_immed(term) ? 0 : term_size(vm, term);
-    signal_t *sig = signal_new(vm, s, kind, words + extra);
-    if (!sig) return NULL;
+    if (UNLIKELY(words + extra > UINT32_MAX)) return NULL;
+    signal_t *sig = pool_alloc(vm, s, signal_bytes(words + extra));
+    if (UNLIKELY(!sig)) return NULL;
+    signal_init(sig, kind, words + extra);
     sig->term = term;
     if (words) {
         term_t *hp = sig->data;
@@ -58,8 +60,12 @@ signal_t *signal_new_reason(vm_t *vm, sched_t *s, int kind, term_t term, size_t 
     return sig;
 }
 
+signal_t *signal_new_reason(vm_t *vm, sched_t *s, int kind, term_t term, size_t extra) {
+    return new_with_term(vm, s, kind, term, extra);
+}
+
 signal_t *signal_new_copy(vm_t *vm, sched_t *s, int kind, term_t term) {
-    return signal_new_reason(vm, s, kind, term, 0);
+    return new_with_term(vm, s, kind, term, 0);
 }
 
 signal_t *signal_new_bytes(vm_t *vm, sched_t *s, int kind, const uint8_t *data, size_t n,
@@ -632,6 +638,13 @@ bool proc_send(vm_t *vm, proc_t *from, term_t to, term_t msg) {
     signal_t *sig = signal_new_copy(vm, from->sched, SIG_MESSAGE, msg);
     if (UNLIKELY(!sig)) return false;
     sig->from = from->pid;
+    /* What proc_signal and handle come to for most messages. */
+    if (LIKELY(!vm->threaded && trace_of(p) == NULL &&
+               atomic_load_explicit(&p->sig_in, memory_order_relaxed) == NULL)) {
+        msg_queue_push(&p->mq, sig);
+        sched_make_runnable(vm, p);
+        return true;
+    }
     proc_signal(vm, p, sig);
     return true;
 }

@@ -145,9 +145,8 @@ static inline bool is_boxed(term_t t) { return (t & TAG_MASK) == TAG_BOXED; }
 static inline term_t *boxed_ptr(term_t t) { return (term_t *)(uintptr_t)(t - TAG_BOXED); }
 static inline term_t make_boxed(const void *p) { return (term_t)(uintptr_t)p + TAG_BOXED; }
 static inline term_t boxed_header(term_t t) { return *boxed_ptr(t); }
-static inline bool is_pointer(term_t t) {
-    return (t & TAG_MASK) == TAG_CONS || (t & TAG_MASK) == TAG_BOXED;
-}
+/* A cons or boxed: tag 1 or 2. */
+static inline bool is_pointer(term_t t) { return ((t - TAG_CONS) & (TAG_MASK - 1)) == 0; }
 static inline bool is_boxed_type(term_t t, unsigned type) {
     return is_boxed(t) && (boxed_header(t) & 0xff) == (type << 3 | TAG_HEADER);
 }

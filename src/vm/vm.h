@@ -21,8 +21,8 @@ typedef struct signal signal_t;
 typedef struct {
     atomic_flag held;
 } spin_t;
-void spin_lock(vm_t *vm, spin_t *l); /* skips the atomics while the VM has one thread */
-void spin_unlock(vm_t *vm, spin_t *l);
+static inline void spin_lock(vm_t *vm, spin_t *l);
+static inline void spin_unlock(vm_t *vm, spin_t *l);
 
 /* The embedder's allocator. new_size 0 frees; ptr NULL allocates. old_size is exact. */
 typedef void *(*vm_alloc_fn)(void *user, void *ptr, size_t old_size, size_t new_size);
@@ -105,6 +105,16 @@ struct ling_vm {
     int64_t time_offset_ns; /* wall - monotonic at creation */
     char errmsg[256];       /* last error for the embedder; written by the API thread only */
 };
+
+/* The atomics are skipped while the VM has one thread. */
+COLD void spin_wait(vm_t *vm, spin_t *l); /* mem.c: somebody else has it */
+static inline void spin_lock(vm_t *vm, spin_t *l) {
+    if (vm->locking && atomic_flag_test_and_set_explicit(&l->held, memory_order_acquire))
+        spin_wait(vm, l);
+}
+static inline void spin_unlock(vm_t *vm, spin_t *l) {
+    if (vm->locking) atomic_flag_clear_explicit(&l->held, memory_order_release);
+}
 
 /* ---- memory ----
  * Plain allocation through the embedder's allocator, counted against the limit. NULL when there
