@@ -37,7 +37,8 @@ bool outlets_init(vm_t *vm) {
     struct outlets *t = mem_calloc(vm, sizeof *t);
     vm->outlets = t;
     return t && ling_register_outlet(vm, "tty_sl", &driver_tty, NULL, NULL) == LING_OK &&
-           ling_register_outlet(vm, "ram_file_drv", &driver_ram_file, NULL, NULL) == LING_OK;
+           ling_register_outlet(vm, "ram_file_drv", &driver_ram_file, NULL, NULL) == LING_OK &&
+           ling_register_outlet(vm, "trace_file_drv", &driver_trace_file, NULL, NULL) == LING_OK;
 }
 
 static void drop_signals(vm_t *vm, signal_t *sig) {

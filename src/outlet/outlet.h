@@ -154,8 +154,8 @@ struct driver {
 const driver_t *driver_find(vm_t *vm, const char *name, size_t n);
 /* The drivers behind {fd, ...} and programs have no name one could ask for. */
 extern const ling_outlet_driver_t driver_fd, driver_spawn;
-/* Known as tty_sl and ram_file_drv in every VM. */
-extern const ling_outlet_driver_t driver_tty, driver_ram_file;
+/* Known as tty_sl, ram_file_drv and trace_file_drv in every VM. */
+extern const ling_outlet_driver_t driver_tty, driver_ram_file, driver_trace_file;
 
 /* outlet.c, for port.c */
 outlet_t *outlet_new(vm_t *vm, const open_args_t *a, const driver_t *d, term_t owner,
