@@ -4,10 +4,12 @@
  */
 #include "outlet/outlet.h"
 #include "vm/bif.h"
+#include "vm/binary.h"
 #include "vm/code.h"
 #include "vm/copy.h"
 #include "vm/engine.h"
 #include "vm/ets.h"
+#include "vm/io.h"
 #include "vm/link.h"
 #include "vm/map.h"
 #include "vm/proc_dict.h"
@@ -401,8 +403,16 @@ static BIF(bif_process_info_2) {
     if (!is_local_pid(a[0]) || !items_ok(a[1])) return bif_badarg(p);
     return info_of(p, a[0], a[1]);
 }
+/* To standard error; what went wrong is returned. */
 static BIF(bif_process_display) {
-    return is_local_pid(a[0]) && proc_lookup(p->vm, a[0]) ? A_true : A_badarg;
+    if (!is_local_pid(a[0])) return A_badarg;
+    if (a[1] != A_backtrace) return A_badopt;
+    term_t r = info_of(p, a[0], A_backtrace);
+    if (r == TERM_NONE || !is_tuple(r)) return r == A_undefined ? (term_t)A_badarg : r;
+    bits_t text; /* a new binary: whole bytes */
+    bits_of(tuple_elem(r, 2), &text);
+    io_say(p->vm, (const char *)text.base, text.bit_size / 8);
+    return A_true;
 }
 
 /* ---- memory ---- */
