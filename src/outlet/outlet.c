@@ -83,6 +83,8 @@ const driver_t *driver_find(vm_t *vm, const char *name, size_t n) {
     return NULL;
 }
 
+const driver_t *driver_first(vm_t *vm) { return vm->outlets->drivers; }
+
 int ling_register_outlet(ling_vm_t *vm, const char *name, const ling_outlet_driver_t *driver,
                          void *user, ling_destroy_fn destroy) {
     if (!name || !*name || strchr(name, ' ') || !driver ||

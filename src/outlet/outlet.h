@@ -152,6 +152,8 @@ struct driver {
 };
 /* The driver of that name (n bytes), or NULL. */
 const driver_t *driver_find(vm_t *vm, const char *name, size_t n);
+/* All of them hang together by next. */
+const driver_t *driver_first(vm_t *vm);
 /* The drivers behind {fd, ...} and programs have no name one could ask for. */
 extern const ling_outlet_driver_t driver_fd, driver_spawn;
 /* Known as tty_sl, ram_file_drv and trace_file_drv in every VM. */

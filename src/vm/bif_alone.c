@@ -23,6 +23,19 @@ static BIF(answers_badarg) {
     return A_badarg;
 }
 
+/* What a node of OTP 25 offers, demands, may add, refuses, and needs for order: no connection is
+ * ever made with them here, but net_kernel asks. */
+static BIF(dist_flags) {
+    static const int64_t flags[] = {55966662588, 17239956, 55966662588, 8396866, 8192};
+    term_t *hp = heap_alloc(p, 7), *tuple = hp;
+    (void)a;
+    if (!hp) return bif_oom(p);
+    *hp++ = make_header(T_TUPLE, 6);
+    *hp++ = A_erts_dflags;
+    for (int i = 0; i < 5; i++) *hp++ = make_small(flags[i]);
+    return make_boxed(tuple);
+}
+
 static BIF(answers_error) {
     (void)p;
     (void)a;
@@ -69,6 +82,7 @@ const bif_def_t bifs_alone[] = {
     {"erlang", "dist_ctrl_set_opt", 3, not_a_controller, 0},
     {"erts_internal", "create_dist_channel", 3, answers_badarg, 0},
     {"erts_internal", "new_connection", 1, no_arg_is_good, 0},
+    {"erts_internal", "get_dflags", 0, dist_flags, 0},
     {"erts_internal", "abort_pending_connection", 2, no_arg_is_good, 0},
     {"erts_debug", "dist_ext_to_term", 2, no_arg_is_good, 0},
     {"erts_debug", "get_internal_state", 1, internal_state, 0},

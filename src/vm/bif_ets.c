@@ -269,6 +269,17 @@ static term_t binaries_of(proc_t *p, const ets_obj_t *o, term_t list) {
     }
     return list;
 }
+/* erts_internal:ets_lookup_binary_info/2: those of the objects with that key. */
+static BIF(lookup_binary_info_2) {
+    ets_t *t = ets_enter(p, a[0], ETS_NEED_READ, false);
+    if (!t) return TERM_NONE;
+    term_t list = TERM_NIL;
+    for (ets_obj_t *o = ets_find(p->vm, t, a[1]); o && list != TERM_NONE;
+         o = ets_is_bag(t) ? ets_same_key(p->vm, t, o) : NULL)
+        list = binaries_of(p, o, list);
+    ets_leave(p->vm, t, false);
+    return list == TERM_NONE ? bif_oom(p) : list;
+}
 static term_t binary_info(proc_t *p, ets_t *t) {
     term_t list = TERM_NIL;
     if (ets_is_tree(t)) {
@@ -1241,51 +1252,53 @@ static BIF(erlang_match_spec_test_3) {
     return result;
 }
 
-const bif_def_t bifs_ets[] = {{"ets", "new", 2, ets_new_2, 0},
-                              {"ets", "delete", 1, ets_delete_1, 0},
-                              {"ets", "delete", 2, ets_delete_2, 0},
-                              {"ets", "delete_object", 2, ets_delete_object_2, 0},
-                              {"ets", "first", 1, ets_first_1, 0},
-                              {"ets", "give_away", 3, ets_give_away_3, 0},
-                              {"ets", "info", 1, ets_info_1, 0},
-                              {"ets", "info", 2, ets_info_2, 0},
-                              {"ets", "internal_request_all", 0, ets_internal_request_all_0, 0},
-                              {"ets", "internal_select_delete", 2, ets_internal_select_delete_2, 0},
-                              {"ets", "is_compiled_ms", 1, ets_is_compiled_ms_1, 0},
-                              {"ets", "last", 1, ets_last_1, 0},
-                              {"ets", "lookup", 2, ets_lookup_2, 0},
-                              {"ets", "lookup_element", 3, ets_lookup_element_3, 0},
-                              {"ets", "match", 1, ets_select_1, 0},
-                              {"ets", "match", 2, ets_match_2, 0},
-                              {"ets", "match", 3, ets_match_3, 0},
-                              {"ets", "match_object", 1, ets_select_1, 0},
-                              {"ets", "match_object", 2, ets_match_object_2, 0},
-                              {"ets", "match_object", 3, ets_match_object_3, 0},
-                              {"ets", "match_spec_compile", 1, ets_match_spec_compile_1, 0},
-                              {"ets", "match_spec_run_r", 3, ets_match_spec_run_r_3, 0},
-                              {"ets", "member", 2, ets_member_2, 0},
-                              {"ets", "next", 2, ets_next_2, 0},
-                              {"erts_internal", "ets_raw_first", 1, ets_first_1, 0},
-                              {"erts_internal", "ets_raw_next", 2, ets_next_2, 0},
-                              {"ets", "prev", 2, ets_prev_2, 0},
-                              {"ets", "rename", 2, ets_rename_2, 0},
-                              {"ets", "safe_fixtable", 2, ets_safe_fixtable_2, 0},
-                              {"ets", "select", 1, ets_select_1, 0},
-                              {"ets", "select", 2, ets_select_2, 0},
-                              {"ets", "select", 3, ets_select_3, 0},
-                              {"ets", "select_count", 2, ets_select_count_2, 0},
-                              {"ets", "select_replace", 2, ets_select_replace_2, 0},
-                              {"ets", "select_reverse", 1, ets_select_1, 0},
-                              {"ets", "select_reverse", 2, ets_select_reverse_2, 0},
-                              {"ets", "select_reverse", 3, ets_select_reverse_3, 0},
-                              {"ets", "setopts", 2, ets_setopts_2, 0},
-                              {"ets", "slot", 2, ets_slot_2, 0},
-                              {"ets", "take", 2, ets_take_2, 0},
-                              {"ets", "update_counter", 3, ets_update_counter_3, 0},
-                              {"ets", "update_counter", 4, ets_update_counter_4, 0},
-                              {"ets", "update_element", 3, ets_update_element_3, 0},
-                              {"ets", "whereis", 1, ets_whereis_1, 0},
-                              {"erlang", "match_spec_test", 3, erlang_match_spec_test_3, 0},
-                              {"erts_internal", "ets_drain", 2, drain_2, 0},
-                              {"erts_internal", "ets_scan", 4, scan_4, 0},
-                              {0}};
+const bif_def_t bifs_ets[] = {
+    {"ets", "new", 2, ets_new_2, 0},
+    {"ets", "delete", 1, ets_delete_1, 0},
+    {"ets", "delete", 2, ets_delete_2, 0},
+    {"ets", "delete_object", 2, ets_delete_object_2, 0},
+    {"ets", "first", 1, ets_first_1, 0},
+    {"ets", "give_away", 3, ets_give_away_3, 0},
+    {"ets", "info", 1, ets_info_1, 0},
+    {"ets", "info", 2, ets_info_2, 0},
+    {"ets", "internal_request_all", 0, ets_internal_request_all_0, 0},
+    {"ets", "internal_select_delete", 2, ets_internal_select_delete_2, 0},
+    {"ets", "is_compiled_ms", 1, ets_is_compiled_ms_1, 0},
+    {"ets", "last", 1, ets_last_1, 0},
+    {"ets", "lookup", 2, ets_lookup_2, 0},
+    {"ets", "lookup_element", 3, ets_lookup_element_3, 0},
+    {"ets", "match", 1, ets_select_1, 0},
+    {"ets", "match", 2, ets_match_2, 0},
+    {"ets", "match", 3, ets_match_3, 0},
+    {"ets", "match_object", 1, ets_select_1, 0},
+    {"ets", "match_object", 2, ets_match_object_2, 0},
+    {"ets", "match_object", 3, ets_match_object_3, 0},
+    {"ets", "match_spec_compile", 1, ets_match_spec_compile_1, 0},
+    {"ets", "match_spec_run_r", 3, ets_match_spec_run_r_3, 0},
+    {"ets", "member", 2, ets_member_2, 0},
+    {"ets", "next", 2, ets_next_2, 0},
+    {"erts_internal", "ets_lookup_binary_info", 2, lookup_binary_info_2, 0},
+    {"erts_internal", "ets_raw_first", 1, ets_first_1, 0},
+    {"erts_internal", "ets_raw_next", 2, ets_next_2, 0},
+    {"ets", "prev", 2, ets_prev_2, 0},
+    {"ets", "rename", 2, ets_rename_2, 0},
+    {"ets", "safe_fixtable", 2, ets_safe_fixtable_2, 0},
+    {"ets", "select", 1, ets_select_1, 0},
+    {"ets", "select", 2, ets_select_2, 0},
+    {"ets", "select", 3, ets_select_3, 0},
+    {"ets", "select_count", 2, ets_select_count_2, 0},
+    {"ets", "select_replace", 2, ets_select_replace_2, 0},
+    {"ets", "select_reverse", 1, ets_select_1, 0},
+    {"ets", "select_reverse", 2, ets_select_reverse_2, 0},
+    {"ets", "select_reverse", 3, ets_select_reverse_3, 0},
+    {"ets", "setopts", 2, ets_setopts_2, 0},
+    {"ets", "slot", 2, ets_slot_2, 0},
+    {"ets", "take", 2, ets_take_2, 0},
+    {"ets", "update_counter", 3, ets_update_counter_3, 0},
+    {"ets", "update_counter", 4, ets_update_counter_4, 0},
+    {"ets", "update_element", 3, ets_update_element_3, 0},
+    {"ets", "whereis", 1, ets_whereis_1, 0},
+    {"erlang", "match_spec_test", 3, erlang_match_spec_test_3, 0},
+    {"erts_internal", "ets_drain", 2, drain_2, 0},
+    {"erts_internal", "ets_scan", 4, scan_4, 0},
+    {0}};

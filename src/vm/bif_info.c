@@ -17,6 +17,7 @@
 #include "vm/proc_ext.h"
 #include "vm/process.h"
 #include "vm/seq_trace.h"
+#include "vm/system_items.h"
 #include "vm/trace.h"
 
 #define OTP_RELEASE "25"
@@ -281,6 +282,10 @@ typedef struct {
 static term_t item_sequential_trace_token(proc_t *p, proc_t *out) {
     return term_copy_to(out, seq_token(p));
 }
+static term_t item_trace(proc_t *p, proc_t *out) { /* its flags: bits nobody but the VM reads */
+    (void)p, (void)out;
+    return make_small(0);
+}
 static const info_item_t info_items[] = {
     {A_registered_name, item_registered_name},
     {A_current_function, current_function},
@@ -318,6 +323,7 @@ static const info_item_t info_items[] = {
     {A_last_calls, item_last_calls},
     {A_sequential_trace_token, item_sequential_trace_token},
     {A_backtrace, proc_backtrace},
+    {A_trace, item_trace},
 };
 #define INFO_ITEMS (sizeof info_items / sizeof *info_items)
 
@@ -574,12 +580,6 @@ static term_t sys_seq_tracer(proc_t *p) { return pair(p, A_sequential_tracer, se
 static term_t sys_trace_word(proc_t *p) {
     return make_small((int64_t)atomic_load_explicit(&p->vm->trace->tcw, memory_order_relaxed));
 }
-static term_t sys_clock_source(proc_t *p) {
-    term_t l = push(p, pair(p, A_resolution, make_small(1000000000)), TERM_NIL);
-    l = push(p, pair(p, A_extended, A_no), l);
-    l = push(p, pair(p, A_parallel, A_yes), l);
-    return push(p, pair(p, A_time, number(p, vm_now(p->vm))), l);
-}
 static term_t sys_logger(proc_t *p) {
     term_t logger =
         atomic_load_explicit(&sched_sys_state(p->vm)->system_logger, memory_order_relaxed);
@@ -632,8 +632,6 @@ static const struct {
     {A_heap_sizes, 0, sys_heap_sizes},
     {A_c_compiler_used, 0, sys_compiler},
     {A_sequential_tracer, 0, sys_seq_tracer},
-    {A_os_monotonic_time_source, 0, sys_clock_source},
-    {A_os_system_time_source, 0, sys_clock_source},
     {A_system_logger, 0, sys_logger},
     {A_wordsize, 8 << SMALL_SHIFT, NULL},
     {A_port_count, 0, sys_port_count},
@@ -686,15 +684,12 @@ static BIF(bif_system_info) {
             if (!system_items[i].fn) return system_items[i].value;
             return or_oom(p, system_items[i].fn(p));
         }
-        return bif_badarg(p);
     }
     if (is_tuple_of(a[0], 2)) {
         term_t what = tuple_elem(a[0], 1), arg = tuple_elem(a[0], 2);
         if (what == A_wordsize && (arg == A_internal || arg == A_external)) return make_small(8);
-        if (what == A_cpu_topology) return A_undefined;
-        if (what == A_allocator || what == A_allocator_sizes) return A_false;
     }
-    return bif_badarg(p);
+    return system_item(p, a[0]);
 }
 
 /* ---- system_flag ---- the old value; what it sets has no effect but for system_logger */
@@ -732,8 +727,12 @@ static BIF(bif_system_flag) {
     case A_time_offset: return v == A_finalize ? (term_t)A_final : bif_badarg(p);
     case A_scheduler_bind_type: return A_unbound;
     case A_cpu_topology: return A_undefined;
-    case A_scheduler_wall_time:
-    case A_microstate_accounting: return A_false;
+    case A_scheduler_wall_time: return wall_time_flag(p, v);
+    case A_debug_flags: return A_true;
+    case A_microstate_accounting:
+        return v == A_true || v == A_false ? (term_t)A_false
+               : v == A_reset              ? (term_t)A_true
+                                           : bif_badarg(p);
     case A_sequential_tracer: {
         term_t old = seq_tracer(p), t = v == A_false ? 0 : tracer_of(p, v);
         if (old == TERM_NONE || t == TERM_NONE) return bif_oom(p);
@@ -814,8 +813,9 @@ static BIF(bif_statistics) {
     case A_active_tasks: return or_oom(p, queue_lengths(p, false));
     case A_run_queue_lengths_all:
     case A_active_tasks_all: return or_oom(p, queue_lengths(p, true));
-    case A_scheduler_wall_time:
-    case A_scheduler_wall_time_all:
+    case A_scheduler_wall_time: return wall_times(p, false);
+    case A_scheduler_wall_time_all: return wall_times(p, true);
+    case A_run_queues: return run_queues(p);
     case A_microstate_accounting: return A_undefined;
     default: return bif_badarg(p);
     }
@@ -833,9 +833,7 @@ static BIF(bif_system_monitor_1) {
 static BIF(bif_system_monitor_2) {
     return a[0] == A_undefined || is_local_pid(a[0]) ? (term_t)A_undefined : bif_badarg(p);
 }
-static BIF(bif_false_1) {
-    return a[0] == A_true || a[0] == A_false ? (term_t)A_false : bif_badarg(p);
-}
+static BIF(bif_wall_time) { return wall_time_flag(p, a[0]); }
 static BIF(bif_system_check) { return a[0] == A_schedulers ? (term_t)A_ok : bif_badarg(p); }
 static BIF(bif_one) {
     (void)p, (void)a;
@@ -918,7 +916,7 @@ const bif_def_t bifs_info[] = {{"erlang", "process_info", 1, bif_process_info_1,
                                {"erlang", "system_monitor", 2, bif_system_monitor_2, 0},
                                {"erlang", "system_profile", 0, bif_undefined_0, 0},
                                {"erlang", "system_profile", 2, bif_system_monitor_2, 0},
-                               {"erts_internal", "scheduler_wall_time", 1, bif_false_1, 0},
+                               {"erts_internal", "scheduler_wall_time", 1, bif_wall_time, 0},
                                {"erts_internal", "system_check", 1, bif_system_check, 0},
                                {"erts_internal", "no_aux_work_threads", 0, bif_one, 0},
                                {"erts_internal", "gather_alloc_histograms", 1, bif_false_any, 0},

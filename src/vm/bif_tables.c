@@ -28,6 +28,8 @@
     T(bifs_packet)    /* outlet/bif_packet.c: decode_packet */                                     \
     T(bifs_ets)       /* bif_ets.c: tables, match specifications */                                \
     T(bifs_ets_rest)  /* ets_rest.c: tables: many objects at once */                               \
+    T(bifs_ddll)      /* outlet/bif_ddll.c: erl_ddll */                                            \
+    T(bifs_debug)     /* bif_debug.c: for tests and tools */                                       \
     T(bifs_alone)     /* bif_alone.c: distribution and debugging where there is none */            \
     T(bifs_engine)    /* engine_bifs.c: apply, hibernate, garbage_collect ... */
 

@@ -86,6 +86,11 @@ void dirty_stats(vm_t *vm, sched_stats_t *out) {
     }
 }
 
+struct sched_priv *dirty_priv(vm_t *vm, unsigned kind, unsigned i) {
+    dirty_pool_t *pool = pool_of(vm, kind);
+    return pool->workers && i < pool->max ? &pool->workers[i].priv : NULL;
+}
+
 /* ---- threads ---- */
 
 static bool take_parked(struct sched_priv *q) {
@@ -101,7 +106,9 @@ static void idle(vm_t *vm, dirty_pool_t *pool, struct sched_priv *q) {
         !atomic_load_explicit(&q->shared->stopping, memory_order_seq_cst)) {
         heap_spare_free(sched_current(vm));
         fiber_spare_free(sched_current(vm));
+        idle_begin(vm, q);
         vm->host->ops->park(vm->host, q->parker, HOST_FOREVER);
+        idle_end(vm, q);
     }
     take_parked(q);
 }

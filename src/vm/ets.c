@@ -190,7 +190,8 @@ ets_t *ets_enter(proc_t *p, term_t id, int need, bool exclusive) {
     }
     if (LIKELY(t->protection == ETS_PUBLIC || need == ETS_NEED_NONE ||
                (need == ETS_NEED_READ && t->protection == ETS_PROTECTED) ||
-               atomic_load_explicit(&t->owner, memory_order_relaxed) == p->pid))
+               atomic_load_explicit(&t->owner, memory_order_relaxed) == p->pid ||
+               (p->flags & PF_ETS_SUPER)))
         return t;
     ets_leave(p->vm, t, exclusive);
     bif_badarg_cause(p, A_access);

@@ -135,7 +135,8 @@ enum {
     PF_TRACE_FRAMES = 32768, /* frames that watch returns may be on the stack: trace.h */
     PF_SEQ_TRACE = 65536,    /* has a sequential trace token, or a message in its queue has */
     PF_FIBER = 1 << 20,      /* stopped in the middle of a BIF: no collection until it is done */
-    PF_RUN_ON = 1 << 21      /* the BIF that runs is not to give way */
+    PF_RUN_ON = 1 << 21,     /* the BIF that runs is not to give way */
+    PF_ETS_SUPER = 1 << 24   /* protection of tables does not count: bif_debug.c */
 };
 
 enum { PRIO_MAX, PRIO_HIGH, PRIO_NORMAL, PRIO_LOW, PRIO_LEVELS };

@@ -396,7 +396,9 @@ static void idle(sched_t *s) {
         if (n == vm->nscheds) vm->host->ops->wake(vm->host);
         heap_spare_free(s);
         fiber_spare_free(s);
+        idle_begin(vm, s->priv);
         vm->host->ops->park(vm->host, s->priv->parker, HOST_FOREVER);
+        idle_end(vm, s->priv);
         sched_announce(sh, &s->priv->epoch);
     }
     unpark_self(s);
@@ -568,7 +570,9 @@ static bool poll(vm_t *vm, uint64_t deadline) {
         heap_spare_free(vm->scheds[0]);
         fiber_spare_free(vm->scheds[0]);
     }
+    if (!vm->threaded) idle_begin(vm, vm->scheds[0]->priv);
     bool more = vm->host->ops->wait(vm->host, deadline);
+    if (!vm->threaded) idle_end(vm, vm->scheds[0]->priv);
     if (UNLIKELY(os_signal_break_asked(vm))) break_menu(vm);
     outlets_poll(vm);
     return more;

@@ -124,7 +124,9 @@ void sched_stats(vm_t *vm, sched_stats_t *out);
 /* What statistics/1 reported last time, and settings of the whole system. bif_info.c */
 typedef struct {
     _Atomic(uint64_t) last_reductions, last_exact_reductions, last_runtime, last_wall_clock;
-    _Atomic(term_t) system_logger; /* pid or undefined; 0: logger */
+    _Atomic(uint32_t) wall_time_users;
+    _Atomic(uint64_t) wall_time_from; /* scheduler_wall_time counts since then; 0: off */
+    _Atomic(term_t) system_logger;    /* pid or undefined; 0: logger */
 } sys_state_t;
 sys_state_t *sched_sys_state(vm_t *vm);
 

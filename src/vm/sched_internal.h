@@ -42,7 +42,20 @@ struct sched_priv {
     /* Written by the owner only. */
     _Atomic(uint64_t) reductions, switches;
     _Atomic(bool) running;
+    /* Nanoseconds asleep, times 2; while it sleeps less the time since when, plus 1. */
+    _Atomic(uint64_t) idle;
+    _Atomic(uint64_t) idle_before; /* asleep when scheduler_wall_time was set */
 };
+
+/* Around the sleep of a scheduler, by itself. */
+static inline void idle_begin(vm_t *vm, struct sched_priv *q) {
+    uint64_t idle = atomic_load_explicit(&q->idle, memory_order_relaxed);
+    atomic_store_explicit(&q->idle, (idle - 2 * vm_now(vm)) | 1, memory_order_relaxed);
+}
+static inline void idle_end(vm_t *vm, struct sched_priv *q) {
+    uint64_t idle = atomic_load_explicit(&q->idle, memory_order_relaxed);
+    atomic_store_explicit(&q->idle, (idle - 1) + 2 * vm_now(vm), memory_order_relaxed);
+}
 
 /* Threads for long native work of one kind, started when there is work for them. */
 typedef struct {
@@ -92,5 +105,6 @@ void dirty_push(vm_t *vm, proc_t *p, unsigned kind);
 /* The oldest epoch a dirty thread may hold pointers from, or oldest. */
 uint64_t dirty_oldest_epoch(sched_shared_t *sh, uint64_t oldest);
 void dirty_stats(vm_t *vm, sched_stats_t *out);
+struct sched_priv *dirty_priv(vm_t *vm, unsigned kind, unsigned i); /* NULL: there is none */
 
 #endif
