@@ -230,6 +230,7 @@ void outlet_free(outlet_t *o) {
     drop_signals(vm, o->waiting);
     drop_signals(vm, o->pending);
     signal_free(vm, sched_current(vm), o->data);
+    signal_free(vm, sched_current(vm), o->closer);
     frame_free(o);
     mem_free(vm, o->title, o->title_bytes);
     if (o->timer && vm->timers) etimer_stop(vm, o->timer);

@@ -69,6 +69,7 @@ struct ling_outlet {
     signal_t *waiting;                 /* PORT_WAIT, newest first */
     signal_t *pending, **pending_last; /* what came while busy, oldest first */
     signal_t *data;                    /* port_set_data, or NULL: undefined */
+    signal_t *closer;                  /* PORT_CLOSE, answered when the driver has stopped */
     etimer_t *timer;
     frame_t frame;
     size_t queued, high, low; /* limits 0: disabled */

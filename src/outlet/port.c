@@ -213,6 +213,13 @@ void port_exit(outlet_t *o, term_t reason) {
     outlet_leave_later(vm);
 }
 
+/* port_close/1 returns when the driver has let go of the device, or said that it needs longer. */
+static void answer_closer(outlet_t *o) {
+    signal_t *sig = o->closer;
+    o->closer = NULL;
+    if (sig) port_answer(o->vm, o->port, sig, A_true);
+}
+
 static void stop(outlet_t *o) {
     const ling_outlet_driver_t *def = o->driver->def;
     if (!o->finishing && def->finish) {
@@ -221,9 +228,13 @@ static void stop(outlet_t *o) {
     } else {
         o->finished = true;
     }
-    if (o->finishing && !o->finished) return;
+    if (o->finishing && !o->finished) {
+        answer_closer(o);
+        return;
+    }
     o->stopped = true;
     if (def->stop) def->stop(o);
+    answer_closer(o);
     outlet_free(o);
 }
 
@@ -513,8 +524,8 @@ static void on_request(outlet_t *o, signal_t *sig) {
     case PORT_CONTROL: control(o, sig); return;
     case PORT_CALL: call(o, sig); return;
     case PORT_CLOSE:
+        o->closer = sig;
         port_exit(o, A_normal);
-        port_answer(o->vm, o->port, sig, A_true);
         return;
     case PORT_CONNECT:
         port_answer(o->vm, o->port, sig,
