@@ -247,16 +247,33 @@ bool bif_go_dirty(proc_t *p, unsigned kind) {
     return true;
 }
 
+/* Somebody wanted its end while it was in native code. Only its own thread takes signals out of the
+ * queue, so it may look. */
+static bool is_told_to_exit(proc_t *p) {
+    const signal_t *s = atomic_load_explicit(&p->sig_in, memory_order_acquire);
+    while (s && s != SIG_CLOSED && s->kind != SIG_EXIT) s = s->next;
+    return s && s != SIG_CLOSED;
+}
+
+bool dirty_is_over(proc_t *p) {
+    return p->sched->dirty && is_told_to_exit(p) && !proc_fetch_signals(p);
+}
+
 term_t dirty_gate(proc_t *p, term_t *a) {
     const bif_def_t *def = p->cur_bif;
     sched_t *s = p->sched;
     unsigned kind = def->flags & (BIF_DIRTY_CPU | BIF_DIRTY_IO);
     if (bif_go_dirty(p, kind)) return TERM_NONE;
-    if (kind != BIF_DIRTY_IO || !s->dirty) return def->fn(p, a);
-    s->detached = true;
-    atomic_store_explicit(&s->priv->epoch, 0, memory_order_release);
+    bool io = kind == BIF_DIRTY_IO && s->dirty;
+    if (io) {
+        s->detached = true;
+        atomic_store_explicit(&s->priv->epoch, 0, memory_order_release);
+    }
     term_t result = def->fn(p, a);
-    sched_announce(s->priv->shared, &s->priv->epoch);
-    s->detached = false;
-    return result;
+    if (io) {
+        sched_announce(s->priv->shared, &s->priv->epoch);
+        s->detached = false;
+    }
+    /* Killed meanwhile it does nothing more: not even the rest of its slice. */
+    return UNLIKELY(dirty_is_over(p)) ? bif_wait(p) : result;
 }

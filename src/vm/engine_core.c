@@ -137,7 +137,7 @@ COLD OP_CC int engine_raise(OP_ARGS) {
 DEFINE_OP(process_exit) {
     (void)ip;
     SAVE();
-    p->fvalue = A_normal;
+    if (!dirty_is_over(p)) p->fvalue = A_normal;
     STOP(RUN_EXIT);
 }
 

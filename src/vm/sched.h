@@ -60,6 +60,8 @@ unsigned dirty_count(vm_t *vm, unsigned kind); /* threads the pool may have */
 /* What stands in the code for a BIF marked dirty: calls it on a thread of its pool, or here when
  * this is one or there are none. */
 term_t dirty_gate(proc_t *p, term_t *a);
+/* p, on a dirty scheduler, has been told to exit: its end is due, with p->fvalue. */
+bool dirty_is_over(proc_t *p);
 
 /* Runs p on s until its slice is over (RUN_YIELD), it waits for signals (RUN_WAIT), it wants a
  * dirty pool (RUN_DIRTY), or it is over (RUN_EXIT: proc_exit has been called or is due with

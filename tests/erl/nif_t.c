@@ -2,6 +2,7 @@
  * loaded by stock erl and by ling-run.
  */
 #include <erl_nif.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -230,6 +231,24 @@ NIF(count) {
                 : n % 3 == 1 ? ERL_NIF_DIRTY_JOB_CPU_BOUND
                              : ERL_NIF_DIRTY_JOB_IO_BOUND;
     return enif_schedule_nif(env, "count_on", flags, count, argc, next);
+}
+
+/* Stays on a dirty scheduler until it is released; elsewhere (where there is none) it would block
+ * everybody, and says so. */
+static _Atomic(int) gate;
+NIF(block) {
+    UNUSED;
+    (void)argv;
+    if (enif_thread_type() < ERL_NIF_THR_DIRTY_CPU_SCHEDULER) return ATOM("not_dirty");
+    while (atomic_load(&gate) == 0) usleep(1000);
+    return ATOM("released");
+}
+NIF(release) {
+    UNUSED;
+    int on;
+    if (!enif_get_int(env, argv[0], &on)) return BADARG;
+    atomic_store(&gate, on);
+    return ATOM("ok");
 }
 
 NIF(dirty) {
@@ -637,6 +656,9 @@ static ErlNifFunc functions[] = {
     {"count", 3, count, 0},
     {"dirty_cpu", 1, dirty, ERL_NIF_DIRTY_JOB_CPU_BOUND},
     {"dirty_io", 1, dirty, ERL_NIF_DIRTY_JOB_IO_BOUND},
+    {"block", 0, block, ERL_NIF_DIRTY_JOB_IO_BOUND},
+    {"block_cpu", 0, block, ERL_NIF_DIRTY_JOB_CPU_BOUND},
+    {"release", 1, release, 0},
     {"send", 2, send_it, 0},
     {"send_dirty", 2, send_it, ERL_NIF_DIRTY_JOB_IO_BOUND},
     {"thread_send", 2, thread_send, 0},

@@ -16,6 +16,7 @@ main(_) ->
     maps(),
     calls(),
     messages(),
+    killed(),
     resources(),
     selects(),
     ports(),
@@ -123,6 +124,38 @@ messages() ->
     show(about, [case V of V when V =:= self() -> self; _ -> V end || V <- about(no_such_name)]),
     unregister(nif_test),
     show(alive, [alive(self()), alive(Dead)]).
+
+%% ---- killed in a dirty function ----
+
+%% The exit signal is there before the function returns: nothing is done any more, whatever comes next.
+killed() ->
+    Main = self(),
+    Stay = fun(F) -> case F() of not_dirty -> receive never -> ok end; released -> ok end end,
+    Lives = [fun(F) -> Stay(F) end,
+             fun(F) -> Stay(F), Main ! ran_on end,
+             fun(F) -> try Stay(F) after Main ! ran_on end end,
+             fun(F) -> process_flag(trap_exit, true), Stay(F), Main ! ran_on end],
+    [begin
+         release(0),
+         {P, M} = spawn_monitor(fun() -> Main ! {ready, self()}, Life(F) end),
+         receive {ready, P} -> ok end,
+         exit(P, kill),
+         release(1),
+         show(killed, receive {'DOWN', M, _, _, R} -> R end),
+         show(ran_on, receive ran_on -> true after 0 -> false end)
+     end || F <- [fun block/0, fun block_cpu/0], Life <- Lives],
+    %% Who traps exits goes on, with a message.
+    release(0),
+    {Q, N} = spawn_monitor(fun() ->
+        process_flag(trap_exit, true),
+        Main ! {ready, self()},
+        block(),
+        exit(receive {'EXIT', Main, Why} -> {trapped, Why} end)
+    end),
+    receive {ready, Q} -> ok end,
+    exit(Q, stop),
+    release(1),
+    show(trapped, receive {'DOWN', N, _, _, R2} -> R2 end).
 
 %% ---- resources ----
 
@@ -382,6 +415,9 @@ raise_dirty(_) -> lost().
 count(_, _, _) -> lost().
 dirty_cpu(_) -> lost().
 dirty_io(_) -> lost().
+block() -> lost().
+block_cpu() -> lost().
+release(_) -> lost().
 send(_, _) -> lost().
 send_dirty(_, _) -> lost().
 thread_send(_, _) -> lost().
