@@ -1,6 +1,6 @@
 %% files_t: files on a host that fails, for test_files.c.
 -module(files_t).
--export([short/1, steps/1, blocked/1, forgotten/1]).
+-export([short/1, steps/1, blocked/1, forgotten/1, packed/1]).
 
 -define(F, prim_file).
 
@@ -82,3 +82,24 @@ forgotten(Dir) ->
     ok = ?F:write_file(N, "x"),
     {_, Mon} = spawn_monitor(fun() -> [{ok, _} = ?F:open(N, [read]) || _ <- lists:seq(1, 10)] end),
     receive {'DOWN', Mon, _, _, normal} -> ok end.
+
+%% zlib, with a stream that is dropped, and a raw file's buffer.
+packed(Dir) ->
+    Data = [binary:copy(<<X>>, X * 30) || X <- lists:seq(1, 100)],
+    Z = zlib:gzip(Data),
+    B = iolist_to_binary(Data),
+    B = zlib:gunzip(Z),
+    S = zlib:open(),
+    ok = zlib:deflateInit(S, best_compression),
+    D = [zlib:deflate(S, Data), zlib:deflate(S, <<"x">>, finish)],
+    I = zlib:open(),
+    ok = zlib:inflateInit(I),
+    B2 = iolist_to_binary([zlib:inflate(I, Part) || Part <- D]),
+    B2 = <<B/binary, "x">>,
+    ok = zlib:close(I),
+    N = filename:join(Dir, "packed"),
+    ok = ?F:write_file(N, Z),
+    {ok, F} = file:open(N, [read, raw, binary, {read_ahead, 100}]),
+    {ok, <<31, 139>>} = file:read(F, 2),
+    file:read_line(F),
+    ok = file:close(F).

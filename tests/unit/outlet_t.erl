@@ -3,7 +3,7 @@
 -module(outlet_t).
 -export([echo/0, frames/0, control/0, call/0, failures/0, exits/0, owner_dies/0, owners/0, busy/0,
          force/0, posted/0, watch/0, order/0, leave_open/1, timers/0, many/1, halting/0, programs/0, warm/0,
-         close_failing/0, short/0, late/0]).
+         close_failing/0, short/0, late/0, started/0]).
 
 open() -> open([binary]).
 open(Opts) -> open_port({spawn, "probe some arguments"}, Opts).
@@ -221,6 +221,18 @@ late() ->
     P = open(),
     true = port_command(P, "L"),
     true = port_close(P),
+    ok.
+
+%% A real program, which says what it was given.
+started() ->
+    P = open_port({spawn_executable, "/bin/sh"},
+                  [{args, ["-c", "echo $FOO $1; read x; echo $x; exit 3", "sh", <<"arg">>]}, {arg0, "me"},
+                   {env, [{"FOO", "old"}, {"FOO", "new"}, {"PATH", false}]}, {cd, "/"},
+                   exit_status, {line, 100}, stderr_to_stdout]),
+    {data, {eol, "new arg"}} = next(P),
+    true = port_command(P, [<<"in">>, "put\n"]),
+    {data, {eol, "input"}} = next(P),
+    {exit_status, 3} = next(P),
     ok.
 
 flush_until(P, B) ->

@@ -1,5 +1,6 @@
 /* test_files.c: prim_file on a host whose files fail: calls that move a few bytes, calls that fail,
- * calls that do not return. The table of a libuv host is changed; files_t.erl does the work.
+ * calls that do not return; and on a VM whose memory fails, where zlib has its turn, too. The table
+ * of a libuv host is changed; files_t.erl does the work.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,8 +26,26 @@ static host_ops_t ops;
 static _Atomic(int) open_files;
 static _Atomic(long) calls, fail_at; /* the call that fails; 0: none */
 static int fail_with;
+static _Atomic(long) requests, refused; /* of memory; the number of the one that gets none */
+static _Atomic(size_t) used;
 static size_t most;                 /* bytes a call moves */
 static _Atomic(int) hold, released; /* reads of 7 bytes wait */
+
+static void quiet(void *user, int level, const char *text, size_t length) {
+    (void)user, (void)level, (void)text, (void)length;
+}
+
+static void *counted(void *user, void *ptr, size_t old_size, size_t new_size) {
+    (void)user;
+    if (new_size > 0 && atomic_fetch_add(&requests, 1) + 1 == atomic_load(&refused)) return NULL;
+    void *p = NULL;
+    if (new_size == 0)
+        free(ptr);
+    else if (!(p = realloc(ptr, new_size)))
+        return NULL;
+    atomic_fetch_add(&used, new_size - old_size);
+    return p;
+}
 
 static bool failing(void) { return atomic_fetch_add(&calls, 1) + 1 == atomic_load(&fail_at); }
 
@@ -158,8 +177,12 @@ static void begin(setup_t *s, unsigned schedulers) {
     fail_at = calls = open_files = hold = released = 0;
     ling_options_t o = LING_OPTIONS_INIT;
     o.host = LING_HOST_CUSTOM;
+    o.alloc = counted;
+    requests = refused = 0;
+    used = 0;
     o.custom_host = s->host;
     o.schedulers = schedulers;
+    o.log = quiet;
     o.code_paths = paths;
     o.ncode_paths = 1;
     assert_int_equal(ling_create(&s->vm, &o), LING_OK);
@@ -193,6 +216,7 @@ static void all_closed(setup_t *s) {
 static void end(setup_t *s) {
     ling_env_free(s->env);
     ling_destroy(s->vm);
+    assert_int_equal(atomic_load(&used), 0);
     s->host->ops->destroy(s->host);
     assert_int_equal(atomic_load(&open_files), 0);
     char command[100];
@@ -250,12 +274,39 @@ static void test_forgotten(void **state) {
     }
 }
 
+/* Every request for memory is refused once. */
+static void test_no_memory(void **state) {
+    (void)state;
+    static const char *const functions[] = {"steps", "packed"};
+    for (unsigned n = 0; n <= 2; n += 2) {
+        setup_t s;
+        begin(&s, n);
+        for (int i = 0; i < 2; i++) {
+            call(&s, functions[i]);
+            bool reached = true;
+            for (long k = 1; reached; k += n ? 7 : 1) {
+                ling_term_t result, dir = ling_make_string(s.env, s.dir);
+                atomic_store(&requests, 0);
+                atomic_store(&refused, k);
+                int rc =
+                    ling_call(s.vm, s.env, "files_t", functions[i], 1, &dir, 60 * SECOND, &result);
+                atomic_store(&refused, 0);
+                assert_int_not_equal(rc, LING_ETIMEDOUT);
+                reached = atomic_load(&requests) >= k;
+                ling_env_clear(s.env);
+                if (n == 0 || k % 5 == 0) all_closed(&s);
+            }
+            call(&s, functions[i]);
+        }
+        end(&s);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_short),
-        cmocka_unit_test(test_failing),
-        cmocka_unit_test(test_blocked),
-        cmocka_unit_test(test_forgotten),
+        cmocka_unit_test(test_short),     cmocka_unit_test(test_failing),
+        cmocka_unit_test(test_blocked),   cmocka_unit_test(test_forgotten),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

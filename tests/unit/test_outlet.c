@@ -2,6 +2,7 @@
  * in virtual time, and on the real one with scheduler threads.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -314,15 +315,17 @@ static void test_halt(void **state) {
 /* ---- memory ---- the k-th request from then on fails, and only that */
 
 static long fail_at;
+static size_t used;
 
 static void *failing_alloc(void *user, void *ptr, size_t old_size, size_t new_size) {
-    (void)user, (void)old_size;
-    if (new_size == 0) {
+    (void)user;
+    void *p = NULL;
+    if (new_size == 0)
         free(ptr);
+    else if ((fail_at > 0 && --fail_at == 0) || !(p = realloc(ptr, new_size)))
         return NULL;
-    }
-    if (fail_at > 0 && --fail_at == 0) return NULL;
-    return realloc(ptr, new_size);
+    used += new_size - old_size;
+    return p;
 }
 
 static void test_no_memory(void **state) {
@@ -356,8 +359,49 @@ static void test_no_memory(void **state) {
             fail_at = 0;
             call(vm, "warm", -1); /* the machine is well */
             end_vm(vm, &seen);
+            assert_int_equal(used, 0);
         }
     }
+}
+
+static int descriptors(void) {
+    int n = 0;
+    for (int fd = 0; fd < 1000; fd++) n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+/* A real program is started and closed while memory fails: no descriptor stays. */
+static void test_no_memory_programs(void **state) {
+    (void)state;
+    seen_t seen;
+    fail_at = 0;
+    ling_options_t o = LING_OPTIONS_INIT;
+    o.code_paths = paths;
+    o.ncode_paths = 1;
+    o.alloc = failing_alloc;
+    o.log = quiet;
+    ling_vm_t *vm;
+    memset(&seen, 0, sizeof seen);
+    assert_int_equal(ling_create(&vm, &o), LING_OK);
+    assert_int_equal(ling_register_outlet(vm, "probe", &probe, &seen, destroyed), LING_OK);
+    call(vm, "started", -1);
+    int before = descriptors();
+    bool reached = true;
+    for (long k = 1; reached; k++) {
+        ling_env_t *env = ling_env_new(vm);
+        ling_term_t result;
+        fail_at = k;
+        int rc = ling_call(vm, env, "outlet_t", "started", 0, NULL, 60000 * MS, &result);
+        assert_int_not_equal(rc, LING_ETIMEDOUT);
+        reached = fail_at <= 0;
+        fail_at = 0;
+        ling_env_free(env);
+        ling_run(vm, LING_RUN_NOWAIT);
+        assert_int_equal(descriptors(), before);
+    }
+    call(vm, "started", -1);
+    end_vm(vm, &seen);
+    assert_int_equal(used, 0);
 }
 
 /* ---- programs of the simulated host ---- */
@@ -477,7 +521,7 @@ int main(void) {
         cmocka_unit_test(test_here),         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_left_open),    cmocka_unit_test(test_many),
         cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_halt),
-        cmocka_unit_test(test_sim_programs),
+        cmocka_unit_test(test_sim_programs), cmocka_unit_test(test_no_memory_programs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
