@@ -123,8 +123,8 @@ LING_API ling_term_t ling_outlet_owner(const ling_outlet_t *o);
 /* ---- to Erlang ---- */
 
 /* Bytes from the device: packets and lines are put together as open_port was asked, and the owner
- * gets {Port, {data, Data}}. The bytes are copied. -EMSGSIZE: a packet longer than the VM takes;
- * -ENOMEM: no memory. The outlet then usually ends with ling_outlet_exit. */
+ * gets {Port, {data, Data}}. The bytes are copied. 0; -ENOMEM: some of them are lost, and the
+ * outlet should end with ling_outlet_exit. */
 LING_API int ling_outlet_new_data(ling_outlet_t *o, const uint8_t *data, size_t len);
 /* The device has nothing more: {Port, eof} where that was asked for (the port stays open), else the
  * port ends with reason normal. */
@@ -142,7 +142,8 @@ LING_API int ling_outlet_reply(ling_outlet_reply_t *reply, const void *data, siz
 LING_API void ling_outlet_exit(ling_outlet_t *o, int error);
 
 /* Bytes from any thread: copied, and handed to new_data on the VM's thread. port: what
- * ling_outlet_port said. A port that is gone swallows them. LING_ENOMEM. Any thread. */
+ * ling_outlet_port said. A port that is gone swallows them. LING_EINVAL: no local port;
+ * LING_ENOMEM. Any thread. */
 LING_API int ling_outlet_post(ling_vm_t *vm, ling_term_t port, const void *data, size_t len);
 
 /* ---- back-pressure ---- */
@@ -168,6 +169,7 @@ LING_API void ling_outlet_unref(ling_outlet_t *o);
 /* process_exit is called when the process ends (at once where it is gone). LING_ENOMEM,
  * LING_EINVAL: no local process. */
 LING_API int ling_outlet_monitor(ling_outlet_t *o, ling_term_t pid);
+/* process_exit is not called for it any more. LING_EINVAL: it was not watched. */
 LING_API int ling_outlet_demonitor(ling_outlet_t *o, ling_term_t pid);
 /* The operating system's process behind the outlet, for port_info(Port, os_pid). */
 LING_API void ling_outlet_set_os_pid(ling_outlet_t *o, int64_t pid);

@@ -39,7 +39,8 @@ static void on_data(void *user, const uint8_t *data, int64_t len) {
     vm_t *vm = d->vm;
     outlet_enter(vm);
     if (len > 0) {
-        ling_outlet_new_data(d->o, data, (size_t)len);
+        int r = ling_outlet_new_data(d->o, data, (size_t)len);
+        if (r < 0) ling_outlet_exit(d->o, r);
     } else {
         outlet_hold(d->o, &d->holds_in, false);
         ling_outlet_eof(d->o);

@@ -234,7 +234,12 @@ void outlet_free(outlet_t *o) {
     frame_free(o);
     mem_free(vm, o->title, o->title_bytes);
     if (o->timer && vm->timers) etimer_stop(vm, o->timer);
-    if (!(atomic_load_explicit(&o->state, memory_order_relaxed) & OUTLET_CLOSED)) outlet_unlist(o);
+    if (!(atomic_load_explicit(&o->state, memory_order_relaxed) & OUTLET_CLOSED)) {
+        /* Its open failed; erlang:ports/0 may have shown it meanwhile, and somebody named it. */
+        atomic_fetch_or_explicit(&o->state, OUTLET_CLOSED, memory_order_seq_cst);
+        name_forget_port(o);
+        outlet_unlist(o);
+    }
     sched_defer_free(vm, o, free_block);
 }
 

@@ -492,10 +492,12 @@ static void get_data(outlet_t *o, signal_t *sig) {
 
 static void post(outlet_t *o, signal_t *sig) {
     const ling_outlet_driver_t *def = o->driver->def;
+    int r = 0;
     if (def->new_data)
         def->new_data(o, port_bytes(sig), port_nbytes(sig));
     else
-        frame_bytes(o, port_bytes(sig), port_nbytes(sig));
+        r = frame_bytes(o, port_bytes(sig), port_nbytes(sig));
+    if (r < 0) ling_outlet_exit(o, r);
     signal_free(o->vm, sched_current(o->vm), sig);
 }
 

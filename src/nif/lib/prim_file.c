@@ -258,7 +258,7 @@ static ERL_NIF_TERM bad_argument(ErlNifEnv *env, int e) {
 /* ---- reading ---- */
 
 /* Reads until len bytes are there or the file ends; at < 0: from the file's position. Bytes read,
- * or a negative errno value where nothing was read before it. */
+ * or a negative errno value, whatever was read before it. */
 static int64_t read_fully(host_t *h, host_file_t *file, int64_t at, uint8_t *buf, size_t len) {
     size_t done = 0;
     while (done < len) {
