@@ -602,15 +602,51 @@ static BIF(make_fun_3) {
     return make_boxed(hp);
 }
 
+/* What OTP has as Erlang functions of its module erlang, where we have BIFs. */
+static bool is_erlang_code(const char *name, int64_t arity) {
+    static const struct {
+        const char *name;
+        int arity;
+    } functions[] = {
+        {"alias", 0},
+        {"atom_to_binary", 1},
+        {"binary_to_atom", 1},
+        {"binary_to_existing_atom", 1},
+        {"get_cookie", 0},
+        {"get_cookie", 1},
+        {"group_leader", 2},
+        {"halt", 0},
+        {"halt", 1},
+        {"is_alive", 0},
+        {"localtime_to_universaltime", 1},
+        {"memory", 0},
+        {"memory", 1},
+        {"process_flag", 3},
+        {"setnode", 3},
+        {"spawn", 1},
+        {"spawn_link", 1},
+        {"spawn_monitor", 1},
+        {"spawn_monitor", 3},
+        {"spawn_opt", 2},
+        {"suspend_process", 1},
+        {"suspend_process", 2},
+    };
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+        if (functions[i].arity == arity && strcmp(functions[i].name, name) == 0) return true;
+    return false;
+}
+
 static BIF(is_builtin_3) {
     if (!is_atom(a[0]) || !is_atom(a[1]) || !is_small(a[2])) return bif_badarg(p);
     int64_t arity = small_value(a[2]);
     if (arity < 0 || arity > 255) return A_false;
     const export_t *x = export_find(p->vm, a[0], a[1], (uint32_t)arity);
-    if (x && x->bif) return A_true;
+    const char *name = atom_name(p->vm, a[1]);
+    if (x && x->bif && a[0] != A_erlang)
+        return make_bool(a[0] != A_os || arity > 0 || strcmp(name, "getenv") != 0);
+    if (x && x->bif) return make_bool(!is_erlang_code(name, arity));
     /* What the compiler makes instructions of. */
     if (a[0] != A_erlang) return A_false;
-    const char *name = atom_name(p->vm, a[1]);
     return make_bool((strcmp(name, "apply") == 0 && (arity == 2 || arity == 3)) ||
                      (strcmp(name, "yield") == 0 && arity == 0));
 }

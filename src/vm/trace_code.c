@@ -115,6 +115,11 @@ static bool is_setelement(const export_t *e) {
     return e->module == A_erlang && e->function == A_setelement && e->arity == 3;
 }
 
+/* In OTP calls of these are instructions, which nobody is told of. */
+static bool is_apply(const export_t *e) {
+    return e->module == A_erlang && e->function == A_apply && (e->arity == 2 || e->arity == 3);
+}
+
 /* Each pair of a handler and the export of a traced BIF is such an instruction: no operand looks
  * like a handler. */
 static void patch_bif_calls(vm_t *vm, module_t *m) {
@@ -131,7 +136,7 @@ static void patch_bif_calls(vm_t *vm, module_t *m) {
             if (LIKELY(w != direct[k] && w != setelement[k] && w != traced[k])) continue;
             const export_t *e = (export_t *)(uintptr_t)m->code[i + bif_calls[k].export_at];
             const bp_t *b = find(t, e);
-            bool on = b && b->export && b->export->bif && kinds_of(b);
+            bool on = b && b->export && b->export->bif && kinds_of(b) && !is_apply(e);
             if (on == (w == traced[k])) continue;
             store_word(m->code + i, on ? traced[k] : is_setelement(e) ? setelement[k] : direct[k]);
         }
@@ -360,8 +365,6 @@ static void all_bifs(change_t *c) {
         if (c->filter->module != A_underscore && c->filter->module != e->module) continue;
         if (!wanted(c->filter, e->function, e->arity)) continue;
         c->count++;
-        /* In OTP calls of it are instructions, which nobody is told of. */
-        if (e->module == A_erlang && e->function == A_apply && e->arity == 3) continue;
         at_point(c, e, e, NULL, e->module, e->function, e->arity, c->kinds);
     }
 }

@@ -101,6 +101,32 @@ CASES.update({
                            "[A]), halt(7).\n"}),
 })
 
+
+
+def more(name, *words, **options):
+    """A function of boot_more.erl."""
+    return dict(args=["-noshell", "-pa", "@EBIN@", "-s", "boot_more", "run", name, *words],
+                status=0, timeout=300, **options)
+
+
+for name in ("log_overload log_files disk_logs cover_html xref_queries generators"
+             " archives mnesia_more keys asn1 xml mib helpers").split():
+    CASES[name] = more(name)
+CASES["mnesia_more"].update(mask=[(r'"/[^"]*/db"', "DIR")], sort=True)
+CASES["reports"] = more("reports", sort=True, mask=[(r"rb: reading report\.\.\.|done\.", ""), (r" +", " ")])
+CASES["cover_html"]["mask"] = [(r"at [\d-]+ at [\d:]+", "TIME"), (r"/tmp/[^/]+", "DIR")]
+CASES["xref_queries"]["sort"] = True
+# Times, and the columns that are as wide as they need.
+CASES["profilers"] = more("profilers", mask=[(r" +[\d.]+( +\d+ +\[ *[\d.]+\])", " N"),
+                                             (r"(Total: +\d+).*", r"\1"), (r"-+( +-+)*", "-"),
+                                             (r" +", " ")])
+CASES["surefire"] = more("surefire", mask=[(r"\[\d+\.\d+ s\] ", ""), (r"in \d+\.\d+ s", ""),
+                                           (r'time="[\d.]+"', "TIME")])
+CASES["groups"] = dict(
+    args=["-noshell", "-pa", "@EBIN@", "-run", "boot_more", "groups", "@EBIN@"], status=0,
+    timeout=300, sort=True,
+    mask=[(r"/tmp/\S+?(?=[/\s\"])", "DIR"), (r"ct_run\.[^/\s\"]+", "RUN"), (r"run\.[\d_.-]+", "RUN"), (r"\.\d+\.html", ".html"), (r" +", " "),
+          (r'time(stamp)?="[^"]+"', "TIME"), (r'hostname="[^"]+"', "HOST")])
 CASES["debugger"] = dict(args=["-noshell", "-pa", "@EBIN@", "-s", "boot_debugger", "run"], status=0)
 
 # The logger writes when it comes to it: its reports stand before or after what the program prints.
