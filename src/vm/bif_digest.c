@@ -97,6 +97,8 @@ static void sum_piece(void *user, const uint8_t *s, size_t n) {
 static term_t sum(proc_t *p, sum_fn fn, uLong start, term_t data) {
     sum_t c = {p, fn, start};
     if (!feed(p, data, sum_piece, &c)) return TERM_NONE;
+    /* A start that is no sum becomes one, but for []. */
+    if (!is_nil(data)) c.sum = fn(c.sum, (const Bytef *)"", 0);
     return make_small((int64_t)c.sum);
 }
 

@@ -208,8 +208,9 @@ LONG_BIF(external_size_2) {
         if (!is_tuple_of(o, 2) || tuple_elem(o, 1) != A_minor_version ||
             !is_small(tuple_elem(o, 2)))
             return bif_badarg(p);
-        minor = small_value(tuple_elem(o, 2));
-        if (minor < 0 || minor > 1) return bif_badarg(p); /* OTP 25 knows no 2 here */
+        int64_t v = small_value(tuple_elem(o, 2));
+        if (v < 0 || v > 1) return bif_badarg(p); /* OTP 25 knows no 2 here */
+        if (v == 0) minor = 0;                    /* and a 1 behind it does not count */
     }
     a[1] = l;
     return is_nil(l) ? external_size(p, a[0], (unsigned)minor) : bif_badarg(p);

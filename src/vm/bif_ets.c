@@ -1215,6 +1215,23 @@ static BIF(ets_match_spec_run_r_3) {
     return bif_yield(p, &run_def, 3, args);
 }
 
+/* What comes before the tail of an improper list; TERM_NONE: no memory. */
+static term_t proper_part(proc_t *p, term_t l) {
+    size_t n = 0;
+    term_t t = l, out = TERM_NIL, *end = &out;
+    for (; is_cons(t); t = cons_tail(t)) n++;
+    if (is_nil(t)) return l;
+    term_t *hp = heap_alloc(p, 2 * n);
+    if (!hp) return TERM_NONE;
+    for (; is_cons(l); l = cons_tail(l), hp += 2) {
+        hp[0] = cons_head(l);
+        hp[1] = TERM_NIL;
+        *end = make_cons(hp);
+        end = hp + 1;
+    }
+    return out;
+}
+
 static BIF(erlang_match_spec_test_3) {
     bool trace = a[2] == A_trace, oom;
     if (a[2] != A_table && !trace) return bif_badarg(p);
@@ -1229,7 +1246,9 @@ static BIF(erlang_match_spec_test_3) {
     term_t v = TERM_NONE, flags = TERM_NIL;
     ms_trace_t mt = {.p = p, .message = A_true, .test = true};
     if (trace) {
-        v = ms_run_trace(p, ms, a[0], &mt) ? term_copy_to(p, mt.message) : (term_t)A_false;
+        term_t args = proper_part(p, a[0]);
+        if (args != TERM_NONE)
+            v = ms_run_trace(p, ms, args, &mt) ? term_copy_to(p, mt.message) : (term_t)A_false;
         oom = v == TERM_NONE;
     } else {
         ms_run_t r;

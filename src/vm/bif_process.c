@@ -303,11 +303,11 @@ static BIF(bif_link) {
         return A_true;
     }
     if (!is_pid(other) && !is_port(other)) return bif_badarg(p);
-    /* Another node. */
-    if (!(p->flags & PF_TRAP_EXIT)) return bif_error(p, A_noconnection);
+    /* Another node, or another life of this one. */
+    term_t why = is_former(other) ? A_noproc : A_noconnection;
+    if (!(p->flags & PF_TRAP_EXIT)) return bif_error(p, why);
     term_t *hp = heap_alloc(p, 4);
-    if (!hp || !proc_send(vm, NULL, p->pid, tuple3(&hp, A_EXIT, other, A_noconnection)))
-        return bif_oom(p);
+    if (!hp || !proc_send(vm, NULL, p->pid, tuple3(&hp, A_EXIT, other, why))) return bif_oom(p);
     return A_true;
 }
 
@@ -786,7 +786,10 @@ static term_t is_alive(proc_t *p, term_t pid) {
     proc_signal(p->vm, q, sig);
     return bif_wait(p);
 }
-static BIF(bif_is_process_alive) { return is_local_pid(a[0]) ? is_alive(p, a[0]) : bif_badarg(p); }
+static BIF(bif_is_process_alive) {
+    if (is_pid(a[0]) && is_former(a[0])) return A_false;
+    return is_local_pid(a[0]) ? is_alive(p, a[0]) : bif_badarg(p);
+}
 /* erts_internal:is_process_alive(Pid, Ref): {Ref, Bool} as a message. */
 static BIF(bif_internal_is_process_alive) {
     if (!is_local_pid(a[0])) return bif_badarg(p);

@@ -114,7 +114,8 @@ static int rest_run(proc_t *p, ets_t *t, ets_rest_t *r) {
 
 /* ---- putting in ---- */
 
-/* Objects of a list of tuples, in its order, linked by left. false: raised, or stopped. */
+/* Objects of a list of tuples linked by left: in its order, but for a bag, whose objects OTP puts
+ * in from the last to the first. false: raised, or stopped. */
 static bool objects_new(proc_t *p, const ets_t *t, term_t list, ets_obj_t **out, size_t *count) {
     ets_obj_t **last = out;
     size_t n = 0, words = 0;
@@ -131,15 +132,20 @@ static bool objects_new(proc_t *p, const ets_t *t, term_t list, ets_obj_t **out,
         words += x ? x->words : 0;
         if (!x || (words > WORDS_PER_TICK && bif_tick(p, WORDS_PER_TICK / WORDS_PER_RED))) {
             if (x) ets_obj_free(p->vm, p->sched, x);
-            *last = NULL;
+            if (t->type != ETS_BAG) *last = NULL;
             objects_free(p->vm, p->sched, *out);
             return false;
         }
         if (words > WORDS_PER_TICK) words = 0;
+        if (t->type == ETS_BAG) {
+            x->left = *out;
+            *out = x;
+            continue;
+        }
         *last = x;
         last = &x->left;
     }
-    *last = NULL;
+    if (t->type != ETS_BAG) *last = NULL;
     return true;
 }
 

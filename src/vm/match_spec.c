@@ -574,12 +574,22 @@ static void compile_expr(comp_t *c, term_t expr, bool for_result) {
     }
 }
 
+/* The arguments of a call may be written as a tuple too. */
+static term_t head_of(comp_t *c, term_t head) {
+    if (!c->trace || !is_tuple(head)) return head;
+    size_t n = tuple_arity(head);
+    term_t l = TERM_NIL, *hp = n ? heap_alloc(c->p, 2 * n) : NULL;
+    if (n && !hp) c->no_memory = true;
+    for (; hp && n > 0; n--) l = cons(&hp, tuple_elem(head, n), l);
+    return l;
+}
+
 static void compile_clause(comp_t *c, term_t clause, bool last) {
     term_t guards = tuple_elem(clause, 2), body = tuple_elem(clause, 3);
     for (size_t i = 0; i < c->vars.n; i++) c->vars.at[i] &= ~(uint64_t)VAR_BOUND;
     emit2(c, OP_CLAUSE, 0);
     size_t place = c->code.n - 1;
-    compile_head(c, tuple_elem(clause, 1));
+    compile_head(c, head_of(c, tuple_elem(clause, 1)));
     c->depth = 0;
     if (c->bad_head) return;
     if (!is_list(guards)) {

@@ -243,8 +243,11 @@ static void text_number(text_t *t, term_t n, bool display) {
     }
 }
 
-/* The number that stands for another node: which one it was matters little to a reader. */
-static void text_node(text_t *t, const ext_obj_t *e) { text_uint(t, atom_index(e->node)); }
+/* The number that stands for another node: which one it was matters little to a reader. 0 is this
+ * one, in whichever life. */
+static void text_node(text_t *t, const ext_obj_t *e) {
+    text_uint(t, e->node == A_nonode ? 0 : atom_index(e->node));
+}
 
 static void text_identity(text_t *t, term_t x) {
     const ext_obj_t *e = is_pointer(x) ? (const ext_obj_t *)boxed_ptr(x) : NULL;

@@ -16,6 +16,10 @@ void proc_table_free(vm_t *vm);
 /* The live process behind a local pid or NULL. The pointer is good until the calling scheduler's
  * next quiescent point (for other threads: between vm_enter/vm_leave, sched.c). */
 proc_t *proc_lookup(vm_t *vm, term_t pid);
+/* A pid or port of an earlier life of this node: it stands for nothing that lives. */
+static inline bool is_former(term_t t) {
+    return is_pointer(t) && ((const ext_obj_t *)boxed_ptr(t))->node == A_nonode;
+}
 uint32_t proc_count(vm_t *vm);
 uint32_t proc_limit(vm_t *vm);
 /* Calls fn for each live process, in order of table slots, until it returns false. */

@@ -689,7 +689,7 @@ term_t proc_send_any(proc_t *from, term_t to, term_t msg) {
         else if (pid != TERM_NONE)
             ok = is_local_pid(pid) ? proc_send(vm, from, pid, msg) : outlet_bang(from, pid, msg);
     } else if (is_pid(to)) {
-        return A_noconnection;
+        return is_former(to) ? (term_t)A_ok : (term_t)A_noconnection;
     } else if (is_local_port(to)) {
         ok = outlet_bang(from, to, msg);
     } else if (!is_port(to)) {

@@ -3,7 +3,7 @@
 -export([start/0]).
 
 start() ->
-    applied(), deep(), options(), packets(), records(), identities(), scopes(), newlines(), verbs(), library(),
+    applied(), deep(), options(), packets(), records(), identities(), scopes(), newlines(), verbs(), library(), heads(), bags(), former(),
     io:format("done~n").
 
 t(Name, F) ->
@@ -99,9 +99,59 @@ library() ->
     I = zlib:open(),
     ok = zlib:inflateInit(I),
     io:format("~p~n", [zlib:safeInflate(I, B)]),
+    %% Bytes behind the end of a stream: another call drops them.
+    [begin
+         Packed = if Bits < 0 -> zlib:zip(Data); true -> zlib:compress(Data) end,
+         C = zlib:open(),
+         ok = zlib:inflateInit(C, Bits, How),
+         io:format("~p ~p: ~p~n", [Bits, How, [try zlib:safeInflate(C, X) of {K, O} -> {K, iolist_size(O)} catch _:Why -> Why end
+                                               || X <- [[Packed, Tail], [], [], "x"]]]),
+         zlib:inflateReset(C),
+         io:format("~p~n", [try iolist_size(zlib:inflate(C, [Packed, Tail])) catch _:Why2 -> Why2 end])
+     end || Bits <- [15, -15], How <- [cut, error, reset], Tail <- ["", "tail"], Data <- ["", "abc", lists:duplicate(20000, $a)]],
+    io:format("~p~n", [[erlang:external_size([1.5, 2.5], [{minor_version, V} || V <- Vs]) || Vs <- [[0], [1], [0, 1], [1, 0]]]]),
     %% A module compiled from forms that name no file.
     Forms = [{attribute, 1, module, sweep2_forms}, {attribute, 2, export, [{f, 1}]},
              {function, 3, f, 1, [{clause, 3, [{var, 3, 'X'}], [], [{call, 4, {atom, 4, hd}, [{var, 4, 'X'}]}]}]}],
     {ok, M, Beam} = compile:noenv_forms(Forms, [binary]),
     {module, M} = erlang:load_module(M, Beam),
     try M:f(a) catch error:badarg:S -> io:format("~p~n", [lists:nth(2, S)]) end.
+
+%% The arguments of a traced call may be written as a tuple; of an improper list the tail does not count.
+heads() ->
+    [t({A, H, G}, fun() -> erlang:match_spec_test(A, [{H, G, [true]}], trace) end)
+     || A <- [[2, b], [], [a], [2, b | x]],
+        {H, G} <- [{{'$1', '$2'}, [{'==', '$1', 2}]}, {{2, '$2'}, []}, {{3, '$2'}, []}, {{'$1'}, []}, {{}, []}, {{'$1', '$1'}, []},
+                   {'$1', [{'==', '$1', [2, b]}]}, {['$1', '$2'], [{'==', '$$', [2, b]}]}, {{'$1', '$2'}, [{'==', '$_', [2, b]}]},
+                   {['$1' | '_'], []}, {2, []}]].
+
+%% A list put into a bag goes in from its last object to the first.
+bags() ->
+    [begin
+         T = ets:new(t, [Type]),
+         [ets:insert(T, X) || X <- Ops],
+         N = ets:new(t, [Type]),
+         ets:insert_new(N, lists:flatten(Ops)),
+         io:format("~p ~p ~p~n", [Type, lists:sublist(ets:lookup(T, 1), 9), lists:sublist(ets:lookup(N, 1), 9)])
+     end
+     || Type <- [bag, duplicate_bag],
+        Ops <- [[{1, a}, {1, b}], [{1, a}, [{1, b}, {1, c}]], [[{1, a}, {2, x}, {1, b}, {2, y}, {1, a}, {1, c}], {1, a}, {1, d}],
+                [[{1, I} || I <- lists:seq(1, 5000)], {1, 0}]]],
+    %% A start that is no checksum becomes one.
+    [t({F, A, D}, fun() -> erlang:F(A, D) end) || F <- [adler32, crc32], A <- [1048575, 65521, 1, 0], D <- [<<>>, [], [<<>>, []], "a"]].
+
+%% Processes of an earlier life of the node.
+former() ->
+    [begin
+         P = binary_to_term(<<131, 88, 100, 0, 13, "nonode@nohost", 0, 0, 0, 77, 0, 0, 0, 1, C:32>>),
+         Port = binary_to_term(<<131, 89, 100, 0, 13, "nonode@nohost", 0, 0, 0, 77, C:32>>),
+         Ref = binary_to_term(<<131, 90, 0, 3, 100, 0, 13, "nonode@nohost", C:32, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1>>),
+         io:format("~p ~p~n", [{P, Port, Ref}, {node(P), P =:= list_to_pid("<0.77.1>"), is_pid(P), term_to_binary(P)}]),
+         t(alive, fun() -> is_process_alive(P) end),
+         Old = process_flag(trap_exit, true),
+         t(link, fun() -> link(P), receive {'EXIT', P, W} -> W end end),
+         process_flag(trap_exit, Old),
+         t(send, fun() -> {P ! x, erlang:send(P, x, [noconnect])} end),
+         M = monitor(process, P),
+         receive {'DOWN', M, _, _, Why} -> io:format("~p~n", [Why]) end
+     end || C <- [0, 1, 197]].

@@ -452,12 +452,8 @@ ZLIB_NIF(z_inflate, ST_INFLATE) {
     if (r < 0 && r != Z_BUF_ERROR) return result(env, r);
     if (r == Z_STREAM_END) z->eos_seen = true;
     bool done = codec_done(z, r);
-    if (z->eos_seen && enif_ioq_size(z->input) > 0) {
-        if (z->eos_behavior == EOS_CUT)
-            queue_clear(z);
-        else
-            done = false; /* the next call resets or complains */
-    }
+    /* What is left: the next call resets, complains or drops it. */
+    if (z->eos_seen && enif_ioq_size(z->input) > 0) done = false;
     return enif_make_tuple2(env, done ? lib->finished : lib->more, out);
 }
 
