@@ -12,6 +12,7 @@
 #include "vm/heap.h"
 #include "vm/proc_ext.h"
 #include "vm/process.h"
+#include "vm/sysmon.h"
 
 /* ---- asking ---- */
 
@@ -107,6 +108,7 @@ static bool wait_for(proc_t *p, term_t port, bool with_reply) {
         signal_free(vm, p->sched, reply);
         return false;
     }
+    if (sysmon_watches(vm, WATCH_BUSY_PORT)) sysmon_busy_port(p, port);
     if (reply) {
         reply->ref = ref;
         reply->term = A_true;

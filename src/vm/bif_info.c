@@ -821,17 +821,11 @@ static BIF(bif_statistics) {
     }
 }
 
-/* ---- profiling and monitoring of the system: accepted, never reports ---- */
+/* ---- fixed answers ---- */
 
 static BIF(bif_undefined_0) {
     (void)p, (void)a;
     return A_undefined;
-}
-static BIF(bif_system_monitor_1) {
-    return a[0] == A_undefined || is_tuple_of(a[0], 2) ? (term_t)A_undefined : bif_badarg(p);
-}
-static BIF(bif_system_monitor_2) {
-    return a[0] == A_undefined || is_local_pid(a[0]) ? (term_t)A_undefined : bif_badarg(p);
 }
 static BIF(bif_wall_time) { return wall_time_flag(p, a[0]); }
 static BIF(bif_system_check) { return a[0] == A_schedulers ? (term_t)A_ok : bif_badarg(p); }
@@ -911,11 +905,6 @@ const bif_def_t bifs_info[] = {{"erlang", "process_info", 1, bif_process_info_1,
                                {"erlang", "system_info", 1, bif_system_info, 0},
                                {"erlang", "system_flag", 2, bif_system_flag, 0},
                                {"erlang", "statistics", 1, bif_statistics, 0},
-                               {"erlang", "system_monitor", 0, bif_undefined_0, 0},
-                               {"erlang", "system_monitor", 1, bif_system_monitor_1, 0},
-                               {"erlang", "system_monitor", 2, bif_system_monitor_2, 0},
-                               {"erlang", "system_profile", 0, bif_undefined_0, 0},
-                               {"erlang", "system_profile", 2, bif_system_monitor_2, 0},
                                {"erts_internal", "scheduler_wall_time", 1, bif_wall_time, 0},
                                {"erts_internal", "system_check", 1, bif_system_check, 0},
                                {"erts_internal", "no_aux_work_threads", 0, bif_one, 0},

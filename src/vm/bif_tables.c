@@ -18,6 +18,7 @@
     T(bifs_info)      /* bif_info.c: process_info, system_info, statistics */                      \
     T(bifs_time)      /* bif_time.c: clocks, timers */                                             \
     T(bifs_error)     /* error.c: raise, error, exit, throw */                                     \
+    T(bifs_sysmon)    /* sysmon.c: system_monitor, system_profile */                               \
     T(bifs_trace)     /* bif_trace.c: trace, trace_pattern, trace_info */                          \
     T(bifs_seq_trace) /* seq_trace.c */                                                            \
     T(bifs_io)        /* bif_io.c: console of the bare mode, display, halt, os */                  \

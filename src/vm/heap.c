@@ -15,6 +15,7 @@
 #include "vm/binary.h"
 #include "vm/code.h"
 #include "vm/process.h"
+#include "vm/sysmon.h"
 #include "vm/trace.h"
 
 /* A process that collects more than once in a slice allocates fast: its young block doubles, up to
@@ -526,37 +527,46 @@ static bool collapse(proc_t *p, term_t *x, unsigned live) {
 
 /* ---- with the events a tracer may want ---- */
 
-/* After a collection that began with before words. */
-COLD static void tell_end(proc_t *p, bool is_major, size_t before) {
+static inline bool is_watched(proc_t *p) {
+    return UNLIKELY(trace_of(p) != NULL) || sysmon_watches(p->vm, WATCH_GC);
+}
+
+typedef struct {
+    size_t words;
+    uint64_t ns;
+} gc_begin_t;
+COLD static gc_begin_t tell_begin(proc_t *p, bool is_major, size_t need) {
+    trace_gc(p, is_major, true, need);
+    return (gc_begin_t){heap_used_words(p), vm_now(p->vm)};
+}
+COLD static void tell_end(proc_t *p, bool is_major, gc_begin_t b) {
     size_t after = heap_used_words(p);
-    trace_gc(p, is_major, false, before > after ? before - after : 0);
+    trace_gc(p, is_major, false, b.words > after ? b.words - after : 0);
+    if (sysmon_watches(p->vm, WATCH_GC)) sysmon_collected(p, b.ns);
 }
 
 bool gc_major(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, unsigned nextra) {
-    if (LIKELY(trace_of(p) == NULL)) return major(p, need, x, live, extra, nextra);
-    size_t before = heap_used_words(p);
-    trace_gc(p, true, true, need);
+    if (LIKELY(!is_watched(p))) return major(p, need, x, live, extra, nextra);
+    gc_begin_t b = tell_begin(p, true, need);
     bool ok = major(p, need, x, live, extra, nextra);
-    tell_end(p, true, before);
+    tell_end(p, true, b);
     return ok;
 }
 
 bool gc_minor(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, unsigned nextra) {
     if (is_major_due(p)) return gc_major(p, need, x, live, extra, nextra);
-    if (LIKELY(trace_of(p) == NULL)) return minor(p, need, x, live, extra, nextra);
-    size_t before = heap_used_words(p);
-    trace_gc(p, false, true, need);
+    if (LIKELY(!is_watched(p))) return minor(p, need, x, live, extra, nextra);
+    gc_begin_t b = tell_begin(p, false, need);
     bool ok = minor(p, need, x, live, extra, nextra);
-    tell_end(p, false, before);
+    tell_end(p, false, b);
     return ok;
 }
 
 bool gc_hibernate(proc_t *p, term_t *x, unsigned live) {
-    if (LIKELY(trace_of(p) == NULL)) return collapse(p, x, live);
-    size_t before = heap_used_words(p);
-    trace_gc(p, true, true, 0);
+    if (LIKELY(!is_watched(p))) return collapse(p, x, live);
+    gc_begin_t b = tell_begin(p, true, 0);
     bool ok = collapse(p, x, live);
-    tell_end(p, true, before);
+    tell_end(p, true, b);
     return ok;
 }
 

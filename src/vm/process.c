@@ -17,6 +17,7 @@
 #include "vm/mailbox.h"
 #include "vm/print.h"
 #include "vm/proc_ext.h"
+#include "vm/sysmon.h"
 #include "vm/trace.h"
 
 /* ets.c: gives away or deletes the tables a process owned. */
@@ -531,6 +532,7 @@ void proc_exit(proc_t *p, term_t reason) {
     close_queue(p);
     if (p->mq.len) msg_queue_free(vm, s, &p->mq);
     if (p->dict) pdict_free(p);
+    if (sysmon_watches(p->vm, WATCH_PROCS)) sysmon_runnable(p, false, true);
     if (UNLIKELY(trace_of(p) != NULL)) {
         trace_sched_exit(p);
         trace_forget(p);

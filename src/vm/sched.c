@@ -26,6 +26,7 @@
 #include "vm/io.h"
 #include "vm/os_signal.h"
 #include "vm/sched_internal.h"
+#include "vm/sysmon.h"
 #include "vm/trace.h"
 
 #define LOW_TURN     8    /* low priority runs once for so many turns of normal */
@@ -265,6 +266,7 @@ COLD static void make_runnable_threaded(vm_t *vm, proc_t *p) {
         if (st & (PS_RUNNABLE | PS_RUNNING | PS_EXITING | PS_FREE)) return;
     } while (!atomic_compare_exchange_weak_explicit(&p->state, &st, st | PS_RUNNABLE,
                                                     memory_order_seq_cst, memory_order_seq_cst));
+    if (sysmon_watches(vm, WATCH_PROCS)) sysmon_runnable(p, true, false);
     sched_t *mine = sched_current(vm), *s = home(vm, mine ? mine : p->sched);
     rq_push(vm, &s->priv->rq, p);
     if (mine != s || atomic_load_explicit(&s->priv->rq.total, memory_order_relaxed) > 1)
@@ -279,6 +281,7 @@ void sched_make_runnable(vm_t *vm, proc_t *p) {
     uint32_t st = atomic_load_explicit(&p->state, memory_order_relaxed);
     if (st & (PS_RUNNABLE | PS_RUNNING | PS_EXITING)) return;
     atomic_store_explicit(&p->state, st | PS_RUNNABLE, memory_order_relaxed);
+    if (sysmon_watches(vm, WATCH_PROCS)) sysmon_runnable(p, true, false);
     rq_push(vm, &vm->scheds[0]->priv->rq, p);
 }
 
@@ -286,6 +289,7 @@ void sched_make_runnable(vm_t *vm, proc_t *p) {
 
 /* p stops running and sleeps until a signal comes. */
 static void sleep_process(vm_t *vm, proc_t *p) {
+    if (sysmon_watches(vm, WATCH_PROCS)) sysmon_runnable(p, false, false);
     uint32_t st = atomic_load_explicit(&p->state, memory_order_relaxed) & ~(uint32_t)PS_RUNNING;
     if (!vm->threaded) {
         atomic_store_explicit(&p->state, st, memory_order_relaxed);
@@ -322,7 +326,7 @@ uint32_t sched_run(sched_t *s, proc_t *p) {
         !prepare(vm, p))
         return 0;
     if (UNLIKELY(trace_of(p) != NULL)) trace_sched(p, true);
-    int result = engine_run(s, p);
+    int result = UNLIKELY(sysmon_watches(vm, WATCH_SCHEDULE)) ? sysmon_run(s, p) : engine_run(s, p);
     if (UNLIKELY(trace_of(p) != NULL) && result != RUN_EXIT) trace_sched(p, false);
     int32_t left = p->reds;
     uint32_t used = left < SLICE_REDS ? (uint32_t)(SLICE_REDS - left) : 0;

@@ -355,6 +355,12 @@ void trace_spawn(proc_t *parent, proc_t *child, term_t m, term_t f, term_t args,
     }
 }
 
+term_t trace_where(proc_t *p, bool in, term_t **hp, term_t unknown) {
+    if (in && p->total_reds == 0 && (p->flags & PF_SAVED_ARGS))
+        return tuple3(hp, p->init_m, p->init_f, make_small(p->init_a));
+    return trace_mfa(p->vm, p->ip, hp, unknown);
+}
+
 static void emit_sched(proc_t *p, const trace_t *t, term_t tag, term_t where) {
     trace_emit_as(p, t, &(trace_event_t){TF_RUNNING_PROCS, tag, where, TERM_NONE, TERM_NONE});
 }
@@ -363,11 +369,7 @@ void trace_sched(proc_t *p, bool in) {
     const trace_t *t = trace_of(p);
     trace_time_pause(p, in);
     if (!t || !(t->flags & (TF_RUNNING | TF_RUNNING_PROCS))) return;
-    term_t words[4], *hp = words, where;
-    if (in && p->total_reds == 0 && (p->flags & PF_SAVED_ARGS))
-        where = tuple3(&hp, p->init_m, p->init_f, make_small(p->init_a));
-    else
-        where = trace_mfa(p->vm, p->ip, &hp, make_small(0));
+    term_t words[4], *hp = words, where = trace_where(p, in, &hp, make_small(0));
     emit_sched(p, t, in ? A_in : A_out, where);
 }
 

@@ -140,6 +140,8 @@ COLD void trace_emit_meta(proc_t *p, term_t tracer, const trace_event_t *e);
 /* Where ip is: module, function, arity. ip may be a function's entry, a stub, a return address's
  * word before. */
 bool trace_place(vm_t *vm, const uint64_t *ip, term_t mfa[3]);
+/* Where p, which does not run, is or (in) will go on: {M, F, A} into hp (4 words), or unknown. */
+term_t trace_where(proc_t *p, bool in, term_t **hp, term_t unknown);
 /* {M, F, A} into hp (4 words), or the atom undefined where it is not known. */
 term_t trace_mfa(vm_t *vm, const uint64_t *ip, term_t **hp, term_t unknown);
 

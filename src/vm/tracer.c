@@ -139,6 +139,10 @@ static bool to_port(vm_t *vm, term_t tracer, term_t msg) {
     return true;
 }
 
+bool tracer_send(vm_t *vm, term_t to, term_t msg) {
+    return is_local_port(to) ? to_port(vm, to, msg) : to_process(vm, to, msg);
+}
+
 static term_t stamp_name(uint32_t stamps) {
     return stamps & TF_NOW_TS      ? A_timestamp
            : stamps & TF_STRICT_TS ? A_strict_monotonic
@@ -190,7 +194,7 @@ bool tracer_tell(vm_t *vm, term_t tracer, term_t tracee, uint32_t flags, const t
         if (stamps) *w++ = trace_stamp(vm, stamps, &hp);
         words[0] = make_header(T_TUPLE, (size_t)(w - words) - 1);
         term_t msg = make_boxed(words);
-        lives = is_local_port(tracer) ? to_port(vm, tracer, msg) : to_process(vm, tracer, msg);
+        lives = tracer_send(vm, tracer, msg);
     }
     vm_leave(vm, v);
     return lives;

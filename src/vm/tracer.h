@@ -36,6 +36,8 @@ typedef struct {
 /* flags: which of TF_*_TS and TF_SCHED_ID are set counts. false: the tracer is gone. */
 COLD bool tracer_tell(vm_t *vm, term_t tracer, term_t tracee, uint32_t flags,
                       const trace_event_t *e);
+/* A message to a process or, in the external format, to a port. false: it is gone. */
+bool tracer_send(vm_t *vm, term_t to, term_t msg);
 void tracers_free(vm_t *vm);
 
 #endif

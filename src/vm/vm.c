@@ -15,6 +15,7 @@
 #include "vm/process.h"
 #include "vm/re.h"
 #include "vm/shared.h"
+#include "vm/sysmon.h"
 #include "vm/trace.h"
 
 static void *default_alloc(void *user, void *ptr, size_t old_size, size_t new_size) {
@@ -39,6 +40,7 @@ static const part_t parts[] = {
     {engine_init, NULL},
     {nif_init_part, nif_free_part},
     {trace_init, trace_free},
+    {sysmon_init, sysmon_free},
     {code_init, code_free},
     {code_path_init, code_path_free},
     {procs_init, proc_table_free},

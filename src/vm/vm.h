@@ -58,6 +58,7 @@ struct ling_vm {
     bool threaded;          /* more than one thread may run Erlang code or send signals lock-free */
     uintptr_t literal_base; /* the literal arena, see code.h */
     size_t literal_size;
+    _Atomic(uint32_t) watching; /* WATCH_* of sysmon.h */
 
     struct atom_table *atoms;
     struct code_table *code;
@@ -66,6 +67,7 @@ struct ling_vm {
     struct etimer_wheel *timers; /* src/timer */
     struct name_table *names;    /* registered names */
     struct trace_state *trace;   /* trace.h */
+    struct sysmon *sysmon;       /* sysmon.h */
     struct ets_tables *ets;
     struct magic_table *magics; /* magic.h */
     struct persistent *persistent;

@@ -5,7 +5,7 @@
  * it is trace. What there is to tell goes to Pid as {Function, Tag, Tracee, Data, Options}.
  */
 #include <erl_nif.h>
-#include <string.h>
+#include <unistd.h>
 
 static ERL_NIF_TERM answer(ErlNifEnv *env, const ERL_NIF_TERM argv[]) {
     const ERL_NIF_TERM *state;
@@ -82,6 +82,16 @@ static ErlNifFunc functions[] = {
 };
 ERL_NIF_INIT(tracer_every_aux, functions, load, NULL, NULL, NULL)
 #else
-static ErlNifFunc functions[] = {{"enabled", 3, enabled, 0}, {"trace", 5, trace, 0}};
+/* Holds its scheduler for some milliseconds, for sysmon_t.erl. */
+static ERL_NIF_TERM nap(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]) {
+    int ms = 0;
+    (void)argc;
+    enif_get_int(env, argv[0], &ms);
+    usleep((useconds_t)ms * 1000);
+    return argv[0];
+}
+
+static ErlNifFunc functions[] = {
+    {"enabled", 3, enabled, 0}, {"trace", 5, trace, 0}, {"nap", 1, nap, 0}};
 ERL_NIF_INIT(tracer_two_aux, functions, load, NULL, NULL, NULL)
 #endif
