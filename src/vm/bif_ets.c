@@ -416,6 +416,13 @@ static BIF(ets_member_2) {
     return r;
 }
 
+/* An object's tuple, on the process's heap where it is packed. NULL: no memory. */
+static const term_t *obj_data(proc_t *p, const ets_obj_t *o) {
+    if (LIKELY(!o->packed)) return o->data;
+    term_t t = ets_obj_copy(p, o);
+    return t == TERM_NONE ? NULL : boxed_ptr(t);
+}
+
 static BIF(ets_lookup_element_3) {
     ets_t *t = ets_enter(p, a[0], ETS_NEED_READ, false);
     if (UNLIKELY(!t)) return TERM_NONE;
@@ -429,11 +436,16 @@ static BIF(ets_lookup_element_3) {
         size_t pos = (size_t)small_value(a[2]);
         r = TERM_NIL;
         for (;;) {
-            if (UNLIKELY(pos > ets_obj_arity(o))) {
+            const term_t *data = obj_data(p, o);
+            if (UNLIKELY(!data)) {
+                r = bif_oom(p);
+                break;
+            }
+            if (UNLIKELY(pos > header_size(data[0]))) {
                 r = bif_badarg(p);
                 break;
             }
-            term_t v = term_to_heap(p, o->data[pos]);
+            term_t v = o->packed ? data[pos] : term_to_heap(p, data[pos]);
             if (v != TERM_NONE && !ets_is_bag(t)) {
                 r = v;
                 break;
@@ -466,8 +478,10 @@ static BIF(ets_delete_object_2) {
     ets_t *t = ets_enter(p, a[0], ETS_NEED_WRITE, true);
     if (!t) return TERM_NONE;
     bool ok = ets_is_object(t, a[1]);
-    if (ok) bif_bump(p, ets_erase_object(p->vm, p->sched, t, a[1]) / 4);
+    int64_t n = ok ? ets_erase_object(p->vm, p->sched, t, a[1]) : 0;
     ets_leave(p->vm, t, true);
+    if (n < 0) return bif_oom(p);
+    bif_bump(p, (size_t)n / 4);
     return ok ? (term_t)A_true : bif_badarg(p);
 }
 
@@ -490,15 +504,21 @@ typedef struct {
     ets_obj_t *o; /* NULL: the default is to be put in */
     term_t *elem; /* as they are to be, from index 1 */
     size_t arity;
-    bool plain; /* what changed are immediates in place of immediates */
+    bool plain; /* in place: what changed are immediates in place of immediates */
     term_t small[UPDATE_SMALL];
 } update_t;
 
 static bool update_begin(update_t *u, proc_t *p, ets_t *t, const term_t *elems, size_t arity) {
+    if (!elems) {
+        const term_t *data = obj_data(p, u->o);
+        if (!data) return bif_oom(p), false;
+        elems = data + 1;
+        arity = header_size(data[0]);
+    }
     u->p = p;
     u->t = t;
     u->arity = arity;
-    u->plain = true;
+    u->plain = !u->o || !u->o->packed;
     u->elem = u->small;
     if (arity >= UPDATE_SMALL) {
         u->elem = mem_alloc(p->vm, (arity + 1) * sizeof(term_t));
@@ -518,7 +538,7 @@ static bool update_commit(update_t *u) {
         memcpy(u->o->data + 1, u->elem + 1, u->arity * sizeof(term_t));
         return true;
     }
-    ets_obj_t *o = ets_obj_new(p->vm, p->sched, u->elem + 1, u->arity);
+    ets_obj_t *o = ets_obj_new(p->vm, p->sched, u->t, u->elem + 1, u->arity);
     if (!o) return bif_oom(p), false;
     if (u->o)
         ets_replace(p->vm, p->sched, u->t, u->o, o);
@@ -578,7 +598,7 @@ static term_t update_counter(proc_t *p, term_t *a, term_t fallback) {
         goto leave;
     }
     if (u.o) {
-        if (!update_begin(&u, p, t, u.o->data + 1, ets_obj_arity(u.o))) goto leave;
+        if (!update_begin(&u, p, t, NULL, 0)) goto leave;
     } else if (fallback != TERM_NONE) {
         if (!update_begin(&u, p, t, tuple_elems(fallback), tuple_arity(fallback))) goto leave;
         u.elem[t->keypos] = key;
@@ -644,7 +664,7 @@ static BIF(ets_update_element_3) {
         bif_badarg(p);
     } else if (!(u.o = ets_find(vm, t, a[1]))) {
         result = A_false;
-    } else if (update_begin(&u, p, t, u.o->data + 1, ets_obj_arity(u.o))) {
+    } else if (update_begin(&u, p, t, NULL, 0)) {
         bool ok = true;
         if (is_list(a[2])) {
             ok = list_length(a[2]) >= 0;
@@ -783,7 +803,7 @@ static bool scan_replace(proc_t *p, scan_t *s, ets_obj_t **o, term_t v) {
     if (ets_is_tree(t) ? term_cmp(vm, key, ets_obj_key(t, *o)) != 0
                        : !term_eq(vm, key, ets_obj_key(t, *o)))
         return true;
-    ets_obj_t *n = ets_obj_new(vm, p->sched, tuple_elems(v), tuple_arity(v));
+    ets_obj_t *n = ets_obj_new(vm, p->sched, t, tuple_elems(v), tuple_arity(v));
     if (!n) return false;
     ets_replace(vm, p->sched, t, *o, n);
     *o = n;
@@ -795,7 +815,10 @@ static bool scan_replace(proc_t *p, scan_t *s, ets_obj_t **o, term_t v) {
  */
 static bool scan_object(ms_run_t *r, scan_t *s, ets_obj_t **o) {
     proc_t *p = r->p;
-    term_t v = ms_match(r, ets_obj_term(*o), *o);
+    ets_obj_t *seen = ets_obj_open(p->vm, p->sched, *o);
+    if (!seen) return false;
+    term_t v = ms_match(r, ets_obj_term(seen), seen);
+    ets_obj_close(p->vm, p->sched, *o, seen);
     if (v == TERM_NONE) return !r->oom;
     switch (s->what) {
     case SCAN_LIST:

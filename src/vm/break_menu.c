@@ -118,7 +118,9 @@ static bool module(void *user, module_t *mod, bool is_old) {
 }
 
 static void object(menu_t *m, const ets_obj_t *o) {
-    text_term(&m->text, ets_obj_term(o));
+    ets_obj_t *whole = (ets_obj_t *)(uintptr_t)o, *seen = ets_obj_open(m->vm, NULL, whole);
+    if (seen) text_term(&m->text, ets_obj_term(seen));
+    ets_obj_close(m->vm, NULL, whole, seen);
     text_char(&m->text, '\n');
     show_some(m);
 }

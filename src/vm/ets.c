@@ -584,29 +584,35 @@ size_t ets_memory(vm_t *vm) {
 #define OBJ_WORDS (sizeof(ets_obj_t) / sizeof(term_t))
 static inline size_t obj_bytes(size_t words) { return sizeof(ets_obj_t) + words * sizeof(term_t); }
 
-ets_obj_t *ets_obj_new(vm_t *vm, sched_t *s, const term_t *elems, size_t n) {
-    size_t words = n + 1;
-    for (size_t i = 0; i < n; i++)
-        if (!is_immed(elems[i])) words += term_size(vm, elems[i]);
-    if (words > UINT32_MAX) return NULL;
-    ets_obj_t *o = pool_alloc(vm, s, obj_bytes(words));
+ets_obj_t *ets_obj_alloc(vm_t *vm, sched_t *s, size_t words) {
+    ets_obj_t *o = words > UINT32_MAX ? NULL : pool_alloc(vm, s, obj_bytes(words));
     if (UNLIKELY(!o)) return NULL;
     o->off = NULL;
     o->words = (uint32_t)words;
     o->level = 1;
     o->dead = false;
+    o->packed = 0;
+    return o;
+}
+
+ets_obj_t *ets_obj_new(vm_t *vm, sched_t *s, const ets_t *t, const term_t *elems, size_t n) {
+    size_t words = n + 1;
+    for (size_t i = 0; i < n; i++)
+        if (!is_immed(elems[i])) words += term_size(vm, elems[i]);
+    ets_obj_t *o = ets_obj_alloc(vm, s, words);
+    if (UNLIKELY(!o)) return NULL;
     term_t *hp = o->data + n + 1;
     o->data[0] = make_header(T_TUPLE, n);
     for (size_t i = 0; i < n; i++) {
         term_t e = elems[i];
         o->data[i + 1] = is_immed(e) ? e : term_copy(vm, e, &hp, &o->off);
     }
-    return o;
+    return UNLIKELY(t->compressed) ? ets_obj_pack(vm, s, t, o) : o;
 }
 
 void ets_obj_free(vm_t *vm, sched_t *s, ets_obj_t *o) {
     if (UNLIKELY(o->off != NULL)) off_heap_release(vm, o->off);
-    pool_free(vm, s, o, obj_bytes(o->words));
+    pool_free(vm, s, o, obj_bytes(ets_obj_room(o)));
 }
 
 COLD static void off_objects_adopt(proc_t *p, term_t *obj) {
@@ -625,6 +631,10 @@ term_t ets_obj_copy_at(proc_t *p, const ets_obj_t *o, term_t *hp) {
     const term_t *src = o->data, *end = src + o->words;
     uintptr_t delta = (uintptr_t)hp - (uintptr_t)src;
     term_t tuple = make_boxed(hp);
+    if (UNLIKELY(o->packed)) {
+        ets_unpack(o, hp);
+        return tuple;
+    }
     while (src < end) {
         term_t w = *src++;
         if (is_pointer(w)) {
@@ -648,11 +658,11 @@ term_t ets_obj_copy(proc_t *p, const ets_obj_t *o) {
 
 static inline void count_in(ets_t *t, const ets_obj_t *o) {
     t->count++;
-    t->words += OBJ_WORDS + o->words;
+    t->words += OBJ_WORDS + ets_obj_room(o);
 }
 static inline void count_out(ets_t *t, const ets_obj_t *o) {
     t->count--;
-    t->words -= OBJ_WORDS + o->words;
+    t->words -= OBJ_WORDS + ets_obj_room(o);
 }
 
 /* ---- hash tables ---- */
@@ -786,10 +796,10 @@ static void put_at(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t **link, ets_obj_t *
     ets_obj_t *old = *link;
     if (old->dead) {
         t->count++;
-        t->words += OBJ_WORDS + o->words;
+        t->words += OBJ_WORDS + ets_obj_room(o);
     } else {
-        t->words += o->words;
-        t->words -= old->words;
+        t->words += ets_obj_room(o);
+        t->words -= ets_obj_room(old);
     }
     o->left = old->left;
     *link = o;
@@ -940,8 +950,8 @@ static void node_swap(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t **link, ets_obj_
     o->right = old->right;
     o->level = old->level;
     *link = o;
-    t->words += o->words;
-    t->words -= old->words;
+    t->words += ets_obj_room(o);
+    t->words -= ets_obj_room(old);
     ets_obj_free(vm, s, old);
 }
 
@@ -1084,23 +1094,34 @@ size_t ets_erase(vm_t *vm, sched_t *s, ets_t *t, term_t key) {
     return n;
 }
 
-size_t ets_erase_object(vm_t *vm, sched_t *s, ets_t *t, term_t object) {
+/* 1: o is that object, 0: not, ETS_NO_MEMORY. */
+static int is_that(vm_t *vm, sched_t *s, ets_obj_t *o, term_t object) {
+    ets_obj_t *seen = ets_obj_open(vm, s, o);
+    if (!seen) return ETS_NO_MEMORY;
+    bool same = term_eq(vm, ets_obj_term(seen), object);
+    ets_obj_close(vm, s, o, seen);
+    return same;
+}
+
+int64_t ets_erase_object(vm_t *vm, sched_t *s, ets_t *t, term_t object) {
     term_t key = tuple_elem(object, t->keypos);
-    size_t n = 0;
+    int64_t n = 0;
+    int same = 0;
     if (ets_is_tree(t)) {
         links_t l;
         ets_obj_t **link = tree_link(vm, t, key, &l);
-        if (!*link || !term_eq(vm, ets_obj_term(*link), object)) return 0;
-        tree_remove(vm, s, t, link, &l);
-        return 1;
+        if (*link) same = is_that(vm, s, *link, object);
+        if (same > 0) tree_remove(vm, s, t, link, &l);
+        return same;
     }
     uint64_t hash = key_hash(vm, key);
     ets_obj_t **link = chain_find(vm, t, hash, key), *o;
     while ((o = *link) != NULL && o->hash == hash && term_eq(vm, ets_obj_key(t, o), key)) {
-        if (!o->dead && term_eq(vm, ets_obj_term(o), object)) {
+        if (!o->dead && (same = is_that(vm, s, o, object)) > 0) {
             unlink_at(vm, s, t, link);
             n++;
         }
+        if (same < 0) return same;
         if (*link == o) link = &o->left;
     }
     if (n) shrink(vm, t);

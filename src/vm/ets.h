@@ -23,9 +23,10 @@ typedef struct ets_obj {
     };
     off_heap_t *off;
     uint32_t words;
-    uint8_t level; /* of a tree's node */
-    bool dead;     /* deleted while the table was fixed: only keeps its place */
-    term_t data[]; /* the tuple, then what it refers to */
+    uint8_t level;   /* of a tree's node */
+    bool dead;       /* deleted while the table was fixed: only keeps its place */
+    uint16_t packed; /* not 0: words of data in front of the bytes the tuple is packed in */
+    term_t data[];   /* the tuple, then what it refers to; packed: ets_pack.c */
 } ets_obj_t;
 
 enum { ETS_SET, ETS_ORDERED_SET, ETS_BAG, ETS_DUPLICATE_BAG };
@@ -164,9 +165,18 @@ bool ets_mark_dead(vm_t *vm, sched_t *s, ets_t *t, size_t *slot, size_t slots);
 term_t ets_again(proc_t *p);
 
 /* ---- objects ---- */
-/* From the elements of a tuple; NULL: no memory. */
-ets_obj_t *ets_obj_new(vm_t *vm, sched_t *s, const term_t *elems, size_t n);
+/* From the elements of a tuple, for table t; NULL: no memory. */
+ets_obj_t *ets_obj_new(vm_t *vm, sched_t *s, const ets_t *t, const term_t *elems, size_t n);
+ets_obj_t *ets_obj_alloc(vm_t *vm, sched_t *s, size_t words); /* data is not set */
 void ets_obj_free(vm_t *vm, sched_t *s, ets_obj_t *o);
+/* Objects of compressed tables: takes o and gives it back packed, or as it is. */
+ets_obj_t *ets_obj_pack(vm_t *vm, sched_t *s, const ets_t *t, ets_obj_t *o);
+void ets_unpack(const ets_obj_t *o, term_t *hp);
+size_t ets_obj_room(const ets_obj_t *o); /* words of data */
+/* o, or where it is packed a copy that is not; NULL: no memory. Ends with ets_obj_close. */
+ets_obj_t *ets_obj_open(vm_t *vm, sched_t *s, ets_obj_t *o);
+void ets_obj_close(vm_t *vm, sched_t *s, ets_obj_t *o, ets_obj_t *opened);
+/* Not of a packed one, nor is its arity. */
 static inline term_t ets_obj_term(const ets_obj_t *o) { return make_boxed(o->data); }
 static inline term_t ets_obj_key(const ets_t *t, const ets_obj_t *o) { return o->data[t->keypos]; }
 static inline size_t ets_obj_arity(const ets_obj_t *o) { return header_size(o->data[0]); }
@@ -191,7 +201,8 @@ void ets_put(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o);
 void ets_replace(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *old, ets_obj_t *o);
 /* All objects with that key. Number. */
 size_t ets_erase(vm_t *vm, sched_t *s, ets_t *t, term_t key);
-size_t ets_erase_object(vm_t *vm, sched_t *s, ets_t *t, term_t object);
+enum { ETS_NO_MEMORY = -1 };
+int64_t ets_erase_object(vm_t *vm, sched_t *s, ets_t *t, term_t object);
 /* One object found by a traversal. */
 void ets_erase_one(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o);
 /* Number of objects there were. The table is empty afterwards. */

@@ -127,7 +127,7 @@ static bool objects_new(proc_t *p, const ets_t *t, term_t list, ets_obj_t **out,
     *count = n;
     for (l = list; is_cons(l); l = cons_tail(l)) {
         term_t o = cons_head(l);
-        ets_obj_t *x = ets_obj_new(p->vm, p->sched, tuple_elems(o), tuple_arity(o));
+        ets_obj_t *x = ets_obj_new(p->vm, p->sched, t, tuple_elems(o), tuple_arity(o));
         if (!x) bif_oom(p);
         words += x ? x->words : 0;
         if (!x || (words > WORDS_PER_TICK && bif_tick(p, WORDS_PER_TICK / WORDS_PER_RED))) {
@@ -213,7 +213,7 @@ LONG_BIF(ets_insert_2) {
     ets_obj_t *o = NULL;
     if (UNLIKELY(tuple_arity(a[1]) < t->keypos))
         bif_badarg(p);
-    else if (UNLIKELY(!(o = ets_obj_new(vm, p->sched, tuple_elems(a[1]), tuple_arity(a[1])))))
+    else if (UNLIKELY(!(o = ets_obj_new(vm, p->sched, t, tuple_elems(a[1]), tuple_arity(a[1])))))
         bif_oom(p);
     else
         ets_put(vm, p->sched, t, o);

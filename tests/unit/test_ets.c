@@ -21,7 +21,7 @@ static ets_t *table_new(proc_t *p, int type) {
 
 static void put(proc_t *p, ets_t *t, term_t key, term_t value) {
     term_t elems[2] = {key, value};
-    ets_obj_t *o = ets_obj_new(p->vm, p->sched, elems, 2);
+    ets_obj_t *o = ets_obj_new(p->vm, p->sched, t, elems, 2);
     assert_non_null(o);
     ets_put(p->vm, p->sched, t, o);
 }
