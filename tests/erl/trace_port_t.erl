@@ -1,3 +1,4 @@
+%% only: uv
 %% Ports as tracers: they get the messages in the external format. The port is an echo, so what it
 %% got comes back to its owner.
 -module(trace_port_t).

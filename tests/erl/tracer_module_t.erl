@@ -1,3 +1,4 @@
+%% only: uv
 %% Tracer modules: {tracer, Module, State} of trace/3, {meta, Module, State} of trace_pattern/3, the
 %% system tracer of seq_trace. LING_TEST_NIFS names the folder of the modules' native halves.
 -module(tracer_module_t).
