@@ -26,8 +26,8 @@ static int64_t asn1_length(const uint8_t *p, size_t n, const packet_limits_t *l)
     uint32_t len = p[at++];
     if (len & 0x80) {
         unsigned bytes = len & 0x7f;
-        if (bytes > 4) return -1;
         if (n - at < bytes) return 0;
+        if (bytes > 4) return -1;
         len = 0;
         for (unsigned i = 0; i < bytes; i++) len = len << 8 | p[at++];
     }

@@ -48,6 +48,9 @@ nest(N, M, F, A) when N rem 2 =:= 1 -> {nest(N - 1, M, F, A)};
 nest(N, M, F, A) -> [nest(N - 1, M, F, A)].
 
 packets() ->
+    %% A length of more than four bytes is wrong only when it is all there.
+    [t({L, N}, fun() -> erlang:decode_packet(asn1, <<16#30, L, (binary:copy(<<1>>, N))/binary>>, []) end)
+     || L <- [16#80, 16#84, 16#85, 16#ab], N <- [0, 3, 4, 5, 42, 43, 44]],
     Types = [raw, 0, 1, 2, 4, line, asn1, sunrm, cdr, fcgi, tpkt, http, httph, http_bin, httph_bin, ssl_tls, bad, 1.5],
     [t({Type, O}, fun() -> erlang:decode_packet(Type, <<"ab;cd\nef">>, O) end)
      || Type <- Types, O <- [[], [{line_delimiter, $;}], [{line_delimiter, $\n}], [{line_delimiter, 256}]]],
