@@ -90,7 +90,10 @@ static int has_flag(const erl_flags_t *f, const char *flag) {
     return 0;
 }
 
-static int run(const erl_flags_t *f, const char *root) {
+/* How the program has to end: with native code still running, or as by abort(). */
+enum { END, END_AT_ONCE, END_ABORT };
+
+static int run(const erl_flags_t *f, const char *root, int *how) {
     ling_options_t o = LING_OPTIONS_INIT;
     static const int breaks[] = {LING_BREAK_MENU, LING_BREAK_MENU, LING_BREAK_IGNORE,
                                  LING_BREAK_NONE};
@@ -134,8 +137,8 @@ static int run(const erl_flags_t *f, const char *root) {
     else
         fprintf(stderr, "ling-erl: %s\n", *ling_errmsg(vm) ? ling_errmsg(vm) : ling_strerror(rc));
     ling_flush(vm);
-    ling_destroy(vm);
-    if (halted == LING_HALT_ABORT) abort();
+    *how = ling_abandon(vm) ? END_AT_ONCE : END;
+    if (halted == LING_HALT_ABORT) *how = END_ABORT;
     return status;
 }
 
@@ -178,8 +181,14 @@ int ling_erl_main(int argc, char **argv) {
         signal(SIGPIPE, SIG_IGN);
         struct termios terminal;
         int taken = f.break_key == BREAK_KEY_SHELL && take_break_key(&terminal);
-        status = run(&f, root);
+        int how = END;
+        status = run(&f, root, &how);
         if (taken) tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
+        if (how == END_ABORT) abort();
+        if (how == END_AT_ONCE) {
+            fflush(NULL);
+            _exit(status);
+        }
     }
     erl_flags_free(&f);
     return status;

@@ -372,7 +372,8 @@ int main(int argc, char **argv) {
     pthread_mutex_lock(&watcher.lock);
     watcher.vm = NULL;
     pthread_mutex_unlock(&watcher.lock);
-    ling_destroy(vm);
+    fflush(NULL);
+    if (ling_abandon(vm)) _exit(status);
     if (watched) {
         pthread_cancel(watcher.thread);
         pthread_join(watcher.thread, NULL);

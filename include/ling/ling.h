@@ -166,8 +166,15 @@ LING_API int ling_create(ling_vm_t **vm, const ling_options_t *options);
 
 /* Ends a VM: stops its threads, drops processes without running them, calls the destructors of what
  * was registered, frees all memory. All envs must have been freed. NULL is allowed. Owner, not
- * from a callback; no other thread may be inside a call on it. */
+ * from a callback; no other thread may be inside a call on it. It waits for native code that runs
+ * on dirty threads, for ever where that never comes back (the opening of a pipe nobody writes). */
 LING_API void ling_destroy(ling_vm_t *vm);
+
+/* For a program that ends now: as ling_destroy, but does not wait for native code. 0: the VM is
+ * destroyed. 1: it is left as it is, with threads in native code; only the terminal's mode has been
+ * restored. Then nothing may be done with it, and the program has to end by _exit, because what
+ * atexit functions and destructors take away may still be in use. Owner, not from a callback. */
+LING_API int ling_abandon(ling_vm_t *vm);
 
 /* Writes the root of an OTP installation to buf, as a string: the environment's ERL_ROOTDIR, or
  * where the `erl` on PATH belongs to. LING_ENOENT: none; LING_ERANGE: buf is too small. Any thread.

@@ -53,6 +53,8 @@ int api_fail(vm_t *vm, int error, const char *format, ...) {
 }
 
 int api_fail_load(vm_t *vm, int error, const load_error_t *err) {
+    /* The loader's text for it: the file may be good. */
+    if (strcmp(err->text, "out of memory") == 0) error = LING_ENOMEM;
     return api_fail(vm, error, "%s", err->text);
 }
 

@@ -231,6 +231,16 @@ void ling_destroy(ling_vm_t *vm) {
     if (own_host) host->ops->destroy(host);
 }
 
+int ling_abandon(ling_vm_t *vm) {
+    if (!vm || sched_settle(vm)) {
+        ling_destroy(vm);
+        return 0;
+    }
+    const host_ops_t *ops = vm->host->ops;
+    if (ops->tty_mode) ops->tty_mode(vm->host, HOST_STDIN, HOST_TTY_RESTORE);
+    return 1;
+}
+
 /* ---- for foreign loops ---- */
 
 int ling_backend_fd(ling_vm_t *vm) {

@@ -376,6 +376,20 @@ static bool items_ok(term_t items) {
     return is_nil(items);
 }
 
+/* A process in native code may never be back to answer. What application masters ask of all
+ * processes when they end can be told without it, if nothing it was sent waits to change that.
+ * NONE: ask it. */
+static term_t info_of_dirty(proc_t *p, proc_t *q, term_t items) {
+    uint32_t st = atomic_load_explicit(&q->state, memory_order_seq_cst);
+    if (LIKELY(!(st & PS_DIRTY))) return TERM_NONE;
+    if (st & PS_DOOMED) return A_undefined;
+    if (items != A_group_leader || proc_has_signals(q)) return TERM_NONE;
+    term_t leader = __atomic_load_n(&q->group_leader, __ATOMIC_RELAXED);
+    if (!is_local_pid(leader)) return TERM_NONE;
+    term_t *hp = heap_alloc(p, 3);
+    return hp ? tuple2(&hp, A_group_leader, leader) : bif_oom(p);
+}
+
 /* Only the atom `all` that process_info/1 passes on is not a user's. */
 static term_t info_of(proc_t *p, term_t pid, term_t items) {
     vm_t *vm = p->vm;
@@ -390,6 +404,8 @@ static term_t info_of(proc_t *p, term_t pid, term_t items) {
         if (!proc_fetch_signals(q)) return q == p ? bif_wait(p) : (term_t)A_undefined;
         return or_oom(p, process_info_term(q, p, items, &bad));
     }
+    term_t known = info_of_dirty(p, q, items);
+    if (known != TERM_NONE) return known;
     signal_t *sig = signal_new_copy(vm, p->sched, SIG_PROCESS_INFO, items);
     if (!sig) return bif_oom(p);
     sig->from = p->pid;

@@ -743,6 +743,7 @@ typedef struct {
 } pid_list_t;
 static bool add_pid(void *user, proc_t *q) {
     pid_list_t *l = user;
+    if (proc_is_doomed(q)) return true;
     if (l->end - l->hp < 2) return false;
     l->list = cons(&l->hp, q->pid, l->list);
     return true;
@@ -772,7 +773,7 @@ static term_t is_alive(proc_t *p, term_t pid) {
     if (r != TERM_NONE) return r;
     if (pid == p->pid) return A_true;
     proc_t *q = proc_lookup(p->vm, pid);
-    if (!q) return A_false;
+    if (!q || proc_is_doomed(q)) return A_false;
     if (!p->vm->threaded && !proc_has_signals(q)) return make_bool(!(q->flags & PF_EXIT_PENDING));
     /* It answers after all that was sent to it before. */
     signal_t *sig = signal_new(p->vm, p->sched, SIG_IS_ALIVE, 0);

@@ -119,7 +119,7 @@ static proc_t *next_process(vm_t *vm, dirty_pool_t *pool, struct sched_priv *q) 
     if (atomic_load_explicit(&q->shared->held, memory_order_seq_cst)) return NULL;
     proc_t *p = rq_pop(vm, &pool->rq);
     if (!p) return NULL;
-    atomic_fetch_or_explicit(&p->state, PS_RUNNING, memory_order_seq_cst);
+    atomic_fetch_or_explicit(&p->state, PS_RUNNING | PS_DIRTY, memory_order_seq_cst);
     atomic_store_explicit(&q->running, true, memory_order_seq_cst);
     return p;
 }
@@ -182,6 +182,18 @@ static bool start_worker(vm_t *vm, dirty_pool_t *pool) {
         if (ok) atomic_store_explicit(&pool->alive, true, memory_order_seq_cst);
         return ok;
     }
+    return false;
+}
+
+bool dirty_is_busy(vm_t *vm) {
+    sched_shared_t *sh = sched_shared(vm);
+    for (unsigned k = 0; k < 2; k++)
+        for (unsigned i = 0; sh->dirty[k].workers && i < sh->dirty[k].max; i++) {
+            struct sched_priv *q = &sh->dirty[k].workers[i].priv;
+            if (atomic_load_explicit(&q->epoch, memory_order_seq_cst) ||
+                atomic_load_explicit(&q->running, memory_order_seq_cst))
+                return true;
+        }
     return false;
 }
 

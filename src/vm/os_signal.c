@@ -79,6 +79,14 @@ static void on_signal(void *user, int which) {
     vm->host->ops->wake(vm->host);
 }
 
+bool os_signal_is_due(vm_t *vm) {
+    struct os_signals *o = vm->os_signals;
+    spin_lock(vm, &o->lock);
+    bool due = o->changed;
+    spin_unlock(vm, &o->lock);
+    return due;
+}
+
 bool os_signal_break_asked(vm_t *vm) {
     struct os_signals *o = vm->os_signals;
     if (LIKELY(!o->break_asked)) return false;

@@ -10,6 +10,8 @@ bool os_signal_init(vm_t *vm);
 void os_signal_free(vm_t *vm);
 /* Tells the host what processes asked for. Polling thread only, before it waits. */
 void os_signal_poll(vm_t *vm);
+/* Somebody waits for os_signal_poll. Polling thread. */
+bool os_signal_is_due(vm_t *vm);
 /* SIGINT came and the break menu is due; forgets it. Polling thread only. */
 bool os_signal_break_asked(vm_t *vm);
 /* Allows os:set_signal/2 to reach the host (without it, it changes nothing), and lets SIGTERM,

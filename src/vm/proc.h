@@ -112,7 +112,9 @@ enum {
     PS_EXITING = 4,
     PS_SUSPENDED = 8, /* suspend_process: suspended > 0 */
     PS_FREE = 16,     /* out of the table */
-    PS_SYSTEM = 32    /* system process: not counted, not killed */
+    PS_SYSTEM = 32,   /* system process: not counted, not killed */
+    PS_DIRTY = 128,   /* with PS_RUNNING: a dirty thread has it */
+    PS_DOOMED = 256   /* with PS_DIRTY: a kill signal waits for the native code to be done */
 };
 
 /* p->flags, owner only */
@@ -222,5 +224,10 @@ struct proc {
     term_t cause;                  /* error_info cause atom/term a BIF set, or NONE */
     term_t heap0[];                /* first heap */
 };
+
+/* It has been killed in native code, which may never come back: it no longer counts as alive. */
+static inline bool proc_is_doomed(const proc_t *p) {
+    return atomic_load_explicit(&p->state, memory_order_acquire) & PS_DOOMED;
+}
 
 #endif

@@ -29,14 +29,15 @@
 #include "vm/sysmon.h"
 #include "vm/trace.h"
 
-#define LOW_TURN     8    /* low priority runs once for so many turns of normal */
-#define ROUND_REDS   8000 /* N = 0: between two looks at the timers */
-#define ROUND_SWITCH 20   /* what a switch counts there */
-#define POLL_ROUNDS  16   /* N = 0: between two looks at the devices */
-#define ONCE_ROUNDS  64   /* N = 0: VM_RUN_ONCE returns after so many */
-#define STOP_WAIT_NS UINT64_C(2000000000)
-#define SPIN_LOOKS   100 /* an idle scheduler looks so often before it sleeps */
-#define RECLAIM_AT   64  /* deferred blocks a scheduler collects before it looks */
+#define LOW_TURN       8    /* low priority runs once for so many turns of normal */
+#define ROUND_REDS     8000 /* N = 0: between two looks at the timers */
+#define ROUND_SWITCH   20   /* what a switch counts there */
+#define POLL_ROUNDS    16   /* N = 0: between two looks at the devices */
+#define ONCE_ROUNDS    64   /* N = 0: VM_RUN_ONCE returns after so many */
+#define STOP_WAIT_NS   UINT64_C(2000000000)
+#define SETTLE_WAIT_NS UINT64_C(100000000)
+#define SPIN_LOOKS     100 /* an idle scheduler looks so often before it sleeps */
+#define RECLAIM_AT     64  /* deferred blocks a scheduler collects before it looks */
 
 /* The calling thread's scheduler: the one piece of per-thread state the library has. Several VMs
  * may have run on a thread, so whoever reads it compares the VM. */
@@ -287,10 +288,13 @@ void sched_make_runnable(vm_t *vm, proc_t *p) {
 
 /* ---- running ---- */
 
+/* What goes when p stops running. */
+#define STOPPING_BITS ((uint32_t)(PS_RUNNING | PS_DIRTY | PS_DOOMED))
+
 /* p stops running and sleeps until a signal comes. */
 static void sleep_process(vm_t *vm, proc_t *p) {
     if (sysmon_watches(vm, WATCH_PROCS)) sysmon_runnable(p, false, false);
-    uint32_t st = atomic_load_explicit(&p->state, memory_order_relaxed) & ~(uint32_t)PS_RUNNING;
+    uint32_t st = atomic_load_explicit(&p->state, memory_order_relaxed) & ~STOPPING_BITS;
     if (!vm->threaded) {
         atomic_store_explicit(&p->state, st, memory_order_relaxed);
         if (UNLIKELY(proc_has_signals(p))) sched_make_runnable(vm, p);
@@ -343,7 +347,7 @@ uint32_t sched_run(sched_t *s, proc_t *p) {
         sleep_process(vm, p);
         return used;
     }
-    st = (st & ~(uint32_t)PS_RUNNING) | PS_RUNNABLE;
+    st = (st & ~STOPPING_BITS) | PS_RUNNABLE;
     atomic_store_explicit(&p->state, st, memory_order_seq_cst);
     if (UNLIKELY(result == RUN_DIRTY)) {
         dirty_push(vm, p, s->dirty_wanted);
@@ -563,7 +567,9 @@ void sched_halt(vm_t *vm, int status) {
     vm->host->ops->wake(vm->host);
 }
 
-static bool devices_left(vm_t *vm) { return io_pending(vm) != 0 || outlets_pending(vm); }
+static bool devices_left(vm_t *vm) {
+    return io_pending(vm) != 0 || outlets_pending(vm) || os_signal_is_due(vm);
+}
 
 /* Lets devices speak until the deadline. false: nothing can ever happen any more. */
 static bool poll(vm_t *vm, uint64_t deadline) {
@@ -683,6 +689,18 @@ static void wait_for_stop(vm_t *vm) {
            atomic_load_explicit(&sched_shared(vm)->nparked, memory_order_seq_cst) != vm->nscheds &&
            vm_now(vm) < until)
         vm->host->ops->yield(vm->host);
+}
+
+bool sched_settle(vm_t *vm) {
+    if (!vm->threaded) return true;
+    uint64_t until = vm_now(vm) + SETTLE_WAIT_NS;
+    atomic_store_explicit(&sched_shared(vm)->held, true, memory_order_seq_cst);
+    while (atomic_load_explicit(&sched_shared(vm)->nparked, memory_order_seq_cst) != vm->nscheds ||
+           dirty_is_busy(vm)) {
+        if (vm_now(vm) >= until) return false;
+        vm->host->ops->yield(vm->host);
+    }
+    return true;
 }
 
 void sched_pause(vm_t *vm) {

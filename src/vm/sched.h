@@ -110,6 +110,10 @@ void sched_halt(vm_t *vm, int status);
 void sched_pause(vm_t *vm);
 void sched_resume(vm_t *vm);
 
+/* No process is started any more. false: a thread is still in native code that does not come back
+ * soon. Before the VM is destroyed or left behind. Thread in vm_run. */
+bool sched_settle(vm_t *vm);
+
 /* What sched_halt gets for a VM that ends as by abort(): & 255 it is what a shell shows then. */
 #define HALT_ABORT (-122)
 

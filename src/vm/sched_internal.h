@@ -95,8 +95,9 @@ void sched_announce(sched_shared_t *sh, _Atomic(uint64_t) *mine);
 bool sched_all_idle(vm_t *vm);
 
 /* ---- dirty.c ---- */
-void dirty_pause(vm_t *vm);  /* returns when each thread is in native code or has no process */
-void dirty_resume(vm_t *vm); /* after held has been cleared */
+void dirty_pause(vm_t *vm);   /* returns when each thread is in native code or has no process */
+bool dirty_is_busy(vm_t *vm); /* a thread has a process */
+void dirty_resume(vm_t *vm);  /* after held has been cleared */
 bool dirty_init(vm_t *vm, sched_shared_t *sh);
 void dirty_stop(vm_t *vm); /* joins the threads */
 void dirty_free(vm_t *vm, sched_shared_t *sh);

@@ -698,12 +698,24 @@ term_t proc_send_any(proc_t *from, term_t to, term_t msg) {
     return ok ? (term_t)A_ok : TERM_NONE;
 }
 
+/* A process that is killed in native code handles the signal when that is done. Until then it is
+ * marked: the owner takes the mark away with PS_DIRTY, so it cannot stay on one that is back. */
+static void doom(vm_t *vm, term_t to) {
+    proc_t *p = is_local_pid(to) ? proc_lookup(vm, to) : NULL;
+    uint32_t st = p ? atomic_load_explicit(&p->state, memory_order_seq_cst) : 0;
+    while ((st & PS_DIRTY) && !(st & PS_SYSTEM) &&
+           !atomic_compare_exchange_weak_explicit(&p->state, &st, st | PS_DOOMED,
+                                                  memory_order_seq_cst, memory_order_seq_cst)) {
+    }
+}
+
 bool proc_exit_signal(vm_t *vm, term_t src, term_t to, term_t reason, unsigned flags) {
     signal_t *sig = signal_new_reason(vm, sched_current(vm), SIG_EXIT, reason, EXIT_WORDS);
     if (!sig) return false;
     sig->from = src;
     sig->flags = (uint8_t)flags;
     signal_send(vm, to, sig);
+    if (UNLIKELY(reason == A_kill) && !(flags & SIGF_LINK)) doom(vm, to);
     return true;
 }
 

@@ -157,3 +157,14 @@ CASES.update({
                             env={"HEART_COMMAND": "echo wrong"}),
     "reboot": eval_("init:reboot()."),
 })
+
+# Nobody ever writes to the pipe: the thread that opens it never comes back.
+FIFO = ("[] = os:cmd(\"mkfifo pipe\"), [spawn(fun() -> file:open(\"pipe\", [raw, read]) end) ||"
+        " _ <- lists:seq(1, 3)], (fun F() -> case erlang:statistics(total_run_queue_lengths_all) of"
+        " 0 -> ok; _ -> erlang:yield(), F() end end)(), ")
+for name, end, status in (("halt", "halt(5).", 5), ("halt_now", "halt(6, [{flush, false}]).", 6),
+                          ("stop", "init:stop(7).", 7), ("slogan", "halt(\"the end\").", 1)):
+    CASES["blocked_" + name] = eval_(FIFO + end, status=status)
+CASES["blocked_killed"] = eval_(
+    FIFO.replace("[spawn(", "Blocked = [spawn(") + "[exit(P, kill) || P <- Blocked], io:format(\"~p ~p~n\","
+    " [[is_process_alive(P) || P <- Blocked], Blocked -- processes() =:= Blocked]), halt().")
