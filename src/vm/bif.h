@@ -51,7 +51,7 @@ static inline bool bif_tick(proc_t *p, size_t reds) {
  * again, or goes on; it charges nothing. */
 COLD bool bif_begin_long(proc_t *p);
 static inline bool bif_begin(proc_t *p, size_t reds) {
-    return UNLIKELY(p->reds <= 0 || reds >= (size_t)p->reds) && reds > BIF_SHORT &&
+    return UNLIKELY(p->reds <= 0 || reds >= (size_t)p->reds) && reds >= BIF_SHORT &&
            bif_begin_long(p);
 }
 /* Every so many rounds of a loop (a power of two) a tick; n counts from 1. p NULL: never. */
@@ -59,6 +59,10 @@ static inline bool bif_begin(proc_t *p, size_t reds) {
     (UNLIKELY(((n) & ((size_t)(rounds)-1)) == 0) && (p) != NULL && bif_tick(p, reds))
 /* Calls fn where there is as much stack as a thread has: what libraries do by recursion. */
 COLD void bif_deep(proc_t *p, void (*fn)(void *), void *arg);
+/* On a stack of its own, where a tick gives way and comes back (or tells that p was killed). */
+bool bif_can_pause(const proc_t *p);
+/* mem_free of a block that may be big: its end first, in pieces with ticks, where it can pause. */
+void bif_free(proc_t *p, void *block, size_t size);
 COLD term_t bif_long_resume(proc_t *p);
 COLD term_t bif_long_failed(proc_t *p, term_t *a, bif_fn body);
 #define LONG_BIF(name)                                                                             \

@@ -116,7 +116,7 @@ static term_t compressed_binary(proc_t *p, const uint8_t *b, size_t n, int level
     } else if (len == 0) {
         r = binary_of(p, b, n);
     }
-    mem_free(p->vm, out, n);
+    bif_free(p, out, n);
     return r;
 }
 

@@ -21,17 +21,32 @@ void etf_out_init(etf_out_t *o, vm_t *vm) {
     o->ncuts = o->cuts_cap = o->cut_bytes = 0;
 }
 
+static void data_free(etf_out_t *o) {
+    if (o->data == o->first) return;
+    if (o->p)
+        bif_free(o->p, o->data, o->cap);
+    else
+        mem_free(o->vm, o->data, o->cap);
+}
+
 void etf_out_free(etf_out_t *o) {
-    if (o->data != o->first) mem_free(o->vm, o->data, o->cap);
+    data_free(o);
     mem_free(o->vm, o->cuts, o->cuts_cap * sizeof *o->cuts);
 }
+
+/* From this size on what is there is copied in pieces: mem_realloc would do it in one. */
+#define GROW_LONG ((size_t)1 << 20)
 
 static COLD bool out_grow(etf_out_t *o, size_t n) {
     size_t cap = o->cap * 2 > o->len + n ? o->cap * 2 : o->len + n + o->cap;
     uint8_t *d;
-    if (o->data == o->first) {
+    if (o->data == o->first || (o->cap >= GROW_LONG && bif_can_pause(o->p))) {
         d = mem_alloc(o->vm, cap);
-        if (d) memcpy(d, o->first, o->len);
+        if (!d) return false;
+        /* Stopped: p was killed, which the next tick tells the walk. */
+        if (!bits_copy_long(o->data == o->first ? NULL : o->p, d, 0, o->data, 0, o->len * 8))
+            memcpy(d, o->data, o->len);
+        data_free(o);
     } else {
         d = mem_realloc(o->vm, o->data, o->cap, cap);
     }

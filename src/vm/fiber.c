@@ -303,6 +303,27 @@ bool bif_begin_long(proc_t *p) {
 
 #endif
 
+/* ---- big blocks ---- */
+
+/* Giving a block back to the system takes a while for each of its pages. */
+#define FREE_PIECE      ((size_t)1 << 20)
+#define FREE_PIECE_REDS 500
+
+bool bif_can_pause(const proc_t *p) {
+    const fiber_t *f = p ? p->sched->fiber : NULL;
+    return f && !f->cancelled;
+}
+
+void bif_free(proc_t *p, void *block, size_t size) {
+    while (size > 2 * FREE_PIECE && bif_can_pause(p) && !bif_tick(p, FREE_PIECE_REDS)) {
+        void *rest = mem_realloc(p->vm, block, size, size - FREE_PIECE);
+        if (!rest) break;
+        block = rest;
+        size -= FREE_PIECE;
+    }
+    mem_free(p->vm, block, size);
+}
+
 /* ---- X registers ---- */
 
 void fiber_save(proc_t *p, const term_t *x, unsigned live) {
