@@ -92,7 +92,7 @@ options() ->
               #{}, [{error_info, #{a => 1}}, {error_info, #{b => 1}}]]].
 
 library() ->
-    io:format("~p~n", [os:version()]),
+    io:format("~p~n", [[is_integer(N) || N <- tuple_to_list(os:version())]]),
     %% The checksum of a dictionary has a sign.
     D = binary:copy(<<250, 255, 200>>, 130),
     Z = zlib:open(),
