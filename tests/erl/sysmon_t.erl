@@ -1,3 +1,4 @@
+%% only: uv
 %% erlang:system_monitor and erlang:system_profile: what they accept and show, and the events.
 %% LING_TEST_NIFS names the folder of a native library that holds its scheduler up.
 -module(sysmon_t).
