@@ -153,7 +153,12 @@ static bool read_ref(vm_t *vm, reader_t *r, unsigned tag, thing_t *t) {
     if (tag == ETF_REFERENCE && !read_creation(r, true, &t->creation)) return false;
     t->local = is_this_node(vm, &t->node, t->creation);
     if (!t->local) return true;
+    /* Of more bits than ours have: not one of this node's, but a reference all the same. */
     uint64_t id;
+    if (t->count <= 3 && t->id[0] <= 0x3ffff && !ref_id_from_words(t->id, &id)) {
+        t->local = false;
+        return true;
+    }
     return t->count != 4 && ref_id_from_words(t->id, &id) && t->id[3] < 1u << PID_SLOT_BITS &&
            t->id[4] < 1u << PID_SERIAL_BITS;
 }

@@ -252,7 +252,7 @@ static bool evade(vm_t *vm, int error, const uint8_t *s, size_t n, size_t offset
         *moved = 1;
         return copy->n < copy->room;
     case PCRE2_ERROR_ESCAPE_INVALID_IN_CLASS: /* [\R]: the letter itself */
-        if (k >= n || !memchr("BRX", s[k], 3)) return false;
+        if (k >= n || !memchr("ABCGKRXZkz", s[k], 10)) return false;
         break;
     case PCRE2_ERROR_BAD_SUBPATTERN_REFERENCE: /* \8 where there are no eight groups */
         while (k > 0 && s[k - 1] >= '0' && s[k - 1] <= '9') k--;

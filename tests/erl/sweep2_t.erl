@@ -3,7 +3,7 @@
 -export([start/0]).
 
 start() ->
-    applied(), deep(), options(), packets(), records(), identities(), scopes(), newlines(), verbs(), library(), heads(), bags(), former(),
+    applied(), deep(), options(), packets(), records(), identities(), scopes(), newlines(), classes(), verbs(), library(), heads(), bags(), former(), references(),
     io:format("done~n").
 
 t(Name, F) ->
@@ -80,6 +80,11 @@ newlines() ->
      || O <- [[bsr_anycrlf, bsr_unicode], [bsr_unicode, bsr_unicode], [{newline, lf}, {newline, any}, report_errors]]],
     [t(X, fun() -> re:compile(X, [{newline, lf}, {newline, any} | O]) end) || X <- ["a", "(", <<255>>], O <- [[], [unicode]], O =:= [] orelse is_binary(X)].
 
+%% In a class these are the letters themselves.
+classes() ->
+    [t({C, End}, fun() -> case re:compile("[\\" ++ [C] ++ End) of {ok, P} -> re:run([$\\, C], P); E -> E end end)
+     || C <- "ABCGKRXZkz", End <- ["]", "", "b]x"]].
+
 %% "(*" begins a verb only before a letter or a colon.
 verbs() ->
     [t(S, fun() -> case re:compile(S) of {ok, _} -> ok; E -> E end end)
@@ -142,6 +147,14 @@ bags() ->
                 [[{1, I} || I <- lists:seq(1, 5000)], {1, 0}]]],
     %% A start that is no checksum becomes one.
     [t({F, A, D}, fun() -> erlang:F(A, D) end) || F <- [adler32, crc32], A <- [1048575, 65521, 1, 0], D <- [<<>>, [], [<<>>, []], "a"]].
+
+%% References of this node with more bits than ours have.
+references() ->
+    [t({N, W0, W}, fun() ->
+                       B = <<131, 90, N:16, 100, 0, 13, "nonode@nohost", 0:32, W0:32, (binary:copy(<<W:32>>, N - 1))/binary>>,
+                       R = binary_to_term(B),
+                       {is_reference(R), node(R), R =:= binary_to_term(B), R =:= binary_to_term(term_to_binary(R))}
+                   end) || N <- [1, 2, 3, 4], W0 <- [0, 1 bsl 17, 1 bsl 18], W <- [0, 1, 1 bsl 14]].
 
 %% Processes of an earlier life of the node.
 former() ->
