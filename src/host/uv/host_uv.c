@@ -76,12 +76,14 @@ static uint64_t uvh_os_pid(host_t *h) {
     return (uint64_t)getpid();
 }
 
+/* localtime_r need not read TZ by itself; once for all VMs of the program. */
+static uv_once_t zone_once = UV_ONCE_INIT;
+
 static int32_t uvh_local_offset(host_t *h, int64_t utc_seconds, bool *dst) {
-    uv_host_t *u = (uv_host_t *)h;
+    (void)h;
     time_t t = (time_t)utc_seconds;
     struct tm tm;
-    /* localtime_r need not read TZ by itself. */
-    if (!atomic_exchange_explicit(&u->zone_known, true, memory_order_relaxed)) tzset();
+    uv_once(&zone_once, tzset);
     if (!localtime_r(&t, &tm)) {
         if (dst) *dst = false;
         return 0;

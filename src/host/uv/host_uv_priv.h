@@ -17,7 +17,6 @@ typedef struct {
     _Atomic(bool) woken; /* wake was called and wait has not seen it */
     bool wakeable;       /* async is there; under wake_lock */
     uv_mutex_t wake_lock;
-    _Atomic(bool) zone_known;
     void *signals[HOST_SIGNALS]; /* watched ones: host_uv_signal.c */
     host_stream_t *streams[3];   /* opened ones, by HOST_STDIN ... */
     host_io_t *ios;              /* all that are open */
