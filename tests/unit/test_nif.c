@@ -214,6 +214,7 @@ static ling_vm_t *new_vm(unsigned schedulers, int base) {
     o.schedulers = schedulers;
     o.code_paths = paths;
     o.ncode_paths = 1;
+    o.memory_limit = (size_t)1 << 32; /* sanitizers end a program that asks malloc for too much */
     ling_vm_t *vm;
     assert_int_equal(ling_create(&vm, &o), LING_OK);
     assert_int_equal(ling_register_nif(vm, &entry), LING_OK);
