@@ -456,8 +456,9 @@ int module_on_load_done(vm_t *vm, term_t name, bool keep) {
         r = -1;
         goto done;
     }
-    atomic_store_explicit(&s->on_load, NULL, memory_order_release);
+    /* In this order: whoever looks without the lock finds it as one or the other. */
     make_current(s, m);
+    atomic_store_explicit(&s->on_load, NULL, memory_order_release);
 done:
     spin_unlock(vm, &t->lock);
     return r;

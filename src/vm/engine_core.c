@@ -401,11 +401,11 @@ DEFINE_OP(undefined_entry) {
     /* It may have come meanwhile: this process may have slept with the stub as its next step. */
     const uint64_t *to = atomic_load_explicit(&e->code, memory_order_acquire);
     if (to != e->stub) GO(to);
-    if (!module_find(vm, e->module)) {
-        if (!module_find_on_load(vm, e->module)) load_missing(vm, e->module);
-        to = atomic_load_explicit(&e->code, memory_order_acquire);
-        if (to != e->stub) GO(to);
-    }
+    if (!module_find(vm, e->module) && !module_find_on_load(vm, e->module))
+        load_missing(vm, e->module);
+    /* Whoever loaded it, also between the look above and this one. */
+    to = atomic_load_explicit(&e->code, memory_order_acquire);
+    if (to != e->stub) GO(to);
     export_t *h = undefined_handler(p, e->module);
     if (h) {
         unsigned n = e->arity;
