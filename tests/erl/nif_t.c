@@ -449,12 +449,10 @@ NIF(number) {
 
 NIF(object_binary) {
     UNUSED;
+    static const char text[] =
+        "the bytes of an object, more than sixty-four of them so that they are shared";
     object_t *o = object_of(env, argv[0]);
-    return o ? enif_make_resource_binary(env, o,
-                                         "the bytes of an object, more than sixty-four of "
-                                         "them so that they are shared",
-                                         79)
-             : BADARG;
+    return o ? enif_make_resource_binary(env, o, text, sizeof text - 1) : BADARG;
 }
 
 NIF(dynamic) {
@@ -604,10 +602,10 @@ NIF(times) {
 
 NIF(unique) {
     UNUSED;
-    return enif_make_list(env, 4, enif_make_unique_integer(env, ERL_NIF_UNIQUE_POSITIVE),
-                          enif_make_unique_integer(env, ERL_NIF_UNIQUE_MONOTONIC),
-                          enif_make_unique_integer(env, ERL_NIF_UNIQUE_MONOTONIC),
-                          enif_make_ref(env));
+    ERL_NIF_TERM first = enif_make_unique_integer(env, ERL_NIF_UNIQUE_MONOTONIC);
+    ERL_NIF_TERM second = enif_make_unique_integer(env, ERL_NIF_UNIQUE_MONOTONIC);
+    return enif_make_list(env, 4, enif_make_unique_integer(env, ERL_NIF_UNIQUE_POSITIVE), first,
+                          second, enif_make_ref(env));
 }
 
 NIF(system_facts) {
