@@ -40,7 +40,8 @@ typedef struct bif_def {
  * a stack where it can stop (so before the first tick nothing may have happened that matters), or
  * because the process was killed. While a BIF stands in a tick other processes run, no term
  * of its own process moves, and the thread may change: hold no lock, no pointer into a table. */
-#define BIF_SHORT 256 /* reductions: what costs less is done at once */
+#define BIF_SHORT 256  /* reductions: what costs less is done at once, */
+#define BIF_LARGE 1024 /* what costs more where it can give way, whatever is left of the slice */
 COLD bool bif_pause(proc_t *p, size_t reds);
 static inline bool bif_tick(proc_t *p, size_t reds) {
     if (UNLIKELY(p->reds <= 0 || reds >= (size_t)p->reds)) return bif_pause(p, reds);
@@ -51,8 +52,8 @@ static inline bool bif_tick(proc_t *p, size_t reds) {
  * again, or goes on; it charges nothing. */
 COLD bool bif_begin_long(proc_t *p);
 static inline bool bif_begin(proc_t *p, size_t reds) {
-    return UNLIKELY(p->reds <= 0 || reds >= (size_t)p->reds) && reds >= BIF_SHORT &&
-           bif_begin_long(p);
+    return UNLIKELY(reds >= BIF_SHORT) &&
+           (reds >= BIF_LARGE || p->reds <= 0 || reds >= (size_t)p->reds) && bif_begin_long(p);
 }
 /* Every so many rounds of a loop (a power of two) a tick; n counts from 1. p NULL: never. */
 #define BIF_TICK_EVERY(p, n, rounds, reds)                                                         \

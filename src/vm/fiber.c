@@ -49,6 +49,8 @@ typedef struct fiber {
     term_t args[FIBER_ARGS];
     term_t result;
     bool done, cancelled;
+    int32_t held;         /* reductions of this slice its BIF does not see yet */
+    uint64_t since;       /* when the slice began on this stack, by the clock */
     void (*call)(void *); /* for the scheduler's stack, before the fiber goes on */
     void *call_arg;
     unsigned live; /* X registers in x */
@@ -157,6 +159,36 @@ static void fiber_main(void *arg) {
     leave(f); /* for good */
 }
 
+/* ---- the slice ----
+ * What a reduction of a BIF costs depends on caches and on pages not touched before: by a factor of
+ * ten and more. So the BIF is given its reductions in portions, and after each the clock is asked.
+ */
+
+#define PORTION  512
+#define SLICE_NS 1000000u
+
+static void slice_begin(fiber_t *f) {
+    proc_t *p = f->p;
+    f->since = vm_now(p->vm);
+    f->held = p->reds > PORTION ? p->reds - PORTION : 0;
+    p->reds -= f->held;
+}
+
+/* The next portion; false: the slice is over. */
+static bool slice_more(fiber_t *f) {
+    if (f->held == 0 || vm_now(f->p->vm) - f->since >= SLICE_NS) return false;
+    int32_t n = f->held < PORTION ? f->held : PORTION;
+    f->held -= n;
+    f->p->reds += n;
+    return true;
+}
+
+static void slice_end(fiber_t *f) {
+    bool goes_on = f->done && vm_now(f->p->vm) - f->since < SLICE_NS;
+    f->p->reds = goes_on ? f->p->reds + f->held : 0;
+    f->held = 0;
+}
+
 /* ---- life ---- */
 
 void fiber_spare_free(sched_t *s) {
@@ -208,6 +240,7 @@ static void fiber_free(proc_t *p, fiber_t *f) {
 void fiber_cancel(proc_t *p) {
     fiber_t *f = p->ext->fiber;
     f->cancelled = true;
+    f->held = 0;
     enter(f);
     fiber_free(p, f);
 }
@@ -235,7 +268,9 @@ term_t bif_long_failed(proc_t *p, term_t *a, bif_fn body) {
 
 term_t bif_long_resume(proc_t *p) {
     fiber_t *f = p->ext->fiber;
+    slice_begin(f);
     enter(f);
+    slice_end(f);
     if (!f->done) {
         p->fclass = EXC_AGAIN;
         return TERM_NONE;
@@ -266,10 +301,16 @@ void bif_deep(proc_t *p, void (*fn)(void *), void *arg) {
 bool bif_pause(proc_t *p, size_t reds) {
     fiber_t *f = p->sched->fiber;
     if (!f) return give_up(p);
-    if (!f->cancelled) {
+    for (bool fresh = false; !f->cancelled; fresh = true) {
+        while (p->reds <= (int64_t)reds && slice_more(f)) {
+        }
+        if (p->reds > (int64_t)reds) {
+            p->reds -= (int32_t)reds;
+            break;
+        }
         p->reds = 0;
+        if (fresh) break; /* it costs more than a slice */
         leave(f);
-        bif_bump(p, reds);
     }
     return f->cancelled;
 }

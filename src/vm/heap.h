@@ -54,7 +54,7 @@ static inline bool gc_wanted(const proc_t *p) {
 }
 
 /* Would the next collection take long (about a millisecond)? By what it may have to copy. */
-#define GC_LONG_WORDS (256u << 10)
+#define GC_LONG_WORDS (64u << 10)
 bool gc_is_long(const proc_t *p);
 
 /* First heap of a new process and release of everything at its end. */
