@@ -421,11 +421,13 @@ static inline __attribute__((always_inline)) bool gc_run(proc_t *p, size_t new_w
     return true;
 }
 
-/* How much the next young block is to hold. */
+/* How much the next young block is to hold. One that is full twice in a slice grows even if little
+ * survives, but not so far that it brings the process near a limit of its own. */
 static size_t young_size(proc_t *p) {
     size_t cur = heap_block_words(p), size = cur;
-    if (p->grow_young || (p->gc_mark == (uint32_t)p->total_reds && cur < YOUNG_CACHE_WORDS))
-        size = cur * 2;
+    bool is_churning = p->gc_mark == (uint32_t)p->total_reds && cur < YOUNG_CACHE_WORDS &&
+                       (p->max_heap == 0 || cur <= p->max_heap / 8);
+    if (p->grow_young || is_churning) size = cur * 2;
     p->gc_mark = (uint32_t)p->total_reds;
     if (size < p->min_heap) size = p->min_heap;
     return size == cur ? cur : heap_next_size(size);

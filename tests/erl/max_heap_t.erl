@@ -10,6 +10,12 @@ start() ->
     io:format("~p~n", [receive {'DOWN', R2, process, P2, Why2} -> Why2 end]),
     {P3, R3} = spawn_opt(fun() -> exit(length(lists:seq(1, 100000))) end,
                          [monitor, {max_heap_size, Opts#{kill := false}}]),
-    io:format("~p~n", [receive {'DOWN', R3, process, P3, Why3} -> Why3 end]).
+    io:format("~p~n", [receive {'DOWN', R3, process, P3, Why3} -> Why3 end]),
+    %% Much garbage is no large heap.
+    {P4, R4} = spawn_opt(fun() -> churn(300000, []) end, [monitor, {max_heap_size, Opts}]),
+    io:format("~p~n", [receive {'DOWN', R4, process, P4, Why4} -> Why4 end]).
+
+churn(0, _) -> ok;
+churn(N, _) -> churn(N - 1, [N, N, N, N, {N, N}]).
 
 grow(L) -> grow([L | lists:seq(1, 10)] ++ L).
