@@ -1,19 +1,12 @@
-/* ets.c: tables: registry, owners and fixation, objects, hash tables and trees (see ets.h).
- *
- * Hash tables chain objects in buckets; objects with equal keys stand next to each other, newest
- * first. Growing splits one bucket at a time and keeps that order. While a table is fixed its
- * buckets stay as they are and deleted objects keep their places as dead ones.
- *
- * Trees are AVL trees; where a walk needs the way back it keeps a path, whose length is bounded by
- * the tree's height. Relies on copy.h, hash.h, compare.h, process.h. Called by bif_ets.c and, at a
- * process's end, by process.c.
+/* ets.c: tables as wholes: locks, registry, owners, fixation, life and end (see ets.h). What is in
+ * them: ets_object.c, ets_hash.c, ets_tree.c. Relies on hash.h, process.h. Called by the BIFs of
+ * tables and, at a process's end, by process.c.
  */
-#include "vm/ets.h"
 #include "vm/binary.h"
 #include "vm/code.h"
-#include "vm/compare.h"
-#include "vm/copy.h"
+#include "vm/ets_store.h"
 #include "vm/hash.h"
+#include "vm/magic.h"
 #include "vm/process.h"
 
 enum { REG_BUCKETS = 256 };
@@ -254,18 +247,12 @@ static void owned_unlink(vm_t *vm, ets_t *t) {
 
 /* ---- fixation ---- */
 
-static inline bool is_fixed(const ets_t *t) {
-    return atomic_load_explicit(&t->fixed, memory_order_relaxed) != 0;
-}
-
 void ets_hold(ets_t *t) { atomic_fetch_add_explicit(&t->fixed, 1, memory_order_relaxed); }
-
-static void purge_dead(vm_t *vm, ets_t *t);
 
 void ets_unhold(vm_t *vm, ets_t *t) {
     if (atomic_fetch_sub_explicit(&t->fixed, 1, memory_order_relaxed) == 1 &&
         (t->ndead || t->dead_lost))
-        purge_dead(vm, t);
+        ets_hash_purge(vm, t);
 }
 
 static void fix_free(vm_t *vm, ets_fix_t *f) { /* registry locked */
@@ -436,6 +423,27 @@ static void registry_remove(vm_t *vm, ets_t *t) {
     while (t->fixes) fix_free(vm, t->fixes);
 }
 
+bool ets_drain(vm_t *vm, sched_t *s, ets_t *t, size_t n) {
+    if (!ETS_KIND(t, drain, vm, s, t, n)) return false;
+    t->count = t->words = 0;
+    return true;
+}
+
+size_t ets_clear(vm_t *vm, sched_t *s, ets_t *t) {
+    size_t n = t->count;
+    if (ets_is_tree(t)) {
+        while (!ets_drain(vm, s, t, SIZE_MAX)) {
+        }
+    } else if (ets_is_fixed(t)) {
+        size_t slot = 0;
+        ets_mark_dead(vm, s, t, &slot, SIZE_MAX);
+    } else {
+        content_free(vm, s, t);
+        t->nbuckets = t->base = (size_t)1 << ETS_FIRST_LOG;
+    }
+    return n;
+}
+
 ets_t *ets_kill(vm_t *vm, ets_t *t) {
     t->odd |= ETS_DELETED;
     /* Objects may hold references of their own table: it would never end by itself. */
@@ -461,6 +469,39 @@ void ets_free(vm_t *vm) {
     }
     mem_free(vm, vm->ets, sizeof *vm->ets);
     vm->ets = NULL;
+}
+
+ets_t *ets_steal(vm_t *vm, ets_t *t) {
+    ets_t *c = mem_calloc(vm, sizeof *c);
+    ets_obj_t **first = NULL;
+    if (!c) return NULL;
+    if (!ets_is_tree(t)) {
+        first = mem_calloc(vm, sizeof(ets_obj_t *) << ETS_FIRST_LOG);
+        if (!first) {
+            mem_free(vm, c, sizeof *c);
+            return NULL;
+        }
+    }
+    magic_init(vm, &c->magic, table_destroy);
+    c->odd = ETS_DELETED;
+    c->type = t->type;
+    c->keypos = t->keypos;
+    c->heir = A_none;
+    c->root = t->root;
+    c->nbuckets = t->nbuckets;
+    c->base = t->base;
+    memcpy(c->seg, t->seg, sizeof c->seg);
+    c->dead_buckets = t->dead_buckets;
+    c->dead_room = t->dead_room;
+    t->root = NULL;
+    memset(t->seg, 0, sizeof t->seg);
+    t->seg[0] = first;
+    t->nbuckets = t->base = first ? (size_t)1 << ETS_FIRST_LOG : 0;
+    t->dead_buckets = NULL;
+    t->ndead = t->dead_room = 0;
+    t->dead_lost = false;
+    t->count = t->words = 0;
+    return c;
 }
 
 bool ets_set_owner(vm_t *vm, ets_t *t, term_t to) {
@@ -576,663 +617,5 @@ size_t ets_memory(vm_t *vm) {
     for (ets_t *t = vm->ets->all; t; t = t->next)
         n += sizeof *t + t->words * sizeof(term_t) + t->nbuckets * sizeof(ets_obj_t *);
     ets_registry_unlock(vm);
-    return n;
-}
-
-/* ---- objects ---- */
-
-#define OBJ_WORDS (sizeof(ets_obj_t) / sizeof(term_t))
-static inline size_t obj_bytes(size_t words) { return sizeof(ets_obj_t) + words * sizeof(term_t); }
-
-ets_obj_t *ets_obj_alloc(vm_t *vm, sched_t *s, size_t words) {
-    ets_obj_t *o = words > UINT32_MAX ? NULL : pool_alloc(vm, s, obj_bytes(words));
-    if (UNLIKELY(!o)) return NULL;
-    o->off = NULL;
-    o->words = (uint32_t)words;
-    o->level = 1;
-    o->dead = false;
-    o->packed = 0;
-    return o;
-}
-
-ets_obj_t *ets_obj_new(vm_t *vm, sched_t *s, const ets_t *t, const term_t *elems, size_t n) {
-    size_t words = n + 1;
-    for (size_t i = 0; i < n; i++)
-        if (!is_immed(elems[i])) words += term_size(vm, elems[i]);
-    ets_obj_t *o = ets_obj_alloc(vm, s, words);
-    if (UNLIKELY(!o)) return NULL;
-    term_t *hp = o->data + n + 1;
-    o->data[0] = make_header(T_TUPLE, n);
-    for (size_t i = 0; i < n; i++) {
-        term_t e = elems[i];
-        o->data[i + 1] = is_immed(e) ? e : term_copy(vm, e, &hp, &o->off);
-    }
-    return UNLIKELY(t->compressed) ? ets_obj_pack(vm, s, t, o) : o;
-}
-
-void ets_obj_free(vm_t *vm, sched_t *s, ets_obj_t *o) {
-    if (UNLIKELY(o->off != NULL)) off_heap_release(vm, o->off);
-    pool_free(vm, s, o, obj_bytes(ets_obj_room(o)));
-}
-
-COLD static void off_objects_adopt(proc_t *p, term_t *obj) {
-    if (header_type(*obj) == T_PROC_BIN) {
-        proc_bin_t *b = (proc_bin_t *)obj;
-        shared_bin_keep(b->bin);
-        p->vheap += b->size;
-        off_heap_link(p, b);
-    } else if (header_type(*obj) == T_MAGIC_REF) {
-        atomic_fetch_add_explicit(&((magic_ref_t *)obj)->magic->refs, 1, memory_order_relaxed);
-        off_heap_link(p, obj);
-    }
-}
-
-term_t ets_obj_copy_at(proc_t *p, const ets_obj_t *o, term_t *hp) {
-    const term_t *src = o->data, *end = src + o->words;
-    uintptr_t delta = (uintptr_t)hp - (uintptr_t)src;
-    term_t tuple = make_boxed(hp);
-    if (UNLIKELY(o->packed)) {
-        ets_unpack(o, hp);
-        return tuple;
-    }
-    while (src < end) {
-        term_t w = *src++;
-        if (is_pointer(w)) {
-            if ((uintptr_t)w - (uintptr_t)o->data < (uintptr_t)end - (uintptr_t)o->data) w += delta;
-        } else if (is_header(w) && header_is_raw(w)) {
-            term_t *obj = hp;
-            *hp++ = w;
-            for (size_t n = header_size(w); n > 0; n--) *hp++ = *src++;
-            if (UNLIKELY(o->off != NULL)) off_objects_adopt(p, obj);
-            continue;
-        }
-        *hp++ = w;
-    }
-    return tuple;
-}
-
-term_t ets_obj_copy(proc_t *p, const ets_obj_t *o) {
-    term_t *hp = heap_alloc(p, o->words);
-    return hp ? ets_obj_copy_at(p, o, hp) : TERM_NONE;
-}
-
-static inline void count_in(ets_t *t, const ets_obj_t *o) {
-    t->count++;
-    t->words += OBJ_WORDS + ets_obj_room(o);
-}
-static inline void count_out(ets_t *t, const ets_obj_t *o) {
-    t->count--;
-    t->words -= OBJ_WORDS + ets_obj_room(o);
-}
-
-/* ---- hash tables ---- */
-
-/* 64 small integers in a row get hashes that differ in the last six bits only: tables by number
- * are mostly used in order, and so neighbours share cache lines. Whatever the pattern of the
- * numbers, they are spread: each row of 64 has a place of its own. */
-static inline uint64_t key_hash(vm_t *vm, term_t key) {
-    if (LIKELY(is_small(key))) {
-        uint64_t i = (uint64_t)small_value(key), h = hash_mix((i >> 6) ^ vm->salt);
-        return h ^ (i & 63);
-    }
-    return term_hash(vm, key);
-}
-
-static inline size_t bucket_index(const ets_t *t, uint64_t hash) {
-    size_t i = (size_t)hash & (2 * t->base - 1);
-    return i < t->nbuckets ? i : i - t->base;
-}
-
-static inline ets_obj_t **chain_find(vm_t *vm, const ets_t *t, uint64_t hash, term_t key) {
-    ets_obj_t **link = ets_bucket(t, bucket_index(t, hash));
-    for (; *link; link = &(*link)->left)
-        if ((*link)->hash == hash && term_eq(vm, ets_obj_key(t, *link), key)) break;
-    return link;
-}
-
-/* One more bucket: takes its part of the one it is split from. */
-static void bucket_split(vm_t *vm, ets_t *t) {
-    size_t n = t->nbuckets;
-    if (n == 2 * t->base) t->base = n;
-    if (n == t->base) { /* the first of a new segment */
-        unsigned k = 64 - (unsigned)__builtin_clzll(n >> ETS_FIRST_LOG);
-        if (k >= ETS_SEGMENTS) return;
-        if (!t->seg[k]) t->seg[k] = mem_alloc(vm, n * sizeof(ets_obj_t *));
-        if (!t->seg[k]) { /* longer chains will do */
-            if (n > (size_t)1 << ETS_FIRST_LOG) t->base = n / 2;
-            return;
-        }
-    }
-    t->nbuckets = n + 1;
-    ets_obj_t **low = ets_bucket(t, n - t->base), **high = ets_bucket(t, n), *o = *low;
-    size_t mask = 2 * t->base - 1;
-    for (; o; o = o->left) {
-        if (((size_t)o->hash & mask) == n) {
-            *high = o;
-            high = &o->left;
-        } else {
-            *low = o;
-            low = &o->left;
-        }
-    }
-    *low = *high = NULL;
-}
-
-static void bucket_merge(vm_t *vm, ets_t *t) {
-    size_t n = t->nbuckets - 1;
-    ets_obj_t *o = *ets_bucket(t, n), **link = ets_bucket(t, n - t->base);
-    if (o) {
-        while (*link) link = &(*link)->left;
-        *link = o;
-    }
-    t->nbuckets = n;
-    if ((n & (n - 1)) == 0) {
-        unsigned k = 64 - (unsigned)__builtin_clzll(n >> ETS_FIRST_LOG);
-        mem_free(vm, t->seg[k], n * sizeof(ets_obj_t *));
-        t->seg[k] = NULL;
-        if (n > (size_t)1 << ETS_FIRST_LOG) t->base = n / 2;
-    }
-}
-
-static inline void grow(vm_t *vm, ets_t *t) {
-    if (t->count > t->nbuckets && !is_fixed(t)) bucket_split(vm, t);
-}
-static inline void shrink(vm_t *vm, ets_t *t) {
-    if (t->count >= t->nbuckets / 8 || is_fixed(t)) return;
-    for (int i = 0; i < 8 && t->nbuckets > (size_t)1 << ETS_FIRST_LOG; i++) bucket_merge(vm, t);
-}
-
-/* Takes the object out of its chain, or marks it where the table is fixed. */
-static void unlink_at(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t **link) {
-    ets_obj_t *o = *link;
-    count_out(t, o);
-    if (UNLIKELY(is_fixed(t))) {
-        o->dead = true;
-        if (t->ndead == t->dead_room) {
-            size_t room = t->dead_room ? 2 * t->dead_room : 16;
-            size_t *d =
-                mem_realloc(vm, t->dead_buckets, t->dead_room * sizeof *d, room * sizeof *d);
-            if (!d) {
-                t->dead_lost = true;
-                return;
-            }
-            t->dead_buckets = d;
-            t->dead_room = room;
-        }
-        t->dead_buckets[t->ndead++] = bucket_index(t, o->hash);
-        return;
-    }
-    *link = o->left;
-    ets_obj_free(vm, s, o);
-}
-
-static void purge_bucket(vm_t *vm, sched_t *s, ets_t *t, size_t i) {
-    ets_obj_t **link = ets_bucket(t, i);
-    while (*link) {
-        ets_obj_t *o = *link;
-        if (o->dead) {
-            *link = o->left;
-            ets_obj_free(vm, s, o);
-        } else {
-            link = &o->left;
-        }
-    }
-}
-
-static void purge_dead(vm_t *vm, ets_t *t) {
-    sched_t *s = sched_current(vm);
-    if (t->dead_lost)
-        for (size_t i = 0; i < t->nbuckets; i++) purge_bucket(vm, s, t, i);
-    else
-        for (size_t i = 0; i < t->ndead; i++) purge_bucket(vm, s, t, t->dead_buckets[i]);
-    t->dead_lost = false;
-    t->ndead = 0;
-    if (t->dead_buckets) mem_free(vm, t->dead_buckets, t->dead_room * sizeof(size_t));
-    t->dead_buckets = NULL;
-    t->dead_room = 0;
-}
-
-static void put_at(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t **link, ets_obj_t *o) {
-    ets_obj_t *old = *link;
-    if (old->dead) {
-        t->count++;
-        t->words += OBJ_WORDS + ets_obj_room(o);
-    } else {
-        t->words += ets_obj_room(o);
-        t->words -= ets_obj_room(old);
-    }
-    o->left = old->left;
-    *link = o;
-    ets_obj_free(vm, s, old);
-}
-
-static void hash_put(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o) {
-    term_t key = ets_obj_key(t, o);
-    o->hash = key_hash(vm, key);
-    ets_obj_t **link = chain_find(vm, t, o->hash, key);
-    if (*link && t->type == ETS_SET) {
-        put_at(vm, s, t, link, o);
-        return;
-    }
-    if (*link && t->type == ETS_BAG) {
-        ets_obj_t **l = link;
-        for (; *l && (*l)->hash == o->hash && term_eq(vm, ets_obj_key(t, *l), key);
-             l = &(*l)->left) {
-            if (!term_eq(vm, ets_obj_term(*l), ets_obj_term(o))) continue;
-            if (!(*l)->dead) {
-                ets_obj_free(vm, s, o);
-                return;
-            }
-            put_at(vm, s, t, l, o);
-            return;
-        }
-    }
-    if (!*link) link = ets_bucket(t, bucket_index(t, o->hash));
-    o->left = *link;
-    *link = o;
-    count_in(t, o);
-    grow(vm, t);
-}
-
-static ets_obj_t *hash_live(vm_t *vm, const ets_t *t, ets_obj_t *o, uint64_t hash, term_t key) {
-    for (; o && o->hash == hash && term_eq(vm, ets_obj_key(t, o), key); o = o->left)
-        if (!o->dead) return o;
-    return NULL;
-}
-
-ets_obj_t *ets_same_key(vm_t *vm, const ets_t *t, const ets_obj_t *o) {
-    return hash_live(vm, t, o->left, o->hash, ets_obj_key(t, o));
-}
-
-static ets_obj_t *bucket_first_live(const ets_t *t, size_t i) {
-    for (; i < t->nbuckets; i++)
-        for (ets_obj_t *o = *ets_bucket(t, i); o; o = o->left)
-            if (!o->dead) return o;
-    return NULL;
-}
-
-ets_obj_t *ets_hash_next(vm_t *vm, const ets_t *t, term_t key, bool *known) {
-    *known = true;
-    if (key == TERM_NONE) return bucket_first_live(t, 0);
-    uint64_t hash = key_hash(vm, key);
-    ets_obj_t *o = *chain_find(vm, t, hash, key);
-    if (!o) {
-        *known = false;
-        return NULL;
-    }
-    while (o && ((o->hash == hash && term_eq(vm, ets_obj_key(t, o), key)) || o->dead)) o = o->left;
-    return o ? o : bucket_first_live(t, bucket_index(t, hash) + 1);
-}
-
-/* ---- trees ---- */
-
-/* term_cmp, with a short way for what keys mostly are: small integers, and tuples that differ in
- * one or an atom. */
-static inline int key_cmp(vm_t *vm, term_t a, term_t b) {
-    if (LIKELY(are_small(a, b))) return (int64_t)a < (int64_t)b ? -1 : a != b;
-    if (is_tuple(a) && is_boxed(b) && boxed_header(a) == boxed_header(b)) {
-        const term_t *x = boxed_ptr(a), *y = boxed_ptr(b);
-        size_t n = header_size(*x), i = 1;
-        while (i <= n && x[i] == y[i]) i++;
-        if (i > n) return 0;
-        if (are_small(x[i], y[i])) return (int64_t)x[i] < (int64_t)y[i] ? -1 : 1;
-        if (is_atom(x[i]) && is_atom(y[i])) return atom_compare(vm, x[i], y[i]);
-    }
-    return a == b ? 0 : term_cmp_slow(vm, a, b);
-}
-
-static inline int level_of(const ets_obj_t *n) { return n ? n->level : 0; }
-static inline void level_set(ets_obj_t *n) {
-    int a = level_of(n->left), b = level_of(n->right);
-    n->level = (uint8_t)((a > b ? a : b) + 1);
-}
-static ets_obj_t *rotate_right(ets_obj_t *n) {
-    ets_obj_t *l = n->left;
-    n->left = l->right;
-    l->right = n;
-    level_set(n);
-    level_set(l);
-    return l;
-}
-static ets_obj_t *rotate_left(ets_obj_t *n) {
-    ets_obj_t *r = n->right;
-    n->right = r->left;
-    r->left = n;
-    level_set(n);
-    level_set(r);
-    return r;
-}
-static ets_obj_t *balance(ets_obj_t *n) {
-    int a = level_of(n->left), b = level_of(n->right);
-    if (a > b + 1) {
-        if (level_of(n->left->left) < level_of(n->left->right)) n->left = rotate_left(n->left);
-        return rotate_right(n);
-    }
-    if (b > a + 1) {
-        if (level_of(n->right->right) < level_of(n->right->left)) n->right = rotate_right(n->right);
-        return rotate_left(n);
-    }
-    level_set(n);
-    return n;
-}
-
-typedef struct {
-    ets_obj_t **link[96];
-    int depth;
-} links_t;
-
-/* The link that holds key's node, or where it would be; the links above it in l. */
-static ets_obj_t **tree_link(vm_t *vm, ets_t *t, term_t key, links_t *l) {
-    ets_obj_t **link = &t->root;
-    l->depth = 0;
-    while (*link) {
-        int c = key_cmp(vm, key, ets_obj_key(t, *link));
-        if (c == 0) break;
-        l->link[l->depth++] = link;
-        link = c < 0 ? &(*link)->left : &(*link)->right;
-    }
-    return link;
-}
-
-static void rebalance(links_t *l) {
-    while (l->depth-- > 0) {
-        ets_obj_t **link = l->link[l->depth];
-        uint8_t level = (*link)->level;
-        ets_obj_t *n = balance(*link);
-        *link = n;
-        if (n->level == level) break;
-    }
-}
-
-static void node_swap(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t **link, ets_obj_t *o) {
-    ets_obj_t *old = *link;
-    o->left = old->left;
-    o->right = old->right;
-    o->level = old->level;
-    *link = o;
-    t->words += ets_obj_room(o);
-    t->words -= ets_obj_room(old);
-    ets_obj_free(vm, s, old);
-}
-
-static void tree_put(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o) {
-    links_t l;
-    ets_obj_t **link = tree_link(vm, t, ets_obj_key(t, o), &l);
-    if (*link) {
-        node_swap(vm, s, t, link, o);
-        return;
-    }
-    o->left = o->right = NULL;
-    o->level = 1;
-    *link = o;
-    count_in(t, o);
-    rebalance(&l);
-}
-
-static void tree_remove(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t **link, links_t *l) {
-    ets_obj_t *o = *link;
-    count_out(t, o);
-    if (!o->left || !o->right) {
-        *link = o->left ? o->left : o->right;
-    } else {
-        /* The next greater one takes its place. */
-        int at = l->depth;
-        l->link[l->depth++] = link;
-        ets_obj_t **down = &o->right;
-        while ((*down)->left) {
-            l->link[l->depth++] = down;
-            down = &(*down)->left;
-        }
-        ets_obj_t *n = *down;
-        *down = n->right;
-        n->left = o->left;
-        n->right = o->right;
-        n->level = o->level;
-        *link = n;
-        if (l->depth > at + 1) l->link[at + 1] = &n->right;
-    }
-    rebalance(l);
-    ets_obj_free(vm, s, o);
-}
-
-void ets_tree_seek(vm_t *vm, const ets_t *t, ets_walk_t *w, term_t key, bool equal, bool back) {
-    int found = 0;
-    ets_obj_t *n = t->root;
-    w->depth = 0;
-    while (n) {
-        int c = key == TERM_NONE ? (back ? 1 : -1) : key_cmp(vm, key, ets_obj_key(t, n));
-        w->path[w->depth++] = n;
-        if (c == 0 && equal) return;
-        if (back ? c > 0 : c < 0) {
-            found = w->depth;
-            n = back ? n->right : n->left;
-        } else {
-            n = back ? n->left : n->right;
-        }
-    }
-    w->depth = found;
-}
-
-void ets_tree_step(ets_walk_t *w, bool back) {
-    ets_obj_t *n = w->path[w->depth - 1], *down = back ? n->left : n->right;
-    if (down) {
-        for (; down; down = back ? down->right : down->left) w->path[w->depth++] = down;
-        return;
-    }
-    for (w->depth--; w->depth > 0; w->depth--) {
-        ets_obj_t *up = w->path[w->depth - 1];
-        if ((back ? up->right : up->left) == n) return;
-        n = up;
-    }
-}
-
-/* ---- both ---- */
-
-ets_obj_t *ets_find(vm_t *vm, const ets_t *t, term_t key) {
-    if (ets_is_tree(t)) {
-        ets_obj_t *n = t->root;
-        while (n) {
-            int c = key_cmp(vm, key, ets_obj_key(t, n));
-            if (c == 0) break;
-            n = c < 0 ? n->left : n->right;
-        }
-        return n;
-    }
-    uint64_t hash = key_hash(vm, key);
-    ets_obj_t *o = *chain_find(vm, t, hash, key);
-    if (!o || LIKELY(!o->dead)) return o;
-    return hash_live(vm, t, o, hash, key);
-}
-
-void ets_put(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o) {
-    if (ets_is_tree(t))
-        tree_put(vm, s, t, o);
-    else
-        hash_put(vm, s, t, o);
-}
-
-static ets_obj_t **link_of(const ets_t *t, ets_obj_t *o) {
-    ets_obj_t **link = ets_bucket(t, bucket_index(t, o->hash));
-    while (*link != o) link = &(*link)->left;
-    return link;
-}
-
-void ets_replace(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *old, ets_obj_t *o) {
-    if (ets_is_tree(t)) {
-        links_t l;
-        node_swap(vm, s, t, tree_link(vm, t, ets_obj_key(t, old), &l), o);
-    } else {
-        o->hash = old->hash;
-        put_at(vm, s, t, link_of(t, old), o);
-    }
-}
-
-size_t ets_erase(vm_t *vm, sched_t *s, ets_t *t, term_t key) {
-    if (ets_is_tree(t)) {
-        links_t l;
-        ets_obj_t **link = tree_link(vm, t, key, &l);
-        if (!*link) return 0;
-        tree_remove(vm, s, t, link, &l);
-        return 1;
-    }
-    uint64_t hash = key_hash(vm, key);
-    ets_obj_t **link = chain_find(vm, t, hash, key), *o;
-    size_t n = 0;
-    if (ets_is_bag(t)) {
-        while ((o = *link) != NULL && o->hash == hash && term_eq(vm, ets_obj_key(t, o), key)) {
-            if (!o->dead) {
-                unlink_at(vm, s, t, link);
-                n++;
-            }
-            if (*link == o) link = &o->left; /* it stays, dead */
-        }
-    } else if (*link && !(*link)->dead) {
-        unlink_at(vm, s, t, link);
-        n = 1;
-    }
-    if (n) shrink(vm, t);
-    return n;
-}
-
-/* 1: o is that object, 0: not, ETS_NO_MEMORY. */
-static int is_that(vm_t *vm, sched_t *s, ets_obj_t *o, term_t object) {
-    ets_obj_t *seen = ets_obj_open(vm, s, o);
-    if (!seen) return ETS_NO_MEMORY;
-    bool same = term_eq(vm, ets_obj_term(seen), object);
-    ets_obj_close(vm, s, o, seen);
-    return same;
-}
-
-int64_t ets_erase_object(vm_t *vm, sched_t *s, ets_t *t, term_t object) {
-    term_t key = tuple_elem(object, t->keypos);
-    int64_t n = 0;
-    int same = 0;
-    if (ets_is_tree(t)) {
-        links_t l;
-        ets_obj_t **link = tree_link(vm, t, key, &l);
-        if (*link) same = is_that(vm, s, *link, object);
-        if (same > 0) tree_remove(vm, s, t, link, &l);
-        return same;
-    }
-    uint64_t hash = key_hash(vm, key);
-    ets_obj_t **link = chain_find(vm, t, hash, key), *o;
-    while ((o = *link) != NULL && o->hash == hash && term_eq(vm, ets_obj_key(t, o), key)) {
-        if (!o->dead && (same = is_that(vm, s, o, object)) > 0) {
-            unlink_at(vm, s, t, link);
-            n++;
-        }
-        if (same < 0) return same;
-        if (*link == o) link = &o->left;
-    }
-    if (n) shrink(vm, t);
-    return n;
-}
-
-void ets_erase_one(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o) {
-    if (ets_is_tree(t)) {
-        links_t l;
-        ets_obj_t **link = tree_link(vm, t, ets_obj_key(t, o), &l);
-        tree_remove(vm, s, t, link, &l);
-    } else {
-        unlink_at(vm, s, t, link_of(t, o));
-    }
-}
-
-bool ets_drain(vm_t *vm, sched_t *s, ets_t *t, size_t n) {
-    if (ets_is_tree(t)) {
-        /* A left child is turned up until there is none: no stack is needed. */
-        ets_obj_t *o = t->root;
-        while (o && n > 0) {
-            ets_obj_t *l = o->left;
-            if (l) {
-                o->left = l->right;
-                l->right = o;
-                o = l;
-                continue;
-            }
-            l = o->right;
-            ets_obj_free(vm, s, o);
-            o = l;
-            n--;
-        }
-        t->root = o;
-        if (o) return false;
-    } else if (t->nbuckets && t->seg[0]) { /* (no segment: there was no memory to make the table) */
-        /* From the last bucket down; nobody else looks into the table. */
-        while (n > 0) {
-            ets_obj_t **b = ets_bucket(t, t->nbuckets - 1), *o = *b;
-            while (o && n > 0) {
-                ets_obj_t *next = o->left;
-                ets_obj_free(vm, s, o);
-                o = next;
-                n--;
-            }
-            *b = o;
-            if (o) return false;
-            if (n > 0) n--;
-            if (--t->nbuckets == 0) break;
-        }
-        if (t->nbuckets) return false;
-    }
-    t->count = t->words = 0;
-    return true;
-}
-
-ets_t *ets_steal(vm_t *vm, ets_t *t) {
-    ets_t *c = mem_calloc(vm, sizeof *c);
-    ets_obj_t **first = NULL;
-    if (!c) return NULL;
-    if (!ets_is_tree(t)) {
-        first = mem_calloc(vm, sizeof(ets_obj_t *) << ETS_FIRST_LOG);
-        if (!first) {
-            mem_free(vm, c, sizeof *c);
-            return NULL;
-        }
-    }
-    magic_init(vm, &c->magic, table_destroy);
-    c->odd = ETS_DELETED;
-    c->type = t->type;
-    c->keypos = t->keypos;
-    c->heir = A_none;
-    c->root = t->root;
-    c->nbuckets = t->nbuckets;
-    c->base = t->base;
-    memcpy(c->seg, t->seg, sizeof c->seg);
-    c->dead_buckets = t->dead_buckets;
-    c->dead_room = t->dead_room;
-    t->root = NULL;
-    memset(t->seg, 0, sizeof t->seg);
-    t->seg[0] = first;
-    t->nbuckets = t->base = first ? (size_t)1 << ETS_FIRST_LOG : 0;
-    t->dead_buckets = NULL;
-    t->ndead = t->dead_room = 0;
-    t->dead_lost = false;
-    t->count = t->words = 0;
-    return c;
-}
-
-bool ets_mark_dead(vm_t *vm, sched_t *s, ets_t *t, size_t *slot, size_t slots) {
-    for (; *slot < t->nbuckets && slots > 0; slots--, ++*slot) {
-        ets_obj_t **l = ets_bucket(t, *slot), *o;
-        while ((o = *l) != NULL) {
-            if (!o->dead) unlink_at(vm, s, t, l);
-            if (*l == o) l = &o->left; /* it stays, dead; else the fixation is over */
-        }
-    }
-    return *slot >= t->nbuckets;
-}
-
-size_t ets_clear(vm_t *vm, sched_t *s, ets_t *t) {
-    size_t n = t->count;
-    if (ets_is_tree(t)) {
-        while (!ets_drain(vm, s, t, SIZE_MAX)) {
-        }
-    } else if (is_fixed(t)) {
-        size_t slot = 0;
-        ets_mark_dead(vm, s, t, &slot, SIZE_MAX);
-    } else {
-        content_free(vm, s, t);
-        t->nbuckets = t->base = (size_t)1 << ETS_FIRST_LOG;
-    }
     return n;
 }

@@ -1,5 +1,6 @@
 /* ets.h: tables shared between processes: their life, their objects, and how objects are found.
- * ets.c; the functions programs call are in bif_ets.c, patterns in match_spec.c.
+ * ets.c, ets_object.c, ets_hash.c, ets_tree.c; the functions programs call are in bif_ets*.c and
+ * ets_rest.c, patterns in match_spec.c.
  *
  * A table is a magic object: its reference leads straight to it, and it lives as long as anybody
  * holds one. A table that has been deleted has no objects and answers as if it were not there.
@@ -14,6 +15,7 @@
 #ifndef LING_VM_ETS_H
 #define LING_VM_ETS_H
 #include "vm/bif.h"
+#include "vm/copy.h"
 
 typedef struct ets_obj {
     struct ets_obj *left; /* hash tables: next in the bucket */
@@ -192,21 +194,60 @@ static inline bool ets_is_object(const ets_t *t, term_t o) {
     return is_tuple(o) && tuple_arity(o) >= t->keypos;
 }
 
+/* ---- a table's objects ---- in ets_hash.c or ets_tree.c */
+#define ETS_KIND(t, call, ...)                                                                     \
+    (ets_is_tree(t) ? ets_tree_##call(__VA_ARGS__) : ets_hash_##call(__VA_ARGS__))
+ets_obj_t *ets_hash_find(vm_t *vm, const ets_t *t, term_t key);
+ets_obj_t *ets_tree_find(vm_t *vm, const ets_t *t, term_t key);
+void ets_hash_put(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o);
+void ets_tree_put(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o);
+void ets_hash_replace(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *old, ets_obj_t *o);
+void ets_tree_replace(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *old, ets_obj_t *o);
+size_t ets_hash_erase(vm_t *vm, sched_t *s, ets_t *t, term_t key);
+size_t ets_tree_erase(vm_t *vm, sched_t *s, ets_t *t, term_t key);
+int64_t ets_hash_erase_object(vm_t *vm, sched_t *s, ets_t *t, term_t object);
+int64_t ets_tree_erase_object(vm_t *vm, sched_t *s, ets_t *t, term_t object);
+void ets_hash_erase_one(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o);
+bool ets_hash_drain(vm_t *vm, sched_t *s, ets_t *t, size_t n);
+bool ets_tree_drain(vm_t *vm, sched_t *s, ets_t *t, size_t n);
+
 /* First object with that key that is not dead; bags: others follow by ets_same_key. */
-ets_obj_t *ets_find(vm_t *vm, const ets_t *t, term_t key);
+static inline ets_obj_t *ets_find(vm_t *vm, const ets_t *t, term_t key) {
+    return ETS_KIND(t, find, vm, t, key);
+}
 ets_obj_t *ets_same_key(vm_t *vm, const ets_t *t, const ets_obj_t *o);
 /* Puts o in, in place of what it replaces; bags drop it where it is there already. */
-void ets_put(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o);
+static inline void ets_put(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o) {
+    ETS_KIND(t, put, vm, s, t, o);
+}
 /* Puts o (same key) where old is. */
-void ets_replace(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *old, ets_obj_t *o);
+static inline void ets_replace(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *old, ets_obj_t *o) {
+    ETS_KIND(t, replace, vm, s, t, old, o);
+}
 /* All objects with that key. Number. */
-size_t ets_erase(vm_t *vm, sched_t *s, ets_t *t, term_t key);
+static inline size_t ets_erase(vm_t *vm, sched_t *s, ets_t *t, term_t key) {
+    return ETS_KIND(t, erase, vm, s, t, key);
+}
+/* Those that are equal to this one. Number or ETS_NO_MEMORY. */
 enum { ETS_NO_MEMORY = -1 };
-int64_t ets_erase_object(vm_t *vm, sched_t *s, ets_t *t, term_t object);
+static inline int64_t ets_erase_object(vm_t *vm, sched_t *s, ets_t *t, term_t object) {
+    return ETS_KIND(t, erase_object, vm, s, t, object);
+}
 /* One object found by a traversal. */
-void ets_erase_one(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o);
+static inline void ets_erase_one(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o) {
+    if (ets_is_tree(t))
+        ets_tree_erase(vm, s, t, ets_obj_key(t, o));
+    else
+        ets_hash_erase_one(vm, s, t, o);
+}
 /* Number of objects there were. The table is empty afterwards. */
 size_t ets_clear(vm_t *vm, sched_t *s, ets_t *t);
+
+/* An object's tuple, on p's heap where it is packed. NULL: no memory. */
+const term_t *ets_obj_data(proc_t *p, const ets_obj_t *o);
+static inline term_t ets_term_to_heap(proc_t *p, term_t t) {
+    return LIKELY(is_immed(t)) ? t : term_copy_to(p, t);
+}
 
 /* ---- traversal ---- */
 /* Hash tables: bucket i < nbuckets. */

@@ -1,72 +1,16 @@
-/* match_spec.c: compiles match specifications and runs them (see match_spec.h).
- *
- * Program: per clause  CLAUSE, then the head, the guards, the body, RETURN. The head works on
- * a current term; where it goes down into a tuple, cell or map it pushes what it needs to come
- * back. Guards and body are a stack machine. Words that must end up on the process's heap (parts of
- * the object, constants) are copied when they are pushed for a constructor or as the result; as
- * arguments of functions they are used where they are.
+/* match_spec.c: compiles match specifications to programs (see match_spec.h, match_program.h).
  *
  * Compiling keeps what is to be done on a stack of its own, so nesting costs no C stack. Relies on
- * ets.h, map.h, copy.h; functions are the BIFs of module erlang. Called by bif_ets.c.
+ * map.h, copy.h; functions are the BIFs of module erlang. Called by the BIFs of tables and of
+ * tracing.
  */
-#include "vm/match_spec.h"
 #include "vm/binary.h"
 #include "vm/code.h"
 #include "vm/compare.h"
 #include "vm/copy.h"
 #include "vm/map.h"
+#include "vm/match_program.h"
 #include "vm/print.h"
-
-enum {
-    OP_CLAUSE, /* address of the next clause, 0: none */
-    OP_TUPLE,  /* arity: pushes the elements */
-    OP_CONS,   /* pushes the cell */
-    OP_MAP,    /* least size: pushes the map */
-    OP_ELEM,   /* index from the pushed words */
-    OP_KEY,    /* key: its value from the pushed map */
-    OP_POP,
-    OP_BIND,    /* variable */
-    OP_EQ_VAR,  /* variable */
-    OP_EQ,      /* word */
-    OP_EQ_TERM, /* constant */
-    OP_EQ_BITS, /* float: the same bits */
-
-    OP_GUARD, /* top must be true */
-    OP_BODY,  /* from here on what fails has the value 'EXIT' */
-    OP_DROP,  /* top goes */
-    OP_RETURN,
-    OP_IMMED, /* word */
-    OP_CONST, /* constant */
-    OP_CONST_COPY,
-    OP_VAR,
-    OP_VAR_COPY,
-    OP_OBJECT,
-    OP_OBJECT_COPY,
-    OP_ALL,    /* count, registers: '$$' */
-    OP_COPY,   /* top may be part of the object */
-    OP_CALL,   /* bif, arity */
-    OP_ACTION, /* name, arguments: of the trace dialect */
-    OP_SELF,
-    OP_RECORD,   /* is_record/3 */
-    OP_MK_TUPLE, /* arity */
-    OP_MK_CONS,
-    OP_MK_MAP,  /* pairs */
-    OP_AND,     /* n */
-    OP_OR,      /* n */
-    OP_ANDALSO, /* where to go with false */
-    OP_ORELSE
-};
-
-struct ms {
-    magic_t magic;
-    uint64_t *code;
-    size_t code_room;
-    size_t nvars;
-    size_t depth;   /* words the stack needs */
-    term_t *consts; /* one block */
-    size_t const_words;
-    off_heap_t *off;
-};
 
 /* ---- growing arrays ---- */
 
@@ -166,8 +110,7 @@ COLD static void error_form(comp_t *c, const char *form, const char *how, term_t
     error_add(c, &x);
 }
 
-/* Number of a variable '$N', or -1. */
-static int64_t variable_number(vm_t *vm, term_t t) {
+int64_t ms_variable_number(vm_t *vm, term_t t) {
     const atom_text_t *x = atom_text(vm, t);
     if (x->bytes < 2 || x->bytes > 10 || x->name[0] != '$') return -1;
     if (x->name[1] == '0' && x->bytes > 2) return -1;
@@ -217,7 +160,7 @@ static void compile_head(comp_t *c, term_t head) {
         }
         if (is_atom(t)) {
             if (t == A_underscore) continue;
-            int64_t n = variable_number(c->vm, t);
+            int64_t n = ms_variable_number(c->vm, t);
             if (n >= 0) {
                 int64_t i = var_find(c, n);
                 if (i >= 0 && (c->vars.at[i] & VAR_BOUND)) {
@@ -270,7 +213,7 @@ static void compile_head(comp_t *c, term_t head) {
             map_iter_init(&it, t);
             while (map_iter_next(&it, &k, &v)) {
                 bool any = k == A_underscore;
-                if (!any && !(is_atom(k) && variable_number(c->vm, k) >= 0)) {
+                if (!any && !(is_atom(k) && ms_variable_number(c->vm, k) >= 0)) {
                     todo(c, HEAD_TERM, v, 0);
                     todo(c, HEAD_KEY, k, 0);
                     continue;
@@ -368,7 +311,7 @@ static void compile_call(comp_t *c, term_t t, bool copy) {
         todo_args(c, f, 1, EX_COPY);
         return;
     }
-    if (n == 0 || !is_atom(f) || variable_number(c->vm, f) >= 0) {
+    if (n == 0 || !is_atom(f) || ms_variable_number(c->vm, f) >= 0) {
         error_text(c, "", t,
                    " is neither a function call, nor a tuple (tuples are written {{ ... }}).");
         return;
@@ -494,7 +437,7 @@ static void compile_leaf(comp_t *c, term_t t, bool copy) {
         compile_all(c);
         return;
     }
-    int64_t n = is_atom(t) ? variable_number(c->vm, t) : -1;
+    int64_t n = is_atom(t) ? ms_variable_number(c->vm, t) : -1;
     if (n < 0) {
         emit2(c, OP_IMMED, t);
         return;
@@ -689,7 +632,7 @@ static bool check_clauses(comp_t *c, term_t spec) {
             return false;
         }
         if (!is_list(head) && !is_tuple(head) && head != A_underscore &&
-            !(is_atom(head) && variable_number(c->vm, head) >= 0)) {
+            !(is_atom(head) && ms_variable_number(c->vm, head) >= 0)) {
             error_text(c, "Match head is invalid in this context.", TERM_NONE, "");
             return false;
         }
@@ -735,424 +678,4 @@ ms_t *ms_of(term_t ref) {
     if (!is_boxed_type(ref, T_MAGIC_REF)) return NULL;
     magic_t *m = ((magic_ref_t *)boxed_ptr(ref))->magic;
     return m->destroy == ms_destroy ? (ms_t *)m : NULL;
-}
-
-/* ---- what a specification says about keys ---- */
-
-/* Only one term can match t: no variable, wildcard or map in it. Terms with very many parts are
- * not looked through. */
-static bool is_ground(vm_t *vm, term_t t) {
-    term_t stack[64];
-    size_t n = 0, seen = 0;
-    stack[n++] = t;
-    while (n > 0) {
-        t = stack[--n];
-        if (++seen > 1000 || is_map(t)) return false;
-        if (is_atom(t) && (t == A_underscore || variable_number(vm, t) >= 0)) return false;
-        if (is_cons(t)) {
-            if (n + 2 > 64) return false;
-            stack[n++] = cons_tail(t);
-            stack[n++] = cons_head(t);
-        } else if (is_tuple(t)) {
-            size_t m = tuple_arity(t);
-            if (n + m > 64) return false;
-            for (size_t i = 1; i <= m; i++) stack[n++] = tuple_elem(t, i);
-        }
-    }
-    return true;
-}
-
-term_t *ms_keys(vm_t *vm, term_t spec, uint32_t keypos, size_t *n, size_t *room, bool *never,
-                bool *oom) {
-    size_t count = 0;
-    *n = *room = 0;
-    *oom = *never = false;
-    for (term_t l = spec; is_cons(l); l = cons_tail(l)) {
-        term_t head = tuple_elem(cons_head(l), 1);
-        if (is_atom(head) && (head == A_underscore || variable_number(vm, head) >= 0)) return NULL;
-        if (!is_tuple(head) || tuple_arity(head) < keypos) continue; /* matches nothing */
-        if (!is_ground(vm, tuple_elem(head, keypos))) return NULL;
-        if (++count > 64) return NULL;
-    }
-    *never = count == 0;
-    if (count == 0) return NULL;
-    term_t *keys = mem_alloc(vm, count * sizeof *keys);
-    if (!keys) {
-        *oom = true;
-        return NULL;
-    }
-    *room = count;
-    for (term_t l = spec; is_cons(l); l = cons_tail(l)) {
-        term_t head = tuple_elem(cons_head(l), 1);
-        if (!is_tuple(head) || tuple_arity(head) < keypos) continue;
-        term_t key = tuple_elem(head, keypos);
-        size_t i = 0;
-        while (i < *n && !term_eq(vm, keys[i], key)) i++;
-        if (i == *n) keys[(*n)++] = key;
-    }
-    return keys;
-}
-
-/* Does the body's expression build just what the head's key pattern says? */
-static bool rebuilds(vm_t *vm, term_t pattern, term_t expr) {
-    term_t stack[64];
-    size_t n = 0, seen = 0;
-    stack[n++] = pattern;
-    stack[n++] = expr;
-    while (n > 0) {
-        term_t e = stack[--n], t = stack[--n];
-        if (++seen > 1000 || n + 4 > 64) return false;
-        if (is_tuple_of(e, 2) && tuple_elem(e, 1) == A_const) {
-            if (!is_ground(vm, t) || !term_eq(vm, t, tuple_elem(e, 2))) return false;
-        } else if (is_tuple(t)) {
-            if (!is_tuple_of(e, 1) || !is_tuple(tuple_elem(e, 1))) return false;
-            e = tuple_elem(e, 1);
-            size_t m = tuple_arity(t);
-            if (tuple_arity(e) != m || n + 2 * m > 64) return false;
-            for (size_t i = 1; i <= m; i++) {
-                stack[n++] = tuple_elem(t, i);
-                stack[n++] = tuple_elem(e, i);
-            }
-        } else if (is_cons(t)) {
-            if (!is_cons(e)) return false;
-            stack[n++] = cons_tail(t);
-            stack[n++] = cons_tail(e);
-            stack[n++] = cons_head(t);
-            stack[n++] = cons_head(e);
-        } else if (t == A_underscore || is_tuple(e) || !term_eq(vm, t, e)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool ms_keeps_key(vm_t *vm, term_t spec, uint32_t keypos) {
-    for (term_t l = spec; is_cons(l); l = cons_tail(l)) {
-        term_t head = tuple_elem(cons_head(l), 1), body = tuple_elem(cons_head(l), 3);
-        if (!is_cons(body) || !is_nil(cons_tail(body))) return false;
-        term_t e = cons_head(body), key;
-        if (e == A_dollar_underscore) continue;
-        if (!is_tuple(e) || tuple_arity(e) == 0) return false;
-        if (is_tuple_of(e, 2) && tuple_elem(e, 1) == A_const) {
-            /* A constant: its key stands for itself. */
-            term_t v = tuple_elem(e, 2);
-            if (!is_tuple(v) || tuple_arity(v) < keypos || !is_tuple(head) ||
-                tuple_arity(head) < keypos || !is_ground(vm, tuple_elem(head, keypos)) ||
-                !term_eq(vm, tuple_elem(head, keypos), tuple_elem(v, keypos)))
-                return false;
-            continue;
-        }
-        if (!is_tuple_of(e, 1) || !is_tuple(tuple_elem(e, 1))) return false;
-        e = tuple_elem(e, 1);
-        if (tuple_arity(e) < keypos) return false;
-        key = tuple_elem(e, keypos);
-        if (is_tuple_of(key, 3) && tuple_elem(key, 1) == A_element &&
-            tuple_elem(key, 2) == make_small(keypos) && tuple_elem(key, 3) == A_dollar_underscore)
-            continue;
-        if (!is_tuple(head) || tuple_arity(head) < keypos ||
-            !rebuilds(vm, tuple_elem(head, keypos), key))
-            return false;
-    }
-    return true;
-}
-
-/* ---- running ---- */
-
-bool ms_begin(ms_run_t *r, proc_t *p, const ms_t *ms) {
-    r->p = p;
-    r->ms = ms;
-    r->trace = NULL;
-    r->oom = false;
-    r->stack = r->small;
-    r->stack_words = ms->nvars + ms->depth;
-    if (r->stack_words <= sizeof r->small / sizeof *r->small) return true;
-    r->stack = mem_alloc(p->vm, r->stack_words * sizeof(term_t));
-    return r->stack != NULL;
-}
-void ms_end(ms_run_t *r) {
-    if (r->stack && r->stack != r->small)
-        mem_free(r->p->vm, r->stack, r->stack_words * sizeof(term_t));
-}
-
-/* {is_record, T, Name, Size} */
-static bool run_record(term_t *a, term_t *out) {
-    if (!is_atom(a[1]) || !is_otp_small(a[2])) return false;
-    *out = make_bool(is_tuple(a[0]) && (int64_t)tuple_arity(a[0]) == small_value(a[2]) &&
-                     tuple_arity(a[0]) > 0 && tuple_elem(a[0], 1) == a[1]);
-    return true;
-}
-
-/* n booleans; false: some are none. */
-static bool run_bools(const term_t *a, size_t n, bool all, term_t *out) {
-    bool some = false, every = true;
-    for (size_t i = 0; i < n; i++) {
-        if (a[i] != A_true && a[i] != A_false) return false;
-        if (a[i] == A_true)
-            some = true;
-        else
-            every = false;
-    }
-    *out = make_bool(all ? every : some);
-    return true;
-}
-
-static term_t copy_word(ms_run_t *r, term_t t) {
-    if (is_immed(t)) return t;
-    t = term_copy_to(r->p, t);
-    if (t == TERM_NONE) r->oom = true;
-    return t;
-}
-
-term_t ms_match(ms_run_t *r, term_t obj, const ets_obj_t *o) {
-    proc_t *p = r->p;
-    vm_t *vm = p->vm;
-    term_t *var = r->stack, *base = r->stack + r->ms->nvars, *sp = base;
-    const uint64_t *code = r->ms->code, *ip = code, *next = NULL;
-    bool body = false;
-    term_t cur = obj, t;
-    for (;;) {
-        switch (*ip) {
-        case OP_CLAUSE:
-            next = ip[1] ? code + ip[1] : NULL;
-            body = false;
-            cur = obj;
-            sp = base;
-            ip += 2;
-            continue;
-        case OP_TUPLE:
-            if (!is_tuple_of(cur, ip[1])) goto fail;
-            *sp++ = (uintptr_t)boxed_ptr(cur);
-            ip += 2;
-            continue;
-        case OP_CONS:
-            if (!is_cons(cur)) goto fail;
-            *sp++ = (uintptr_t)cons_ptr(cur);
-            ip += 1;
-            continue;
-        case OP_MAP:
-            if (!is_map(cur) || map_size(cur) < ip[1]) goto fail;
-            *sp++ = cur;
-            ip += 2;
-            continue;
-        case OP_ELEM:
-            cur = ((const term_t *)(uintptr_t)sp[-1])[ip[1]];
-            ip += 2;
-            continue;
-        case OP_KEY:
-            cur = map_get(vm, sp[-1], ip[1]);
-            if (cur == TERM_NONE) goto fail;
-            ip += 2;
-            continue;
-        case OP_POP:
-            sp--;
-            ip++;
-            continue;
-        case OP_BIND:
-            var[ip[1]] = cur;
-            ip += 2;
-            continue;
-        case OP_EQ_VAR:
-            if (!term_eq(vm, var[ip[1]], cur)) goto fail;
-            ip += 2;
-            continue;
-        case OP_EQ:
-            if (cur != ip[1]) goto fail;
-            ip += 2;
-            continue;
-        case OP_EQ_TERM:
-            if (!term_eq(vm, cur, ip[1])) goto fail;
-            ip += 2;
-            continue;
-        case OP_EQ_BITS:
-            if (!is_float(cur) || boxed_ptr(cur)[1] != boxed_ptr(ip[1])[1]) goto fail;
-            ip += 2;
-            continue;
-
-        case OP_GUARD:
-            if (*--sp != A_true) goto fail;
-            ip++;
-            continue;
-        case OP_BODY:
-            body = true;
-            ip++;
-            continue;
-        case OP_DROP:
-            sp--;
-            ip++;
-            continue;
-        case OP_RETURN: return sp[-1];
-        case OP_IMMED:
-        case OP_CONST:
-            *sp++ = ip[1];
-            ip += 2;
-            continue;
-        case OP_CONST_COPY: t = ip[1]; goto copied;
-        case OP_VAR:
-            *sp++ = var[ip[1]];
-            ip += 2;
-            continue;
-        case OP_VAR_COPY:
-            t = var[ip[1]];
-        copied:
-            *sp = copy_word(r, t);
-            if (r->oom) return TERM_NONE;
-            sp++;
-            ip += 2;
-            continue;
-        case OP_OBJECT:
-            *sp++ = obj;
-            ip++;
-            continue;
-        case OP_OBJECT_COPY:
-            if (o) {
-                *sp = ets_obj_copy(p, o);
-                if (*sp == TERM_NONE) r->oom = true;
-            } else {
-                *sp = copy_word(r, obj);
-            }
-            if (r->oom) return TERM_NONE;
-            sp++;
-            ip++;
-            continue;
-        case OP_ALL: {
-            size_t n = ip[1];
-            term_t list = TERM_NIL;
-            for (size_t i = n; i > 0; i--) {
-                t = copy_word(r, var[ip[1 + i]]);
-                term_t *hp = r->oom ? NULL : heap_alloc(p, 2);
-                if (!hp) {
-                    r->oom = true;
-                    return TERM_NONE;
-                }
-                list = cons(&hp, t, list);
-            }
-            *sp++ = list;
-            ip += 2 + n;
-            continue;
-        }
-        case OP_COPY:
-            sp[-1] = copy_word(r, sp[-1]);
-            if (r->oom) return TERM_NONE;
-            ip++;
-            continue;
-        case OP_SELF:
-            *sp++ = p->pid;
-            ip++;
-            continue;
-        case OP_CALL: {
-            size_t n = ip[2];
-            const bif_def_t *caller = p->cur_bif;
-            p->cur_bif = NULL; /* not one that could stop in the middle */
-            t = ((const bif_def_t *)(uintptr_t)ip[1])->fn(p, sp - n);
-            p->cur_bif = caller;
-            if (UNLIKELY(t == TERM_NONE)) {
-                p->cause = TERM_NONE;
-                p->fvalue = TERM_NIL; /* it may refer to the object */
-                if (p->fclass == EXC_OOM) {
-                    r->oom = true;
-                    return TERM_NONE;
-                }
-                if (!body) goto fail;
-                t = A_EXIT;
-            }
-            sp -= n;
-            *sp++ = t;
-            ip += 3;
-            continue;
-        }
-        case OP_ACTION: {
-            size_t n = ip[2];
-            t = trace_action(r->trace, ip[1], sp - n, n);
-            sp -= n;
-            *sp++ = t;
-            ip += 3;
-            continue;
-        }
-        case OP_RECORD:
-            if (!run_record(sp - 3, &t)) {
-                if (!body) goto fail;
-                t = A_EXIT;
-            }
-            sp -= 2;
-            sp[-1] = t;
-            ip++;
-            continue;
-        case OP_MK_TUPLE: {
-            size_t n = ip[1];
-            term_t *hp = heap_alloc(p, n + 1);
-            if (!hp) {
-                r->oom = true;
-                return TERM_NONE;
-            }
-            hp[0] = make_header(T_TUPLE, n);
-            sp -= n;
-            for (size_t i = 0; i < n; i++) hp[i + 1] = sp[i];
-            *sp++ = make_boxed(hp);
-            ip += 2;
-            continue;
-        }
-        case OP_MK_CONS: { /* tail below head */
-            term_t *hp = heap_alloc(p, 2);
-            if (!hp) {
-                r->oom = true;
-                return TERM_NONE;
-            }
-            sp--;
-            sp[-1] = cons(&hp, sp[0], sp[-1]);
-            ip++;
-            continue;
-        }
-        case OP_MK_MAP: {
-            size_t n = ip[1];
-            sp -= 2 * n;
-            t = map_from_pairs(p, sp, n);
-            if (t == TERM_NONE) {
-                r->oom = true;
-                return TERM_NONE;
-            }
-            *sp++ = t;
-            ip += 2;
-            continue;
-        }
-        case OP_AND:
-        case OP_OR:
-            if (!run_bools(sp - ip[1], ip[1], *ip == OP_AND, &t)) {
-                if (!body) goto fail;
-                t = A_EXIT;
-            }
-            sp -= ip[1];
-            *sp++ = t;
-            ip += 2;
-            continue;
-        case OP_ANDALSO:
-        case OP_ORELSE:
-            t = sp[-1];
-            if (t != A_true && t != A_false) {
-                if (!body) goto fail;
-                sp[-1] = A_EXIT;
-                ip = code + ip[1];
-            } else if (t == (*ip == OP_ANDALSO ? A_false : A_true)) {
-                ip = code + ip[1];
-            } else {
-                sp--;
-                ip += 2;
-            }
-            continue;
-        default: return TERM_NONE;
-        }
-    fail:
-        if (!next) return TERM_NONE;
-        ip = next;
-    }
-}
-
-bool ms_run_trace(proc_t *p, const ms_t *ms, term_t args, ms_trace_t *t) {
-    ms_run_t r;
-    bool matched = false;
-    if (ms_begin(&r, p, ms)) {
-        r.trace = t;
-        matched = ms_match(&r, args, NULL) != TERM_NONE && !r.oom;
-    }
-    ms_end(&r);
-    return matched;
 }

@@ -1,0 +1,470 @@
+/* bif_ets_select.c: functions of module ets that run a match specification over a whole table.
+ *
+ * They do so in portions: when the process's time is up they go on in another BIF, which gets what
+ * has been found so far and the place where to go on. Meanwhile a hash table is held (ets_hold), so
+ * that places keep their meaning. Relies on ets.h, match_spec.h.
+ */
+#include "vm/binary.h"
+#include "vm/compare.h"
+#include "vm/copy.h"
+#include "vm/magic.h"
+#include "vm/match_spec.h"
+
+static BIF(scan_4);
+static const bif_def_t scan_def = {"erts_internal", "ets_scan", 4, scan_4, 0};
+
+enum { SCAN_LIST, SCAN_CHUNK, SCAN_COUNT, SCAN_DELETE, SCAN_REPLACE };
+
+typedef struct {
+    ets_t *t;
+    ms_t *ms;
+    int what;
+    bool back;
+    size_t limit; /* SCAN_CHUNK */
+    term_t list;  /* results, last one first */
+    size_t count; /* of results, or of objects counted, deleted or replaced */
+    size_t slot;  /* hash tables: bucket to go on with */
+    term_t key;   /* trees: the last one seen; TERM_NONE: none yet */
+} scan_t;
+
+enum { SCAN_DONE, SCAN_LIMIT, SCAN_YIELD, SCAN_NO_MEMORY };
+
+/* What goes on in other time slices. */
+typedef struct {
+    magic_t magic;
+    ets_t *t; /* both counted */
+    ms_t *ms;
+    int what;
+    bool back, held;
+    size_t limit;
+} trav_t;
+
+static void trav_unhold(trav_t *v) {
+    vm_t *vm = v->magic.vm;
+    if (!v->held) return;
+    v->held = false;
+    ets_lock(vm, v->t, true);
+    if (!(v->t->odd & ETS_DELETED)) ets_unhold(vm, v->t);
+    ets_unlock(vm, v->t, true);
+}
+static void trav_destroy(magic_t *m) {
+    trav_t *v = (trav_t *)m;
+    trav_unhold(v);
+    ets_release(v->t);
+    ms_release(v->ms);
+    mem_free(m->vm, v, sizeof *v);
+}
+
+static bool scan_replace(proc_t *p, scan_t *s, ets_obj_t **o, term_t v) {
+    vm_t *vm = p->vm;
+    ets_t *t = s->t;
+    if (!ets_is_object(t, v)) return true;
+    term_t key = tuple_elem(v, t->keypos);
+    if (ets_is_tree(t) ? term_cmp(vm, key, ets_obj_key(t, *o)) != 0
+                       : !term_eq(vm, key, ets_obj_key(t, *o)))
+        return true;
+    ets_obj_t *n = ets_obj_new(vm, p->sched, t, tuple_elems(v), tuple_arity(v));
+    if (!n) return false;
+    ets_replace(vm, p->sched, t, *o, n);
+    *o = n;
+    s->count++;
+    return true;
+}
+
+/* Runs the program on one object. *o: NULL afterwards where it is to be deleted. false: no memory.
+ */
+static bool scan_object(ms_run_t *r, scan_t *s, ets_obj_t **o) {
+    proc_t *p = r->p;
+    ets_obj_t *seen = ets_obj_open(p->vm, p->sched, *o);
+    if (!seen) return false;
+    term_t v = ms_match(r, ets_obj_term(seen), seen);
+    ets_obj_close(p->vm, p->sched, *o, seen);
+    if (v == TERM_NONE) return !r->oom;
+    switch (s->what) {
+    case SCAN_LIST:
+    case SCAN_CHUNK: {
+        term_t *hp = heap_alloc(p, 2);
+        if (!hp) return false;
+        s->list = cons(&hp, v, s->list);
+        s->count++;
+        return true;
+    }
+    case SCAN_COUNT: s->count += v == A_true; return true;
+    case SCAN_DELETE:
+        if (v == A_true) {
+            s->count++;
+            *o = NULL;
+        }
+        return true;
+    default: return scan_replace(p, s, o, v);
+    }
+}
+
+static int scan_hash(ms_run_t *r, scan_t *s, size_t *budget) {
+    proc_t *p = r->p;
+    ets_t *t = s->t;
+    while (s->slot < t->nbuckets) {
+        ets_obj_t *o = *ets_bucket(t, s->slot), *next;
+        size_t n = 0;
+        for (; o; o = next) {
+            next = o->left;
+            if (o->dead) continue;
+            ets_obj_t *was = o;
+            n++;
+            if (!scan_object(r, s, &o)) return SCAN_NO_MEMORY;
+            if (!o) ets_erase_one(p->vm, p->sched, t, was);
+        }
+        s->slot++;
+        if (s->what == SCAN_CHUNK && s->count >= s->limit) return SCAN_LIMIT;
+        n += s->slot % 8 == 0;
+        if (*budget <= n) {
+            *budget = 0;
+            if (s->slot < t->nbuckets) return SCAN_YIELD;
+            break;
+        }
+        *budget -= n;
+    }
+    return SCAN_DONE;
+}
+
+static int scan_tree(ms_run_t *r, scan_t *s, size_t *budget) {
+    proc_t *p = r->p;
+    vm_t *vm = p->vm;
+    ets_t *t = s->t;
+    /* A list is put together from its end. */
+    bool back = s->back != (s->what == SCAN_LIST);
+    ets_walk_t w;
+    ets_obj_t *o, *was;
+    ets_tree_seek(vm, t, &w, s->key, false, back);
+    while ((was = o = ets_tree_at(&w)) != NULL) {
+        if (!scan_object(r, s, &o)) return SCAN_NO_MEMORY;
+        bool limit = s->what == SCAN_CHUNK && s->count >= s->limit, yield = --*budget == 0;
+        if (limit || yield) {
+            s->key = ets_term_to_heap(p, ets_obj_key(t, o ? o : was));
+            if (s->key == TERM_NONE) return SCAN_NO_MEMORY;
+        }
+        if (!o) { /* deleted: the path is gone, too */
+            ets_tree_step(&w, back);
+            o = ets_tree_at(&w);
+            ets_erase_one(vm, p->sched, t, was);
+            if (o)
+                ets_tree_seek(vm, t, &w, ets_obj_key(t, o), true, back);
+            else
+                w.depth = 0;
+        } else {
+            w.path[w.depth - 1] = o;
+            ets_tree_step(&w, back);
+        }
+        if (limit) return SCAN_LIMIT;
+        if (yield) {
+            *budget = 0;
+            return SCAN_YIELD;
+        }
+    }
+    return SCAN_DONE;
+}
+
+/* Only objects with these keys. */
+static int scan_keys(ms_run_t *r, scan_t *s, term_t *keys, size_t n) {
+    proc_t *p = r->p;
+    vm_t *vm = p->vm;
+    ets_t *t = s->t;
+    for (size_t i = 1; i < n; i++) /* in order; there are only a few */
+        for (size_t k = i; k > 0 && term_cmp(vm, keys[k - 1], keys[k]) > 0; k--) {
+            term_t key = keys[k];
+            keys[k] = keys[k - 1];
+            keys[k - 1] = key;
+        }
+    bool back = s->back != (s->what == SCAN_LIST);
+    for (size_t i = 0; i < n; i++) {
+        size_t at = back ? n - 1 - i : i;
+        if (ets_is_tree(t) && at > 0 && term_cmp(vm, keys[at - 1], keys[at]) == 0) continue;
+        ets_obj_t *o = ets_find(vm, t, keys[at]), *next;
+        for (; o; o = next) {
+            ets_obj_t *was = o;
+            next = ets_is_bag(t) ? ets_same_key(vm, t, o) : NULL;
+            if (!scan_object(r, s, &o)) return SCAN_NO_MEMORY;
+            if (!o) ets_erase_one(vm, p->sched, t, was);
+            bif_bump(p, 1);
+        }
+    }
+    return SCAN_DONE;
+}
+
+static term_t list_reverse(term_t l, term_t tail) { /* in place: the cells are our own */
+    while (is_cons(l)) {
+        term_t next = cons_tail(l);
+        cons_ptr(l)[1] = tail;
+        tail = l;
+        l = next;
+    }
+    return tail;
+}
+
+/* What select/3 and its like return: state says how the scan ended. */
+static term_t chunk_result(proc_t *p, scan_t *s, int state) {
+    ets_t *t = s->t;
+    if (s->count == 0) return A_end_of_table;
+    term_t all = list_reverse(s->list, TERM_NIL), rest = TERM_NIL, *hp;
+    size_t left = 0;
+    if (s->count > s->limit) {
+        term_t cell = all;
+        for (size_t i = 1; i < s->limit; i++) cell = cons_tail(cell);
+        rest = cons_tail(cell);
+        cons_ptr(cell)[1] = TERM_NIL;
+        left = s->count - s->limit;
+    }
+    bool over = left == 0 && (state == SCAN_DONE || (!ets_is_tree(t) && s->slot >= t->nbuckets));
+    term_t cont = A_end_of_table;
+    if (!over) {
+        term_t tab = ets_ref(p, t), ms;
+        atomic_fetch_add_explicit(&((magic_t *)s->ms)->refs, 1, memory_order_relaxed);
+        ms = ms_ref(p, s->ms);
+        hp = tab == TERM_NONE || ms == TERM_NONE ? NULL : heap_alloc(p, ets_is_tree(t) ? 9 : 7);
+        if (!hp) return bif_oom(p);
+        cont = make_boxed(hp);
+        if (ets_is_tree(t)) {
+            const term_t e[] = {make_header(T_TUPLE, 8),       tab, s->key, TERM_NIL,
+                                make_small((int64_t)s->limit), ms,  rest,   make_small(s->back),
+                                make_small((int64_t)left)};
+            memcpy(hp, e, sizeof e);
+        } else {
+            const term_t e[] = {make_header(T_TUPLE, 6),       tab, make_small((int64_t)s->slot),
+                                make_small((int64_t)s->limit), ms,  rest,
+                                make_small((int64_t)left)};
+            memcpy(hp, e, sizeof e);
+        }
+    }
+    hp = heap_alloc(p, 3);
+    return hp ? tuple2(&hp, all, cont) : bif_oom(p);
+}
+
+/* Goes on until it is done or time is up. The table is locked and entered; the caller leaves it.
+ * v: the state where this is not the first slice. */
+static term_t scan_run(proc_t *p, scan_t *s, trav_t *v, term_t vref) {
+    ms_run_t r;
+    int state;
+    if (!ms_begin(&r, p, s->ms)) return bif_oom(p);
+    size_t budget = p->reds > 400 ? (size_t)p->reds : 400, begin = budget;
+    state = ets_is_tree(s->t) ? scan_tree(&r, s, &budget) : scan_hash(&r, s, &budget);
+    ms_end(&r);
+    bif_bump(p, begin - budget);
+    if (state == SCAN_NO_MEMORY) return bif_oom(p);
+    if (state != SCAN_YIELD) {
+        if (s->what == SCAN_LIST) return s->list;
+        if (s->what == SCAN_CHUNK) return chunk_result(p, s, state);
+        return make_small((int64_t)s->count);
+    }
+    term_t args[4] = {vref, s->list, make_small((int64_t)s->slot), make_small((int64_t)s->count)};
+    if (ets_is_tree(s->t)) {
+        term_t *hp = heap_alloc(p, 2);
+        if (!hp) return bif_oom(p);
+        args[2] = cons(&hp, s->key, TERM_NIL);
+    }
+    if (!v) {
+        term_t *hp = heap_alloc(p, MAGIC_REF_WORDS);
+        if (!hp) return bif_oom(p);
+        v = mem_calloc(p->vm, sizeof *v);
+        if (!v) {
+            hp[0] = make_header(T_TUPLE, MAGIC_REF_WORDS - 1);
+            for (size_t i = 1; i < MAGIC_REF_WORDS; i++) hp[i] = TERM_NIL;
+            return bif_oom(p);
+        }
+        magic_init(p->vm, &v->magic, trav_destroy);
+        v->t = s->t;
+        v->ms = s->ms;
+        atomic_fetch_add_explicit(&s->t->magic.refs, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&((magic_t *)s->ms)->refs, 1, memory_order_relaxed);
+        v->what = s->what;
+        v->back = s->back;
+        v->limit = s->limit;
+        if (!ets_is_tree(s->t)) {
+            ets_hold(s->t);
+            v->held = true;
+        }
+        args[0] = magic_ref_put(p, hp, &v->magic);
+    }
+    return bif_yield(p, &scan_def, 4, args);
+}
+
+static bool scan_writes(int what) { return what == SCAN_DELETE || what == SCAN_REPLACE; }
+
+static BIF(scan_4) {
+    magic_t *m = is_boxed_type(a[0], T_MAGIC_REF) ? ((magic_ref_t *)boxed_ptr(a[0]))->magic : NULL;
+    if (!m || m->destroy != trav_destroy || !is_small(a[3])) return bif_badarg(p);
+    trav_t *v = (trav_t *)m;
+    bool exclusive = scan_writes(v->what);
+    ets_lock(p->vm, v->t, exclusive);
+    if (UNLIKELY(v->t->odd != 0)) {
+        bool deleted = (v->t->odd & ETS_DELETED) != 0;
+        ets_unlock(p->vm, v->t, exclusive);
+        if (deleted) return bif_badarg_cause(p, A_id);
+        ets_lock(p->vm, v->t, true);
+        if (v->t->rest) ets_rest_step(p->vm, p->sched, v->t);
+        ets_unlock(p->vm, v->t, true);
+        return bif_yield(p, &scan_def, 4, a);
+    }
+    scan_t s = {.t = v->t,
+                .ms = v->ms,
+                .what = v->what,
+                .back = v->back,
+                .limit = v->limit,
+                .list = a[1],
+                .count = (size_t)small_value(a[3]),
+                .slot = is_small(a[2]) ? (size_t)small_value(a[2]) : 0,
+                .key = is_cons(a[2]) ? cons_head(a[2]) : TERM_NONE};
+    term_t result = scan_run(p, &s, v, a[0]);
+    ets_unlock(p->vm, v->t, exclusive);
+    if (result != TERM_NONE || p->fclass != EXC_YIELD) trav_unhold(v);
+    return result;
+}
+
+static term_t scan_start(proc_t *p, term_t id, term_t spec, int what, bool back, term_t limit) {
+    vm_t *vm = p->vm;
+    bool exclusive = scan_writes(what), oom = false, never;
+    ets_t *t = ets_enter(p, id, exclusive ? ETS_NEED_WRITE : ETS_NEED_READ, exclusive);
+    if (!t) return TERM_NONE;
+    term_t result = TERM_NONE, *keys = NULL;
+    size_t nkeys = 0, room = 0;
+    scan_t s = {.t = t, .what = what, .back = back, .list = TERM_NIL, .key = TERM_NONE};
+    if (what == SCAN_CHUNK) {
+        if (!is_small(limit) || small_value(limit) < 1) {
+            bif_badarg(p);
+            goto leave;
+        }
+        s.limit = (size_t)small_value(limit);
+    }
+    if (what == SCAN_REPLACE && t->type == ETS_BAG) {
+        bif_badarg_cause(p, A_table_type);
+        goto leave;
+    }
+    if (is_nil(spec) && what != SCAN_REPLACE) { /* no clause matches nothing */
+        result = what == SCAN_LIST    ? TERM_NIL
+                 : what == SCAN_CHUNK ? (term_t)A_end_of_table
+                                      : make_small(0);
+        goto leave;
+    }
+    s.ms = ms_compile(p, spec, MS_TABLE, NULL, &oom);
+    if (!s.ms) {
+        oom ? bif_oom(p) : bif_badarg(p);
+        goto leave;
+    }
+    if (what == SCAN_REPLACE && !ms_keeps_key(vm, spec, t->keypos)) {
+        bif_badarg(p);
+        goto leave;
+    }
+    keys = ms_keys(vm, spec, t->keypos, &nkeys, &room, &never, &oom);
+    if (oom) {
+        bif_oom(p);
+    } else if (keys || never) {
+        ms_run_t r;
+        if (ms_begin(&r, p, s.ms) && scan_keys(&r, &s, keys, nkeys) == SCAN_DONE) {
+            s.slot = t->nbuckets;
+            result = what == SCAN_LIST    ? s.list
+                     : what == SCAN_CHUNK ? chunk_result(p, &s, SCAN_DONE)
+                                          : make_small((int64_t)s.count);
+        } else {
+            bif_oom(p);
+        }
+        ms_end(&r);
+    } else {
+        result = scan_run(p, &s, NULL, TERM_NONE);
+    }
+leave:
+    if (keys) mem_free(vm, keys, room * sizeof *keys);
+    if (s.ms) ms_release(s.ms);
+    ets_leave(vm, t, exclusive);
+    return result;
+}
+
+/* [{Pattern, [], [Body]}] */
+static term_t spec_of(proc_t *p, term_t pattern, term_t body) {
+    term_t *hp = heap_alloc(p, 8);
+    if (!hp) return TERM_NONE;
+    term_t b = cons(&hp, body, TERM_NIL), clause = tuple3(&hp, pattern, TERM_NIL, b);
+    return cons(&hp, clause, TERM_NIL);
+}
+static term_t match_start(proc_t *p, term_t *a, term_t body, int what) {
+    term_t spec = spec_of(p, a[1], body);
+    if (spec == TERM_NONE) return bif_oom(p);
+    return scan_start(p, a[0], spec, what, false, what == SCAN_CHUNK ? a[2] : TERM_NIL);
+}
+
+static BIF(ets_select_2) { return scan_start(p, a[0], a[1], SCAN_LIST, false, TERM_NIL); }
+static BIF(ets_select_3) { return scan_start(p, a[0], a[1], SCAN_CHUNK, false, a[2]); }
+static BIF(ets_select_reverse_2) { return scan_start(p, a[0], a[1], SCAN_LIST, true, TERM_NIL); }
+static BIF(ets_select_reverse_3) { return scan_start(p, a[0], a[1], SCAN_CHUNK, true, a[2]); }
+static BIF(ets_select_count_2) { return scan_start(p, a[0], a[1], SCAN_COUNT, false, TERM_NIL); }
+static BIF(ets_internal_select_delete_2) {
+    return scan_start(p, a[0], a[1], SCAN_DELETE, false, TERM_NIL);
+}
+static BIF(ets_select_replace_2) {
+    return scan_start(p, a[0], a[1], SCAN_REPLACE, false, TERM_NIL);
+}
+static BIF(ets_match_2) { return match_start(p, a, A_dollar_dollar, SCAN_LIST); }
+static BIF(ets_match_3) { return match_start(p, a, A_dollar_dollar, SCAN_CHUNK); }
+static BIF(ets_match_object_2) { return match_start(p, a, A_dollar_underscore, SCAN_LIST); }
+static BIF(ets_match_object_3) { return match_start(p, a, A_dollar_underscore, SCAN_CHUNK); }
+
+/* select/1, match/1, match_object/1, select_reverse/1: the next portion. */
+static BIF(ets_select_1) {
+    vm_t *vm = p->vm;
+    if (a[0] == A_end_of_table) return a[0];
+    bool tree = is_tuple_of(a[0], 8);
+    if (!tree && !is_tuple_of(a[0], 6)) return bif_badarg(p);
+    const term_t *e = boxed_ptr(a[0]);
+    term_t limit = tree ? e[4] : e[3], rest = tree ? e[6] : e[5];
+    ms_t *ms = ms_of(tree ? e[5] : e[4]);
+    int64_t left = list_length(rest);
+    if (!ms || left < 0 || !is_small(limit) || small_value(limit) < 1 ||
+        (!tree && (!is_small(e[2]) || small_value(e[2]) < 0)))
+        return bif_badarg(p);
+    ets_t *t = ets_enter(p, e[1], ETS_NEED_READ, false);
+    if (!t) return TERM_NONE;
+    term_t result;
+    if (ets_is_tree(t) != tree) {
+        result = bif_badarg(p);
+    } else {
+        scan_t s = {.t = t,
+                    .ms = ms,
+                    .what = SCAN_CHUNK,
+                    .back = tree && e[7] == make_small(1),
+                    .limit = (size_t)small_value(limit),
+                    .list = TERM_NIL,
+                    .slot = tree ? 0 : (size_t)small_value(e[2]),
+                    .key = tree ? e[2] : TERM_NONE};
+        result = A_true;
+        for (; is_cons(rest); rest = cons_tail(rest)) { /* what was found before, newest first */
+            term_t *hp = heap_alloc(p, 2);
+            if (!hp) {
+                result = bif_oom(p);
+                break;
+            }
+            s.list = cons(&hp, cons_head(rest), s.list);
+            s.count++;
+        }
+        if (result != TERM_NONE)
+            result = s.count >= s.limit ? chunk_result(p, &s, SCAN_LIMIT)
+                                        : scan_run(p, &s, NULL, TERM_NONE);
+    }
+    ets_leave(vm, t, false);
+    return result;
+}
+const bif_def_t bifs_ets_select[] = {
+    {"ets", "internal_select_delete", 2, ets_internal_select_delete_2, 0},
+    {"ets", "match", 1, ets_select_1, 0},
+    {"ets", "match", 2, ets_match_2, 0},
+    {"ets", "match", 3, ets_match_3, 0},
+    {"ets", "match_object", 1, ets_select_1, 0},
+    {"ets", "match_object", 2, ets_match_object_2, 0},
+    {"ets", "match_object", 3, ets_match_object_3, 0},
+    {"ets", "select", 1, ets_select_1, 0},
+    {"ets", "select", 2, ets_select_2, 0},
+    {"ets", "select", 3, ets_select_3, 0},
+    {"ets", "select_count", 2, ets_select_count_2, 0},
+    {"ets", "select_replace", 2, ets_select_replace_2, 0},
+    {"ets", "select_reverse", 1, ets_select_1, 0},
+    {"ets", "select_reverse", 2, ets_select_reverse_2, 0},
+    {"ets", "select_reverse", 3, ets_select_reverse_3, 0},
+    {"erts_internal", "ets_scan", 4, scan_4, 0},
+    {0}};
