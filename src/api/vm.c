@@ -72,7 +72,7 @@ int ling_find_otp(char *buf, size_t size) {
 static int make_host(const ling_options_t *o, host_t **host) {
     *host = NULL;
     switch (o->host) {
-    case LING_HOST_UV: *host = host_uv_create(NULL, NULL); break;
+    case LING_HOST_UV: *host = host_uv_create(NULL); break;
     case LING_HOST_SIM: {
         /* Seeds of random numbers come from the clock: it must tell one seed from another. */
         host_sim_options_t so = {.real_files = true,

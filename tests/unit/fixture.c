@@ -16,7 +16,7 @@ vm_t *fixture_vm(void) { return make_vm(host_sim_create(1, NULL), 0); }
 
 vm_t *fixture_vm_threads(unsigned n) {
     int err = 0;
-    return make_vm(host_uv_create(NULL, &err), n);
+    return make_vm(host_uv_create(&err), n);
 }
 
 proc_t *fixture_proc(vm_t *vm) {

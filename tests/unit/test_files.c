@@ -141,7 +141,7 @@ static int release(ling_env_t *env, size_t argc, const ling_term_t *argv, ling_t
 static void begin(setup_t *s, unsigned schedulers) {
     static const char *paths[] = {TEST_BEAMS};
     int err;
-    s->host = host_uv_create(NULL, &err);
+    s->host = host_uv_create(&err);
     assert_non_null(s->host);
     ops = *s->host->ops;
     real = ops.files;

@@ -75,20 +75,20 @@ static void check_common(host_t *h) {
 static void test_uv_common(void **state) {
     (void)state;
     int err = -1;
-    host_t *h = host_uv_create(NULL, &err);
+    host_t *h = host_uv_create(&err);
     assert_non_null(h);
     assert_int_equal(err, 0);
     check_common(h);
     h->ops->destroy(h);
     /* Never used: nothing to close. */
-    h = host_uv_create(NULL, NULL);
+    h = host_uv_create(NULL);
     h->ops->destroy(h);
 }
 
 /* Sleeps once, until just after the deadline. */
 static void test_uv_precise(void **state) {
     (void)state;
-    host_t *h = host_uv_create(NULL, NULL);
+    host_t *h = host_uv_create(NULL);
     h->ops->wait(h, h->ops->monotonic_ns(h) + 1000);
     uint64_t worst = 0;
     int waits = 0;
@@ -108,7 +108,7 @@ static void test_uv_precise(void **state) {
 
 static void test_uv_files(void **state) {
     (void)state;
-    host_t *h = host_uv_create(NULL, NULL);
+    host_t *h = host_uv_create(NULL);
     char dir[] = "/tmp/ling_host_XXXXXX", path[64];
     assert_non_null(mkdtemp(dir));
     snprintf(path, sizeof path, "%s/file", dir);
@@ -156,7 +156,7 @@ static void ping_main(void *arg) {
 
 static void test_uv_threads(void **state) {
     (void)state;
-    host_t *h = host_uv_create(NULL, NULL);
+    host_t *h = host_uv_create(NULL);
     const host_ops_t *ops = h->ops;
     assert_true(ops->cpu_count(h) >= 1);
     ping_t g = {.h = h, .parker = ops->parker_new(h)};
@@ -205,7 +205,7 @@ static void on_read(void *user, const uint8_t *data, int64_t len) {
 /* Reads all of standard input, which the caller has replaced; writer (may be -1) is closed after
  * "hello" was written to it. */
 static void check_input(got_t *g, int writer) {
-    host_t *h = g->h = host_uv_create(NULL, NULL);
+    host_t *h = g->h = host_uv_create(NULL);
     const host_ops_t *ops = h->ops;
     g->len = 0;
     g->eof = false;
@@ -272,7 +272,7 @@ static void test_uv_input(void **state) {
     assert_int_equal(g->len, 0);
     /* Closed: an error, and the loop does not take its place. */
     close(0);
-    host_t *h = host_uv_create(NULL, NULL);
+    host_t *h = host_uv_create(NULL);
     h->ops->stream_open(h, HOST_STDIN, &g->s);
     assert_int_equal(h->ops->stream_read(h, g->s, on_read, g), -EBADF);
     assert_int_equal(fcntl(0, F_GETFD), -1);
@@ -280,7 +280,7 @@ static void test_uv_input(void **state) {
     /* Destroyed while reading. */
     assert_int_equal(pipe(fds), 0);
     dup2(fds[0], 0);
-    h = host_uv_create(NULL, NULL);
+    h = host_uv_create(NULL);
     h->ops->stream_open(h, HOST_STDIN, &g->s);
     assert_int_equal(h->ops->stream_read(h, g->s, on_read, g), 0);
     h->ops->destroy(h);
@@ -295,7 +295,7 @@ static void on_written(void *user, int status) { *(int *)user = status; }
 
 static void test_uv_output(void **state) {
     (void)state;
-    host_t *h = host_uv_create(NULL, NULL);
+    host_t *h = host_uv_create(NULL);
     host_stream_t *out;
     int fds[2], saved = dup(1), status = 1;
     assert_int_equal(pipe(fds), 0);
@@ -317,30 +317,10 @@ static void test_uv_output(void **state) {
 }
 
 /* Attached: the loop calls back. */
-typedef struct {
-    host_t *h;
-    uint64_t deadline;
-    int runs;
-    int busy; /* runs that are due at once */
-} attached_t;
-
-static uint64_t attached_deadline(void *user) {
-    attached_t *x = user;
-    if (x->busy > 0) return x->busy--, 0;
-    return x->deadline;
-}
-static void attached_run(void *user) {
-    attached_t *x = user;
-    x->runs++;
-    if (x->deadline != HOST_FOREVER && x->h->ops->monotonic_ns(x->h) >= x->deadline)
-        x->deadline = HOST_FOREVER;
-    assert_true(x->h->ops->wait(x->h, 0)); /* harmless inside the loop */
-}
-
 /* A foreign loop that only knows descriptors. */
 static void test_uv_descriptor(void **state) {
     (void)state;
-    host_t *h = host_uv_create(NULL, NULL);
+    host_t *h = host_uv_create(NULL);
     struct pollfd p = {.fd = uv_backend_fd(host_uv_loop(h)), .events = POLLIN};
     h->ops->wait(h, 0);
     assert_int_equal(poll(&p, 1, 0), 0);
@@ -352,39 +332,6 @@ static void test_uv_descriptor(void **state) {
         assert_int_equal(poll(&p, 1, 0), 0);
     }
     h->ops->destroy(h);
-}
-
-static void test_uv_attach(void **state) {
-    (void)state;
-    uv_loop_t loop;
-    uv_loop_init(&loop);
-    host_t *h = host_uv_create(NULL, NULL);
-    attached_t x = {h, h->ops->monotonic_ns(h) + 3 * MS, 0, 4};
-    uint64_t begin = h->ops->monotonic_ns(h);
-    assert_int_equal(host_uv_attach(h, &loop, attached_run, attached_deadline, &x), 0);
-    assert_int_equal(host_uv_attach(h, &loop, attached_run, attached_deadline, &x), -EBUSY);
-    /* The loop ends by itself when nothing is due any more. */
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_true(h->ops->monotonic_ns(h) >= begin + 3 * MS);
-    assert_int_equal(x.runs, 6); /* first, four busy ones, the deadline */
-    /* A wake makes it run again. */
-    h->ops->wake(h);
-    uv_run(&loop, UV_RUN_NOWAIT);
-    assert_int_equal(x.runs, 7);
-    host_uv_detach(h);
-    host_uv_detach(h);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&loop), 0);
-    check_common(h); /* back to a loop of its own */
-    h->ops->destroy(h);
-
-    /* Destroyed with a foreign loop: the loop's next run frees the handles. */
-    uv_loop_init(&loop);
-    h = host_uv_create(&loop, NULL);
-    h->ops->wait(h, h->ops->monotonic_ns(h) + MS);
-    h->ops->destroy(h);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&loop), 0);
 }
 
 /* ---- sim ---- */
@@ -494,12 +441,11 @@ static void test_sim_clock(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_uv_common),  cmocka_unit_test(test_uv_precise),
-        cmocka_unit_test(test_uv_files),   cmocka_unit_test(test_uv_threads),
-        cmocka_unit_test(test_uv_input),   cmocka_unit_test(test_uv_output),
-        cmocka_unit_test(test_uv_attach),  cmocka_unit_test(test_uv_descriptor),
-        cmocka_unit_test(test_sim_common), cmocka_unit_test(test_sim_repeats),
-        cmocka_unit_test(test_sim_clock),
+        cmocka_unit_test(test_uv_descriptor), cmocka_unit_test(test_uv_common),
+        cmocka_unit_test(test_uv_precise),    cmocka_unit_test(test_uv_files),
+        cmocka_unit_test(test_uv_threads),    cmocka_unit_test(test_uv_input),
+        cmocka_unit_test(test_uv_output),     cmocka_unit_test(test_sim_common),
+        cmocka_unit_test(test_sim_repeats),   cmocka_unit_test(test_sim_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
  * The loop and its handles are made when something first waits or reads, so that a VM that only
  * computes pays nothing for them. Sleeping is exact: deadlines go to a timerfd (libuv's own timers
  * count milliseconds) that the loop polls. Each handle is memory of its own that goes with the
- * handle's close callback, so the host can be destroyed while a foreign loop still holds handles.
+ * handle's close callback.
  *
  * Relies on libuv, Linux and the C library; streams are in host_uv_stream.c, files in
  * host_uv_file.c. Callers: through the table of host.h, and host_uv.h.
@@ -142,10 +142,8 @@ void uvh_close(void *handle) {
     uv_close(x, close_free);
 }
 
-static void on_async(uv_async_t *handle) {
-    uv_host_t *u = handle->data;
-    if (u && u->run) uvh_run(u);
-}
+/* That the loop turned is all there is to it. */
+static void on_async(uv_async_t *handle) { (void)handle; }
 
 static void on_timer(uv_poll_t *handle, int status, int events) {
     (void)status, (void)events;
@@ -154,21 +152,19 @@ static void on_timer(uv_poll_t *handle, int status, int events) {
     uint64_t ticks;
     if (read(u->timer_fd, &ticks, sizeof ticks) < 0) return; /* armed anew meanwhile */
     u->armed = HOST_FOREVER;
-    if (u->run) uvh_run(u);
 }
 
 static int loop_make(uv_host_t *u) {
     int r;
     if (!u->loop) {
-        u->loop = malloc(sizeof *u->loop);
-        if (!u->loop) return -ENOMEM;
-        r = uv_loop_init(u->loop);
+        uv_loop_t *loop = malloc(sizeof *loop);
+        if (!loop) return -ENOMEM;
+        r = uv_loop_init(loop);
         if (r) {
-            free(u->loop);
-            u->loop = NULL;
+            free(loop);
             return r;
         }
-        u->own_loop = true;
+        u->loop = loop;
     }
     u->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (u->timer_fd < 0) return -errno;
@@ -180,7 +176,6 @@ static int loop_make(uv_host_t *u) {
         free(timer);
         goto fail;
     }
-    async->data = u;
     r = uv_poll_init(u->loop, timer, u->timer_fd);
     if (r) {
         free(timer);
@@ -229,7 +224,6 @@ int uvh_loop_start(uv_host_t *u) {
     uvh_std_hold(&std);
     int r = loop_make(u);
     uvh_std_free(&std);
-    if (r == 0) uvh_ios_start(u);
     return r;
 }
 
@@ -269,7 +263,6 @@ static void timer_arm(uv_host_t *u, uint64_t when) {
 static bool uvh_wait(host_t *h, uint64_t deadline_ns) {
     uv_host_t *u = (uv_host_t *)h;
     bool woken = atomic_exchange(&u->woken, false);
-    if (u->run) return true; /* attached: the user runs the loop */
     bool look = woken || deadline_ns == 0 || deadline_ns <= uvh_monotonic_ns(h);
     if (look) {
         /* Only where there is something to look at; a descriptor somebody watches (host_uv_loop)
@@ -297,97 +290,13 @@ static bool uvh_wait(host_t *h, uint64_t deadline_ns) {
     return true;
 }
 
-static void on_idle(uv_idle_t *handle) {
-    uv_host_t *u = handle->data;
-    if (u && u->run) uvh_run(u);
-}
-
 static void uvh_wake(host_t *h) {
     uv_host_t *u = (uv_host_t *)h;
     /* Many wakes before the poller looks cost one system call. */
     if (atomic_exchange(&u->woken, true)) return;
     uv_mutex_lock(&u->wake_lock);
-    uv_thread_t self = uv_thread_self();
-    if (u->idle && uv_thread_equal(&self, &u->attached_by))
-        uv_idle_start(u->idle, on_idle); /* unlike async, this keeps the loop alive */
-    else if (u->wakeable)
-        uv_async_send(u->async);
+    if (u->wakeable) uv_async_send(u->async);
     uv_mutex_unlock(&u->wake_lock);
-}
-
-/* ---- attached to a loop somebody else runs ---- */
-
-static void on_check(uv_check_t *handle) {
-    uv_host_t *u = handle->data;
-    if (u && u->run && u->device_event) uvh_run(u);
-}
-
-void uvh_run(uv_host_t *u) {
-    if (u->in_run) return;
-    u->in_run = true;
-    u->device_event = false;
-    atomic_store(&u->woken, false);
-    u->run(u->user);
-    u->in_run = false;
-    if (!u->run) return; /* detached itself */
-    uint64_t when = u->deadline(u->user);
-    bool now = when <= uvh_monotonic_ns(&u->base) || atomic_load(&u->woken);
-    if (now) {
-        uv_idle_start(u->idle, on_idle);
-        timer_arm(u, HOST_FOREVER);
-        return;
-    }
-    uv_idle_stop(u->idle);
-    timer_arm(u, when);
-    if (when == HOST_FOREVER)
-        uv_unref((uv_handle_t *)u->timer);
-    else
-        uv_ref((uv_handle_t *)u->timer);
-}
-
-int host_uv_attach(host_t *h, uv_loop_t *loop, void (*run)(void *user),
-                   uint64_t (*deadline)(void *user), void *user) {
-    uv_host_t *u = (uv_host_t *)h;
-    if (u->run || u->own_loop || (u->loop && u->loop != loop)) return -EBUSY;
-    uv_idle_t *idle = malloc(sizeof *idle);
-    uv_check_t *check = malloc(sizeof *check);
-    u->loop = loop;
-    int r = idle && check ? uvh_loop_start(u) : -ENOMEM;
-    if (r) {
-        free(idle);
-        free(check);
-        if (!u->given_loop) u->loop = NULL;
-        return r;
-    }
-    uv_idle_init(loop, idle);
-    uv_check_init(loop, check);
-    idle->data = check->data = u;
-    uv_mutex_lock(&u->wake_lock);
-    u->idle = idle;
-    u->attached_by = uv_thread_self();
-    uv_mutex_unlock(&u->wake_lock);
-    u->check = check;
-    u->run = run;
-    u->deadline = deadline;
-    u->user = user;
-    uv_check_start(check, on_check);
-    uv_unref((uv_handle_t *)check);
-    uv_idle_start(idle, on_idle); /* the first run comes from the loop, not from here */
-    return 0;
-}
-
-void host_uv_detach(host_t *h) {
-    uv_host_t *u = (uv_host_t *)h;
-    if (!u->run) return;
-    u->run = NULL;
-    uv_mutex_lock(&u->wake_lock);
-    uvh_close(u->idle);
-    u->idle = NULL;
-    uv_mutex_unlock(&u->wake_lock);
-    uvh_close(u->check);
-    u->check = NULL;
-    loop_stop(u);
-    if (!u->given_loop) u->loop = NULL;
 }
 
 uv_loop_t *host_uv_loop(host_t *h) {
@@ -547,11 +456,10 @@ static void uvh_log(host_t *h, int level, const char *text, size_t len) {
 
 static void uvh_destroy(host_t *h) {
     uv_host_t *u = (uv_host_t *)h;
-    host_uv_detach(h);
     for (int i = 0; i < 3; i++)
         if (u->streams[i]) uvh_stream_close(h, u->streams[i]);
     loop_stop(u);
-    if (u->own_loop) {
+    if (u->loop) {
         /* The close callbacks run, and reads that cannot be cancelled come to their end. */
         uv_run(u->loop, UV_RUN_DEFAULT);
         uv_loop_close(u->loop);
@@ -617,7 +525,7 @@ static const host_ops_t uv_ops = {
     .destroy = uvh_destroy,
 };
 
-host_t *host_uv_create(uv_loop_t *loop, int *err) {
+host_t *host_uv_create(int *err) {
     uv_host_t *u = calloc(1, sizeof *u);
     if (!u || uv_mutex_init(&u->wake_lock)) {
         free(u);
@@ -625,8 +533,6 @@ host_t *host_uv_create(uv_loop_t *loop, int *err) {
         return NULL;
     }
     u->base.ops = &uv_ops;
-    u->loop = loop;
-    u->given_loop = loop != NULL;
     u->timer_fd = -1;
     u->armed = HOST_FOREVER;
     if (err) *err = 0;

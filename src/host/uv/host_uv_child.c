@@ -31,12 +31,10 @@ static void unlist(host_child_t *c) {
 
 static void on_child_exit(uv_process_t *process, int64_t status, int signal) {
     host_child_t *c = (host_child_t *)process;
-    uv_host_t *u = process->data;
     host_exit_fn fn = c->fn;
     void *user = c->user;
     c->fn = NULL;
     unlist(c);
-    if (u) u->device_event = true;
     if (fn) fn(user, signal ? 128 + signal : (int)status);
     uvh_close(process);
 }
@@ -117,7 +115,6 @@ static int child_start(host_t *h, const host_program_t *what, host_exit_fn fn,
             .stdio_count = what->high ? 5 : 3,
             .stdio = io,
         };
-        c->process.data = u;
         r = spawn(u->loop, &c->process, &o);
         if (r < 0) {
             uvh_close(&c->process);

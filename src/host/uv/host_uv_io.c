@@ -119,8 +119,6 @@ static int queue_write(host_io_t *io) {
 static void on_poll(uv_poll_t *handle, int status, int events);
 
 static int poll_update(host_io_t *io) {
-    int started = uvh_loop_start(io->host); /* the loop may have gone with host_uv_detach */
-    if (started < 0) return started;
     int want = (io->reading && !io->ended && !io->is_file ? UV_READABLE : 0) |
                (io->first ? UV_WRITABLE : 0);
     if (want == io->polled) return 0;
@@ -151,7 +149,6 @@ static void io_free(host_io_t *io) {
 
 /* false: the user closed it. */
 static bool deliver(host_io_t *io, const uint8_t *data, int64_t n) {
-    io->host->device_event = true;
     if (n <= 0) {
         io->ended = true;
         data = NULL;
@@ -188,7 +185,6 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
     if ((events & UV_WRITABLE) && io->first) {
         int r = queue_write(io);
         if (r < 0) queue_drop(io);
-        io->host->device_event = true;
         io->in_callback = true;
         io->ev->written(io->user, io->queued, r);
         io->in_callback = false;
@@ -371,15 +367,6 @@ void uvh_io_close(host_t *h, host_io_t *io) {
     io->closed = true;
     io->reading = false;
     if (!io->in_callback) io_free(io);
-}
-
-void uvh_ios_start(uv_host_t *u) {
-    for (host_io_t *io = u->ios; io; io = io->next) {
-        if (io->is_file && io->reading && !io->ended)
-            file_read_next(io);
-        else
-            poll_update(io);
-    }
 }
 
 void uvh_ios_stop(uv_host_t *u) {

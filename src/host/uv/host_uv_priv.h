@@ -7,11 +7,10 @@
 
 typedef struct {
     host_t base;
-    uv_loop_t *loop;           /* NULL until needed */
-    bool own_loop, given_loop; /* made here; given at creation */
-    bool watched;              /* host_uv_loop was asked: somebody may poll its descriptor */
-    uv_async_t *async;         /* wake; with timer, made when the loop is first used */
-    uv_poll_t *timer;          /* on timer_fd */
+    uv_loop_t *loop;   /* NULL until needed */
+    bool watched;      /* host_uv_loop was asked: somebody may poll its descriptor */
+    uv_async_t *async; /* wake; with timer, made when the loop is first used */
+    uv_poll_t *timer;  /* on timer_fd */
     int timer_fd;
     uint64_t armed;      /* what timer_fd is set to */
     _Atomic(bool) woken; /* wake was called and wait has not seen it */
@@ -24,16 +23,6 @@ typedef struct {
     uint8_t *io_buf;             /* what is read, before it is handed on */
     struct uv_tty_saved *tty;    /* terminals whose mode was changed */
     struct uv_console *console;  /* between console_begin and console_end */
-
-    /* Attached mode; run is NULL otherwise. */
-    void (*run)(void *user);
-    uint64_t (*deadline)(void *user);
-    void *user;
-    uv_thread_t attached_by;
-    uv_idle_t *idle;   /* under wake_lock; active while something is due now */
-    uv_check_t *check; /* runs after device callbacks */
-    bool device_event; /* a device callback ran since the last run */
-    bool in_run;
 } uv_host_t;
 
 int uvh_loop_start(uv_host_t *u);
@@ -51,8 +40,6 @@ void uvh_std_free(uvh_std_t *std);
 void uvh_streams_stop(uv_host_t *u);
 /* Closes a handle that is memory of its own. */
 void uvh_close(void *handle);
-/* Calls the attached run function and arms what wakes it next. */
-void uvh_run(uv_host_t *u);
 
 int uvh_signal_set(host_t *h, int which, int action, void (*fn)(void *user, int which), void *user);
 void uvh_signals_stop(uv_host_t *u);
@@ -77,9 +64,8 @@ void uvh_io_close(host_t *h, host_io_t *io);
 /* For a descriptor of our own, which is closed with the host_io_t. */
 int uvh_io_adopt(uv_host_t *u, int fd, int direction, const host_io_events_t *ev, void *user,
                  host_io_t **out);
-/* Takes all of them out of the loop that goes, and into the one that comes. */
+/* Takes all of them out of the loop. */
 void uvh_ios_stop(uv_host_t *u);
-void uvh_ios_start(uv_host_t *u);
 
 int uvh_child_start(host_t *h, const host_program_t *what, host_exit_fn fn,
                     const host_io_events_t *ev, void *user, host_child_t **child, host_io_t **from,

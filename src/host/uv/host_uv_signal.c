@@ -22,8 +22,6 @@ static void on_signal(uv_signal_t *handle, int number) {
     watch_t *w = (watch_t *)handle;
     (void)number;
     if (!handle->data) return;
-    uv_host_t *u = handle->data;
-    u->device_event = true;
     w->fn(w->user, w->which);
 }
 

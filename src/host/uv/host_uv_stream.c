@@ -108,7 +108,6 @@ static void stream_stop(host_stream_t *s) {
 static void stream_deliver(host_stream_t *s, const uint8_t *data, int64_t n) {
     host_read_fn fn = s->fn;
     void *user = s->user;
-    s->host->device_event = true;
     if (n <= 0) {
         stream_stop(s);
         data = NULL;
