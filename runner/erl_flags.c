@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <ling/ling.h>
 
 /* ---- lists of strings ---- */
 
@@ -339,6 +340,10 @@ static void apply(erl_flags_t *out, const flag_t *f, const char *value, long tot
         out->dirty_io = number;
     } else if (strcmp(f->name, "pc") == 0) {
         out->unicode_printable = *value == 'u';
+    } else if (strcmp(f->name, "C") == 0) {
+        out->time_warp = *value == 's'   ? LING_TIME_SINGLE_WARP
+                         : *value == 'm' ? LING_TIME_MULTI_WARP
+                                         : LING_TIME_NO_WARP;
     } else if (strcmp(f->name, "W") == 0) {
         out->warning_map = *value == 'i' ? 1 : *value == 'e' ? 2 : 0;
     } else if (f->name[0] == 'B') {
@@ -390,7 +395,10 @@ static int take_flag(erl_flags_t *out, const char *name, const char *next, int *
     *used = 0;
     const flag_t *f = find_flag(name);
     if (!f) {
-        if (name[0] == 'c' && !name[1] && next && is_choice(BOOLS, next)) *used = 1;
+        if (name[0] == 'c' && !name[1]) {
+            *used = next && is_choice(BOOLS, next);
+            out->no_time_correction = !(*used && *next == 't');
+        }
         if (strcmp(name, "B") == 0) out->break_key = BREAK_KEY_END;
         int status = special_flag(name);
         if (status >= 0) return status ? status : -1;

@@ -118,6 +118,8 @@ static int run(const erl_flags_t *f, const char *root, int *how) {
     o.dirty_io = f->dirty_io;
     o.unicode_printable = f->unicode_printable;
     o.warning_map = f->warning_map;
+    o.time_warp = f->time_warp;
+    o.no_time_correction = f->no_time_correction;
     int rc = ling_create(&vm, &o);
     if (rc != LING_OK) {
         fprintf(stderr, "ling-erl: cannot create a VM: %s\n", ling_strerror(rc));

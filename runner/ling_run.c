@@ -31,6 +31,8 @@ static const char usage_text[] =
     "  --max-processes N  how many processes there may be at once (default 262144)\n"
     "  --host uv|sim    real system (uv) or simulated host with virtual time (sim)\n"
     "  --seed N         seed of the simulated host\n"
+    "  --time-warp no|single|multi  how Erlang time follows the wall clock (default no)\n"
+    "  --no-time-correction  Erlang time is the wall clock's\n"
     "  --memory MB      limit of the VM's memory\n"
     "  --otp-root DIR   where OTP's lib directory is (default: ERL_ROOTDIR, or `erl` on PATH)\n"
     "  --stats          print figures to standard error at the end\n"
@@ -74,6 +76,8 @@ static int parse_options(options_t *o, int argc, char **argv) {
         HOST,
         SEED,
         MEMORY,
+        TIME_WARP,
+        NO_CORRECTION,
         ROOT,
         STATS,
         VERSION,
@@ -90,6 +94,8 @@ static int parse_options(options_t *o, int argc, char **argv) {
         {"host", required_argument, NULL, HOST},
         {"seed", required_argument, NULL, SEED},
         {"memory", required_argument, NULL, MEMORY},
+        {"time-warp", required_argument, NULL, TIME_WARP},
+        {"no-time-correction", no_argument, NULL, NO_CORRECTION},
         {"otp-root", required_argument, NULL, ROOT},
         {"stats", no_argument, NULL, STATS},
         {"version", no_argument, NULL, VERSION},
@@ -150,6 +156,17 @@ static int parse_options(options_t *o, int argc, char **argv) {
             o->vm.memory_limit = (size_t)mb << 20;
             break;
         }
+        case TIME_WARP:
+            if (strcmp(optarg, "no") == 0)
+                o->vm.time_warp = LING_TIME_NO_WARP;
+            else if (strcmp(optarg, "single") == 0)
+                o->vm.time_warp = LING_TIME_SINGLE_WARP;
+            else if (strcmp(optarg, "multi") == 0)
+                o->vm.time_warp = LING_TIME_MULTI_WARP;
+            else
+                return usage("bad --time-warp", optarg);
+            break;
+        case NO_CORRECTION: o->vm.no_time_correction = 1; break;
         case ROOT: o->vm.otp_root = optarg; break;
         case STATS: o->stats = 1; break;
         case VERSION:

@@ -103,6 +103,15 @@ enum {
     LING_BREAK_IGNORE /* SIGINT, SIGQUIT and SIGTSTP do nothing */
 };
 
+/* When the wall clock is set while the VM runs; the modes of OTP's guide "Time and Time Correction
+ * in Erlang". */
+enum {
+    LING_TIME_NO_WARP,     /* Erlang time follows by running up to 1 % faster or slower */
+    LING_TIME_SINGLE_WARP, /* the same once erlang:system_flag(time_offset, finalize) was called;
+                            * until then it does not follow */
+    LING_TIME_MULTI_WARP   /* Erlang system time follows at once, monotonic time never does */
+};
+
 /* All fields may stay zero but size. New ones are added at the end. Strings are copied. */
 typedef struct ling_options {
     size_t size; /* sizeof(ling_options_t) */
@@ -149,6 +158,10 @@ typedef struct ling_options {
     int warning_map; /* what error_logger makes of warnings: 0 warning, 1 info, 2 error (erl +W) */
 
     int break_key; /* with os_signals: what SIGINT (^C on a terminal) does: LING_BREAK_... */
+
+    int time_warp;          /* LING_TIME_... (erl +C) */
+    int no_time_correction; /* Erlang time is the wall clock's, held where that goes back (erl +c
+                             * false) */
 } ling_options_t;
 
 #ifdef __cplusplus

@@ -1,5 +1,6 @@
 /* run.c: running a VM from the host's loop or as the host's loop. */
 #include "api/api.h"
+#include "vm/clock.h"
 
 static bool take_interrupt(vm_t *vm) {
     return atomic_load_explicit(&vm->api->interrupted, memory_order_relaxed) &&
@@ -63,7 +64,8 @@ int64_t ling_next_timeout(ling_vm_t *vm) {
     if (!boxes_empty(vm)) return 0;
     uint64_t when = vm_next_deadline(vm);
     if (when == HOST_FOREVER) return LING_FOREVER;
-    uint64_t now = vm_now(vm);
+    when = clock_host_time(vm, when);
+    uint64_t now = vm_host_now(vm);
     return when <= now ? 0 : when - now > INT64_MAX ? LING_FOREVER : (int64_t)(when - now);
 }
 

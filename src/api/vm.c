@@ -169,6 +169,7 @@ int ling_create(ling_vm_t **out, const ling_options_t *options) {
         memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
     }
     if (o.host == LING_HOST_SIM && o.schedulers) return LING_EINVAL;
+    if (o.time_warp < 0 || o.time_warp > LING_TIME_MULTI_WARP) return LING_EINVAL;
     if (o.schedulers > 1024 || o.dirty_cpu > 1024 || o.dirty_io > 1024) return LING_EINVAL;
     host_t *host;
     int rc = make_host(&o, &host);
@@ -181,6 +182,8 @@ int ling_create(ling_vm_t **out, const ling_options_t *options) {
         .unicode_printable = o.unicode_printable != 0,
         .warning_map = o.warning_map > 0 && o.warning_map < 3 ? (uint8_t)o.warning_map : 0,
         .break_key = o.break_key > 0 && o.break_key <= LING_BREAK_IGNORE ? (uint8_t)o.break_key : 0,
+        .time_warp = (uint8_t)o.time_warp,
+        .no_time_correction = o.no_time_correction != 0,
         .crash_dump = o.crash_dump,
         .crash_dump_bytes = o.crash_dump_bytes,
         .dirty_cpu = o.dirty_cpu,

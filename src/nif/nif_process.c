@@ -7,6 +7,7 @@
 
 #include "nif/nif.h"
 #include "outlet/outlet.h"
+#include "vm/clock.h"
 #include "vm/code.h"
 #include "vm/io.h"
 #include "vm/sched.h"
@@ -172,7 +173,7 @@ ErlNifTime enif_monotonic_time(ErlNifTimeUnit unit) {
 ErlNifTime enif_time_offset(ErlNifTimeUnit unit) {
     vm_t *vm = nif_vm();
     if (!vm || !unit_ns(unit)) return ERL_NIF_TIME_ERROR;
-    return floor_div(vm->time_offset_ns, unit_ns(unit));
+    return floor_div(clock_offset(vm), unit_ns(unit));
 }
 
 /* {MegaSecs, Secs, MicroSecs} */

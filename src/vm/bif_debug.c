@@ -3,6 +3,7 @@
  */
 #include "vm/atom.h"
 #include "vm/bif_tables.h"
+#include "vm/clock.h"
 #include "vm/copy.h"
 #include "vm/ets.h"
 #include "vm/map.h"
@@ -101,7 +102,7 @@ static term_t stay(proc_t *p, uint64_t ms) {
     host_parker_t *k = ops->parker_new ? ops->parker_new(p->vm->host) : NULL;
     if (ops->parker_new && !k) return bif_oom(p);
     if (k) {
-        while (vm_now(p->vm) < until) ops->park(p->vm->host, k, until);
+        while (vm_now(p->vm) < until) ops->park(p->vm->host, k, clock_host_time(p->vm, until));
         ops->parker_free(p->vm->host, k);
     }
     return A_ok;

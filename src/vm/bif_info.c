@@ -5,6 +5,7 @@
 #include "outlet/outlet.h"
 #include "vm/bif.h"
 #include "vm/binary.h"
+#include "vm/clock.h"
 #include "vm/code.h"
 #include "vm/copy.h"
 #include "vm/engine.h"
@@ -556,6 +557,14 @@ static term_t sys_cpus(proc_t *p) {
 }
 static term_t sys_start_time(proc_t *p) { return number(p, p->vm->start_ns); }
 static term_t sys_end_time(proc_t *p) { return int64_to_term(p, INT64_MAX / 2); }
+static term_t sys_time_correction(proc_t *p) {
+    return make_bool(!p->vm->options.no_time_correction);
+}
+static term_t sys_time_offset(proc_t *p) { return clock_state(p->vm); }
+static term_t sys_time_warp_mode(proc_t *p) {
+    static const uint32_t modes[] = {A_no_time_warp, A_single_time_warp, A_multi_time_warp};
+    return modes[p->vm->options.time_warp];
+}
 static term_t sys_min_heap(proc_t *p) {
     uint32_t n = p->vm->options.min_heap_size ? p->vm->options.min_heap_size : DEFAULT_MIN_HEAP;
     return pair(p, A_min_heap_size, make_small(n));
@@ -672,9 +681,9 @@ static const struct {
     {A_multi_scheduling_blockers, TERM_NIL, NULL},
     {A_normal_multi_scheduling_blockers, TERM_NIL, NULL},
     {A_modified_timing_level, A_undefined, NULL},
-    {A_time_correction, A_true, NULL},
-    {A_time_offset, A_final, NULL},
-    {A_time_warp_mode, A_no_time_warp, NULL},
+    {A_time_correction, 0, sys_time_correction},
+    {A_time_offset, 0, sys_time_offset},
+    {A_time_warp_mode, 0, sys_time_warp_mode},
     {A_tolerant_timeofday, A_enabled, NULL},
     {A_trace_control_word, 0, sys_trace_word},
     {A_dynamic_trace, A_none, NULL},
@@ -740,7 +749,8 @@ static BIF(bif_system_flag) {
         return make_small((int64_t)atomic_exchange_explicit(&p->vm->trace->tcw, (uint64_t)n,
                                                             memory_order_relaxed));
     case A_outstanding_system_requests_limit: return count && n ? make_small(4) : bif_badarg(p);
-    case A_time_offset: return v == A_finalize ? (term_t)A_final : bif_badarg(p);
+    case A_time_offset:
+        return v == A_finalize ? clock_finalize(p->vm) : bif_badarg_cause(p, A_badopt);
     case A_scheduler_bind_type: return A_unbound;
     case A_cpu_topology: return A_undefined;
     case A_scheduler_wall_time: return wall_time_flag(p, v);

@@ -3,6 +3,7 @@
  */
 #include "outlet/outlet.h"
 #include "vm/bif.h"
+#include "vm/clock.h"
 #include "vm/compare.h"
 #include "vm/link.h"
 #include "vm/mailbox.h"
@@ -338,10 +339,10 @@ static term_t ref_of(proc_t *p, uint64_t id, bool alias) {
 
 /* other is NIL where a name stands for nobody. */
 static term_t watch(proc_t *p, term_t other, term_t name, uint32_t alias, term_t tag,
-                    uint32_t port) {
+                    uint32_t kind) {
     vm_t *vm = p->vm;
     uint64_t id = vm_next_ref(vm);
-    uint32_t flags = REL_MONITOR | (alias ? alias | REL_OWN_REF : 0) | port;
+    uint32_t flags = REL_MONITOR | (alias ? alias | REL_OWN_REF : 0) | kind;
     bool self_watch = other == p->pid;
     term_t ref = ref_of(p, id, alias != 0);
     if (ref == TERM_NONE) return TERM_NONE;
@@ -352,6 +353,7 @@ static term_t watch(proc_t *p, term_t other, term_t name, uint32_t alias, term_t
     relation_t *r = relation_new(vm, p->sched, id, other, flags);
     if (!r) return bif_oom(p);
     r->name = name;
+    if (kind == REL_TIME) r->tag = A_CHANGE;
     if (tag != TERM_NONE) {
         r->tag = tag;
         if (!is_immed(tag)) {
@@ -364,6 +366,14 @@ static term_t watch(proc_t *p, term_t other, term_t name, uint32_t alias, term_t
         }
     }
     if (self_watch) {
+        relation_insert(&p->monitors, r);
+        return ref;
+    }
+    if (kind == REL_TIME) {
+        if (!clock_watch(vm, p->sched, id, p->pid)) {
+            relation_free(vm, p->sched, r);
+            return bif_oom(p);
+        }
         relation_insert(&p->monitors, r);
         return ref;
     }
@@ -395,7 +405,7 @@ static term_t watch_what(proc_t *p, term_t type, term_t what, uint32_t alias, te
     }
     if (type == A_time_offset) {
         if (what != A_clock_service) return bif_badarg(p);
-        return ref_of(p, vm_next_ref(p->vm), false); /* the offset never changes */
+        return watch(p, A_clock_service, TERM_NIL, alias, tag, REL_TIME);
     }
     if (type != A_process) return bif_badarg_cause(p, A_badtype);
     if (is_local_pid(what)) return watch(p, what, TERM_NIL, alias, tag, 0);
@@ -434,17 +444,20 @@ static void flush_down(proc_t *p, uint64_t id) {
 }
 
 /* true: there was such a watch. */
-static bool unwatch(proc_t *p, term_t ref) {
+static bool unwatch(proc_t *p, term_t ref, bool flush) {
     if (!is_local_ref(ref)) return false;
-    relation_t *r = relation_find(p->monitors, ref_id(ref));
+    uint64_t id = ref_id(ref);
+    relation_t *r = relation_find(p->monitors, id);
     if (!r || !(r->flags & REL_MONITOR)) return false;
+    bool tells_often = r->flags & REL_TIME;
     proc_unwatch(p, r);
+    if (flush && tells_often) flush_down(p, id);
     return true;
 }
 
 static BIF(bif_demonitor_1) {
     if (!is_ref(a[0])) return bif_badarg(p);
-    unwatch(p, a[0]);
+    unwatch(p, a[0], false);
     return A_true;
 }
 static BIF(bif_demonitor_2) {
@@ -460,7 +473,7 @@ static BIF(bif_demonitor_2) {
             return bif_badarg(p);
     }
     if (!is_nil(l)) return bif_badarg(p);
-    if (unwatch(p, a[0])) return A_true;
+    if (unwatch(p, a[0], flush)) return A_true;
     /* The watch has ended: if it was by 'DOWN', that is in the mailbox already. */
     if (flush && is_local_ref(a[0])) flush_down(p, ref_id(a[0]));
     return make_bool(!info);

@@ -1,12 +1,12 @@
 /* bif_time.c: clocks, dates and timers.
  *
- * Erlang monotonic time is the host's monotonic clock; its native unit is the nanosecond. The
- * offset to system time is taken once, when the VM is made (OTP's no_time_warp mode without its
- * slow correction). Dates use a calendar of our own; only the local zone's offset comes from the
+ * What monotonic time and the offset to system time are is in clock.h; the native unit is the
+ * nanosecond. Dates use a calendar of our own; only the local zone's offset comes from the
  * host. Relies on etimer.h for timers.
  */
 #include "timer/etimer.h"
 #include "vm/arith.h"
+#include "vm/clock.h"
 #include "vm/process.h"
 
 #define NS_PER_S  1000000000
@@ -14,7 +14,20 @@
 
 /* ---- clocks and units ---- */
 
-static inline int64_t system_ns(vm_t *vm) { return (int64_t)vm_now(vm) + vm->time_offset_ns; }
+/* Whoever asks for the time has it compared with the wall clock now and then. */
+static inline int64_t now_ns(vm_t *vm) {
+    uint64_t now = vm_now(vm);
+    clock_look(vm, now);
+    return (int64_t)now;
+}
+static inline int64_t system_ns(vm_t *vm) {
+    clock_look(vm, vm_now(vm));
+    return clock_system_ns(vm);
+}
+static inline int64_t offset_ns(vm_t *vm) {
+    clock_look(vm, vm_now(vm));
+    return clock_offset(vm);
+}
 static inline int64_t wall_ns(vm_t *vm) { return vm->host->ops->wall_ns(vm->host); }
 
 static inline int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
@@ -60,9 +73,9 @@ static term_t ns_in_unit(proc_t *p, int64_t ns, term_t unit) {
 
 static BIF(monotonic_time_0) {
     (void)a;
-    return ok_or_oom(p, int64_to_term(p, (int64_t)vm_now(p->vm)));
+    return ok_or_oom(p, int64_to_term(p, now_ns(p->vm)));
 }
-static BIF(monotonic_time_1) { return ns_in_unit(p, (int64_t)vm_now(p->vm), a[0]); }
+static BIF(monotonic_time_1) { return ns_in_unit(p, now_ns(p->vm), a[0]); }
 
 static BIF(system_time_0) {
     (void)a;
@@ -72,15 +85,20 @@ static BIF(system_time_1) { return ns_in_unit(p, system_ns(p->vm), a[0]); }
 
 static BIF(time_offset_0) {
     (void)a;
-    return ok_or_oom(p, int64_to_term(p, p->vm->time_offset_ns));
+    return ok_or_oom(p, int64_to_term(p, offset_ns(p->vm)));
 }
-static BIF(time_offset_1) { return ns_in_unit(p, p->vm->time_offset_ns, a[0]); }
+static BIF(time_offset_1) { return ns_in_unit(p, offset_ns(p->vm), a[0]); }
 
 static BIF(os_system_time_0) {
     (void)a;
     return ok_or_oom(p, int64_to_term(p, wall_ns(p->vm)));
 }
 static BIF(os_system_time_1) { return ns_in_unit(p, wall_ns(p->vm), a[0]); }
+
+static BIF(perf_counter_0) {
+    (void)a;
+    return ok_or_oom(p, int64_to_term(p, (int64_t)vm_host_now(p->vm)));
+}
 
 static BIF(time_unit_0) {
     (void)p, (void)a;
@@ -108,13 +126,8 @@ static BIF(os_timestamp_0) {
 /* Every call returns a later time than the one before. */
 static BIF(now_0) {
     (void)a;
-    vm_t *vm = p->vm;
-    int64_t us = floor_div(system_ns(vm), 1000);
-    int64_t last = atomic_load_explicit(&vm->last_now_us, memory_order_relaxed), next;
-    do {
-        next = us > last ? us : last + 1;
-    } while (!atomic_compare_exchange_weak(&vm->last_now_us, &last, next));
-    return timestamp(p, next);
+    clock_look(p->vm, vm_now(p->vm));
+    return timestamp(p, clock_unique_us(p->vm));
 }
 
 /* ---- calendar ---- proleptic Gregorian, any year */
@@ -403,7 +416,7 @@ const bif_def_t bifs_time[] = {
     {"os", "system_time", 0, os_system_time_0, 0},
     {"os", "system_time", 1, os_system_time_1, 0},
     {"os", "timestamp", 0, os_timestamp_0, 0},
-    {"os", "perf_counter", 0, monotonic_time_0, 0},
+    {"os", "perf_counter", 0, perf_counter_0, 0},
     {"erlang", "universaltime", 0, universaltime_0, 0},
     {"erlang", "localtime", 0, localtime_0, 0},
     {"erlang", "date", 0, date_0, 0},

@@ -207,7 +207,9 @@ static term_t list_relations(relation_t *root, uint32_t with, uint32_t without, 
         term_t what = r->other;
         if (as_monitors) {
             if (!is_nil(r->name)) what = tuple2(&hp, r->name, A_nonode);
-            what = tuple2(&hp, r->flags & REL_PORT ? A_port : A_process, what);
+            term_t kind = r->flags & REL_PORT ? A_port : A_process;
+            if (r->flags & REL_TIME) kind = A_time_offset;
+            what = tuple2(&hp, kind, what);
         }
         cell[0] = what;
         cell[1] = --n ? make_cons(cell + 2) : TERM_NIL;

@@ -19,6 +19,7 @@ enum {
     REL_OWN_REF = 16,    /* the reference carries the owner's pid (it was made as an alias) */
     REL_UNLINKING = 32,  /* links: gone for the owner, tag is the id of the acknowledgement */
     REL_PORT = 64,       /* monitors: of a port */
+    REL_TIME = 256,      /* monitors: of the time offset, clock.h */
     REL_NATIVE = 128     /* monitored_by: the watcher is a native object, tag points to it */
 };
 

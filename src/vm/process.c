@@ -8,6 +8,7 @@
 #include "vm/process.h"
 #include "vm/fiber.h"
 #include "timer/etimer.h"
+#include "vm/clock.h"
 #include "vm/copy.h"
 #include "vm/crash_dump.h"
 #include "vm/engine.h"
@@ -456,6 +457,7 @@ static void stop_watching(proc_t *p, sched_t *s) {
     relation_t *r;
     while ((r = relation_pop(&p->monitors))) {
         term_t other = r->other;
+        if (r->flags & REL_TIME) clock_unwatch(vm, s, r->key);
         if (!(r->flags & REL_MONITOR) || !(is_local_pid(other) || is_local_port(other))) {
             relation_free(vm, s, r);
             continue;

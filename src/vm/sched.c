@@ -19,6 +19,7 @@
 #include "outlet/outlet.h"
 #include "timer/etimer.h"
 #include "vm/break_menu.h"
+#include "vm/clock.h"
 #include "vm/codepath.h"
 #include "vm/crash_dump.h"
 #include "vm/fiber.h"
@@ -581,7 +582,7 @@ static bool poll(vm_t *vm, uint64_t deadline) {
         fiber_spare_free(vm->scheds[0]);
     }
     if (!vm->threaded) idle_begin(vm, vm->scheds[0]->priv);
-    bool more = vm->host->ops->wait(vm->host, deadline);
+    bool more = vm->host->ops->wait(vm->host, clock_host_time(vm, deadline));
     if (!vm->threaded) idle_end(vm, vm->scheds[0]->priv);
     if (UNLIKELY(os_signal_break_asked(vm))) break_menu(vm);
     outlets_poll(vm);
@@ -593,6 +594,7 @@ static uint64_t expire(vm_t *vm) {
     uint64_t closest = etimer_closest_timeout(vm);
     if (closest == HOST_FOREVER) return closest;
     uint64_t now = vm_now(vm);
+    clock_look(vm, now);
     if (closest > now) return closest;
     vm_visit_t v = vm_enter(vm);
     etimer_expired(vm, now);

@@ -50,11 +50,11 @@ struct sched_priv {
 /* Around the sleep of a scheduler, by itself. */
 static inline void idle_begin(vm_t *vm, struct sched_priv *q) {
     uint64_t idle = atomic_load_explicit(&q->idle, memory_order_relaxed);
-    atomic_store_explicit(&q->idle, (idle - 2 * vm_now(vm)) | 1, memory_order_relaxed);
+    atomic_store_explicit(&q->idle, (idle - 2 * vm_host_now(vm)) | 1, memory_order_relaxed);
 }
 static inline void idle_end(vm_t *vm, struct sched_priv *q) {
     uint64_t idle = atomic_load_explicit(&q->idle, memory_order_relaxed);
-    atomic_store_explicit(&q->idle, (idle - 1) + 2 * vm_now(vm), memory_order_relaxed);
+    atomic_store_explicit(&q->idle, (idle - 1) + 2 * vm_host_now(vm), memory_order_relaxed);
 }
 
 /* Threads for long native work of one kind, started when there is work for them. */

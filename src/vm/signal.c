@@ -9,6 +9,7 @@
 #include "outlet/outlet.h"
 #include "timer/etimer.h"
 #include "vm/binary.h"
+#include "vm/clock.h"
 #include "vm/copy.h"
 #include "vm/heap.h"
 #include "vm/link.h"
@@ -247,6 +248,7 @@ void proc_unwatch(proc_t *p, relation_t *r) {
     sched_t *s = sched_current(vm);
     term_t other = r->other;
     uint64_t ref = r->key;
+    if (r->flags & REL_TIME) clock_unwatch(vm, s, ref);
     r->flags &= ~(uint32_t)REL_MONITOR;
     if (r->flags & REL_ALIAS_WATCH)
         r->flags &= ~(uint32_t)(REL_ALIAS | REL_ALIAS_WATCH | REL_ALIAS_ONCE);

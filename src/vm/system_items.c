@@ -99,7 +99,7 @@ static bool is_allocator(term_t name) {
 
 static term_t clock_source(proc_t *p, bool wall) {
     const host_ops_t *ops = p->vm->host->ops;
-    uint64_t now = wall ? (uint64_t)ops->wall_ns(p->vm->host) : vm_now(p->vm);
+    uint64_t now = wall ? (uint64_t)ops->wall_ns(p->vm->host) : vm_host_now(p->vm);
     term_t l = put_pair(p, A_time, uint64_to_term(p, now), TERM_NIL);
     l = put_pair(p, A_parallel, A_yes, l);
     if (!wall) l = put_pair(p, A_extended, A_no, l);
@@ -164,14 +164,14 @@ static struct sched_priv *nth(vm_t *vm, unsigned i) {
 /* Nanoseconds it has slept so far, and the time that is true for. */
 static uint64_t slept(vm_t *vm, const struct sched_priv *q, uint64_t *now) {
     uint64_t idle = atomic_load_explicit(&q->idle, memory_order_acquire);
-    *now = vm_now(vm);
+    *now = vm_host_now(vm);
     return (idle & 1 ? (idle - 1) + 2 * *now : idle) / 2;
 }
 
 term_t wall_time_flag(proc_t *p, term_t on) {
     sys_state_t *sys = sched_sys_state(p->vm);
     if (on != A_true && on != A_false) return bif_badarg(p);
-    uint64_t now = vm_now(p->vm);
+    uint64_t now = vm_host_now(p->vm);
     /* Who asks twice takes back twice. */
     uint32_t users = atomic_load_explicit(&sys->wall_time_users, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&sys->wall_time_users, &users,
@@ -189,8 +189,9 @@ term_t wall_time_flag(proc_t *p, term_t on) {
 
 term_t wall_times(proc_t *p, bool all) {
     vm_t *vm = p->vm;
-    uint64_t now = vm_now(vm), from = atomic_load_explicit(&sched_sys_state(vm)->wall_time_from,
-                                                           memory_order_relaxed);
+    uint64_t now = vm_host_now(vm),
+             from =
+                 atomic_load_explicit(&sched_sys_state(vm)->wall_time_from, memory_order_relaxed);
     unsigned n = vm->nscheds + dirty_count(vm, DIRTY_CPU);
     if (all) n += dirty_count(vm, DIRTY_IO);
     if (!from) return A_undefined;

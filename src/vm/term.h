@@ -327,6 +327,16 @@ static inline term_t make_ref(term_t **hp, uint64_t id, term_t pid) {
     *hp += REF_WORDS;
     return make_boxed(r);
 }
+enum { INT64_WORDS = 2 };
+/* Any integer of a machine word; takes INT64_WORDS at *hp at most. */
+static inline term_t int64_at(term_t **hp, int64_t v) {
+    if (LIKELY(fits_small(v))) return make_small(v);
+    term_t *p = *hp;
+    p[0] = make_header(v < 0 ? T_BIG_NEG : T_BIG_POS, 1);
+    p[1] = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    *hp += INT64_WORDS;
+    return make_boxed(p);
+}
 static inline bool is_pid(term_t t) { return is_local_pid(t) || is_boxed_type(t, T_EXT_PID); }
 static inline bool is_port(term_t t) { return is_local_port(t) || is_boxed_type(t, T_EXT_PORT); }
 

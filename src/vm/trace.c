@@ -3,6 +3,7 @@
  * grow by being traced. Relies on signals, names of places in code, match specifications.
  */
 #include "vm/trace.h"
+#include "vm/clock.h"
 #include "vm/copy.h"
 #include "vm/engine.h"
 #include "vm/heap.h"
@@ -181,32 +182,19 @@ void trace_free(vm_t *vm) {
 
 /* ---- messages ---- */
 
-static term_t put_int(term_t **hp, int64_t v) {
-    if (LIKELY(fits_small(v))) return make_small(v);
-    term_t *p = *hp;
-    p[0] = make_header(v < 0 ? T_BIG_NEG : T_BIG_POS, 1);
-    p[1] = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-    *hp += 2;
-    return make_boxed(p);
-}
-
 /* The same as erlang:now/0. */
 static term_t stamp_now(vm_t *vm, term_t **hp) {
-    int64_t us = ((int64_t)vm_now(vm) + vm->time_offset_ns) / 1000;
-    int64_t last = atomic_load_explicit(&vm->last_now_us, memory_order_relaxed), next;
-    do {
-        next = us > last ? us : last + 1;
-    } while (!atomic_compare_exchange_weak(&vm->last_now_us, &last, next));
+    int64_t next = clock_unique_us(vm);
     int64_t s = next / 1000000;
     return tuple3(hp, make_small(s / 1000000), make_small(s % 1000000), make_small(next % 1000000));
 }
 
 term_t trace_stamp(vm_t *vm, uint32_t flags, term_t **hp) {
     if (flags & TF_NOW_TS) return stamp_now(vm, hp);
-    term_t mono = put_int(hp, (int64_t)vm_now(vm));
+    term_t mono = int64_at(hp, (int64_t)vm_now(vm));
     if (!(flags & TF_STRICT_TS)) return mono;
     int64_t n = atomic_fetch_add_explicit(&vm->next_unique_mono, 1, memory_order_relaxed) + 1;
-    return tuple2(hp, mono, put_int(hp, n - (1LL << 59)));
+    return tuple2(hp, mono, int64_at(hp, n - (1LL << 59)));
 }
 
 void trace_emit_as(proc_t *p, const trace_t *t, const trace_event_t *e) {

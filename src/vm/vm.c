@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "outlet/outlet.h"
 #include "timer/etimer.h"
+#include "vm/clock.h"
 #include "vm/codepath.h"
 #include "vm/crash_dump.h"
 #include "vm/engine.h"
@@ -34,6 +35,7 @@ typedef struct {
 
 static bool procs_init(vm_t *vm) { return proc_table_init(vm, vm->options.max_processes); }
 static const part_t parts[] = {
+    {clock_init, clock_free},
     {atom_init, atom_free},
     {sched_init, sched_free},
     {magics_init, magics_free},
@@ -75,8 +77,6 @@ vm_t *vm_create(const vm_options_t *o) {
     atomic_store_explicit(&vm->memory_used, sizeof *vm, memory_order_relaxed);
     vm->nthreads = o->schedulers;
     vm->nscheds = o->schedulers ? o->schedulers : 1;
-    vm->start_ns = vm_now(vm);
-    vm->time_offset_ns = o->host->ops->wall_ns(o->host) - (int64_t)vm->start_ns;
     if (!o->deterministic) o->host->ops->entropy(o->host, &vm->salt, sizeof vm->salt);
     for (size_t i = 0; i < PARTS; i++)
         if (parts[i].init && !parts[i].init(vm)) {

@@ -46,6 +46,8 @@ typedef struct vm_options {
     bool unicode_printable;    /* io:printable_range() is unicode */
     uint8_t warning_map;       /* of error_logger: 0 warning, 1 info, 2 error */
     uint8_t break_key;         /* BREAK_*: what SIGINT does */
+    uint8_t time_warp;         /* TIME_* of clock.h */
+    bool no_time_correction;   /* monotonic time is made of the wall clock alone */
     bool deterministic;        /* no salt, whatever the host's entropy says: for tests */
 } vm_options_t;
 
@@ -59,6 +61,10 @@ struct ling_vm {
     uintptr_t literal_base; /* the literal arena, see code.h */
     size_t literal_size;
     _Atomic(uint32_t) watching; /* WATCH_* of sysmon.h */
+    /* clock.c: monotonic time is not the host's; when the wall clock is to be looked at next */
+    _Atomic(bool) clock_bent;
+    _Atomic(uint64_t) clock_due;
+    struct vm_clock *clock;
 
     struct atom_table *atoms;
     struct code_table *code;
@@ -103,9 +109,8 @@ struct ling_vm {
     _Atomic(size_t) memory_used;
     size_t memory_limit;
     vm_options_t options;
-    uint64_t start_ns;      /* monotonic clock at creation */
-    int64_t time_offset_ns; /* wall - monotonic at creation */
-    char errmsg[256];       /* last error for the embedder; written by the API thread only */
+    uint64_t start_ns; /* monotonic clock at creation */
+    char errmsg[256];  /* last error for the embedder; written by the API thread only */
 };
 
 /* The atomics are skipped while the VM has one thread. */
@@ -143,7 +148,16 @@ static inline uint64_t vm_next_ref(vm_t *vm) {
     }
     return atomic_fetch_add_explicit(&vm->next_ref, 1, memory_order_relaxed) + 1;
 }
-static inline uint64_t vm_now(vm_t *vm) { return vm->host->ops->monotonic_ns(vm->host); }
+static inline uint64_t vm_host_now(vm_t *vm) { return vm->host->ops->monotonic_ns(vm->host); }
+/* Erlang monotonic time, clock.h. The flag is looked at when the host's clock has been read: who
+ * bends ours sets it before it reads that clock. */
+uint64_t clock_bent_now(vm_t *vm);
+static inline uint64_t vm_now(vm_t *vm) {
+    uint64_t now = vm_host_now(vm);
+    if (UNLIKELY(atomic_load_explicit(&vm->clock_bent, memory_order_acquire)))
+        return clock_bent_now(vm);
+    return now;
+}
 
 /* ---- life ---- (vm.c) NULL when memory ran out. */
 vm_t *vm_create(const vm_options_t *o);

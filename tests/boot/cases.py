@@ -30,6 +30,23 @@ CASES = {
 }
 
 
+# Erlang time: modes, and what happens when a preliminary offset becomes final.
+for name, flags in {"no": "+C no_time_warp", "single": "+C single_time_warp",
+                    "multi": "+Cmulti_time_warp", "uncorrected": "+c false +C single_time_warp",
+                    "uncorrected_multi": "+C multi_time_warp +c", "corrected": "+c true"}.items():
+    CASES["time_" + name] = eval_(
+        'I = fun() -> io:format("~p~n", [[erlang:system_info(I) ||'
+        ' I <- [time_offset, time_warp_mode, time_correction]]]) end, I(),'
+        ' R = erlang:monitor(time_offset, clock_service), F = erlang:system_flag(time_offset,'
+        ' finalize), io:format("~p~n", [F]),'
+        ' F =:= preliminary andalso receive {C, R, T, S, O} ->'
+        ' io:format("~p~n", [{C, T, S, O =:= erlang:time_offset()}]) end,'
+        ' I(), io:format("~p~n", [erlang:system_flag(time_offset, finalize)]),'
+        ' io:format("~p~n", [abs(erlang:system_time(second) - os:system_time(second)) < 60]),'
+        ' T0 = erlang:monotonic_time(), erlang:send_after(10, self(), x), receive x -> ok end,'
+        ' io:format("~p~n", [erlang:monotonic_time() > T0]), halt().', *flags.split())
+
+
 def tool(name, **options):
     """A function of boot_tools.erl."""
     return dict(args=["-noshell", "-pa", "@EBIN@", "-s", "boot_tools", "run", name], status=0,

@@ -268,6 +268,8 @@ static void sim_log(host_t *h, int level, const char *text, size_t len) {
 
 /* ---- script ---- */
 
+void host_sim_set_wall(host_t *h, int64_t by_ns) { ((sim_host_t *)h)->options.wall_ns += by_ns; }
+
 int host_sim_env_set(host_t *h, const char *name, const char *value) {
     sim_host_t *s = (sim_host_t *)h;
     size_t n = strlen(name) + strlen(value) + 2;

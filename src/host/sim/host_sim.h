@@ -34,6 +34,9 @@ int host_sim_input(host_t *h, uint64_t at_ns, const void *data, size_t len);
  * tell. Equal times: in order of the calls. */
 int host_sim_at(host_t *h, uint64_t at_ns, void (*fn)(void *user), void *user);
 
+/* Sets the wall clock forward or back. */
+void host_sim_set_wall(host_t *h, int64_t by_ns);
+
 /* A program that child_start finds under a path. fn is called inside wait: at its start (data NULL,
  * len -1), with what it reads, at the end of its input (len 0). It answers with the functions
  * below, at once or later (host_sim_at), until it has ended. */
