@@ -40,8 +40,7 @@ static void at_end(io_port_t *d, bool has_status) {
 
 static void on_data(void *user, const uint8_t *data, int64_t len) {
     io_port_t *d = user;
-    vm_t *vm = d->vm;
-    outlet_enter(vm);
+    outlet_enter_of(d->o);
     if (len > 0) {
         int r = ling_outlet_new_data(d->o, data, (size_t)len);
         if (r < 0) ling_outlet_exit(d->o, r);
@@ -57,7 +56,7 @@ static void on_data(void *user, const uint8_t *data, int64_t len) {
             at_end(d, true);
         }
     }
-    outlet_leave(vm);
+    outlet_leave_of(d->o);
 }
 
 static void on_written(void *user, size_t left, int status) {
@@ -73,8 +72,7 @@ static void on_written(void *user, size_t left, int status) {
 
 static void on_exit(void *user, int status) {
     io_port_t *d = user;
-    vm_t *vm = d->vm;
-    outlet_enter(vm);
+    outlet_enter_of(d->o);
     d->child = NULL;
     d->status = status;
     /* What it has written comes first. A port that only writes ends here. */
@@ -82,7 +80,7 @@ static void on_exit(void *user, int status) {
         d->wants_status = false;
         at_end(d, true);
     }
-    outlet_leave(vm);
+    outlet_leave_of(d->o);
 }
 
 static const host_io_events_t events = {on_data, on_written};

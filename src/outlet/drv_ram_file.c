@@ -55,6 +55,7 @@ static int answer(ram_t *f, uint8_t kind, const uint8_t *head, size_t nhead, con
     term_t data = tuple2(&hp, A_data, list);
     sig->term = tuple2(&hp, f->o->port, data);
     sig->used = (uint32_t)(hp - sig->data);
+    if (port_traced(f->o)) port_trace_send(f->o, f->o->owner, sig->term);
     signal_send(f->o->vm, f->o->owner, sig);
     return 0;
 }

@@ -36,8 +36,7 @@ static void tty_written(tty_t *d, size_t left) {
 
 static void on_data(void *user, const uint8_t *data, int64_t len) {
     tty_t *d = user;
-    vm_t *vm = d->vm;
-    outlet_enter(vm);
+    outlet_enter_of(d->o);
     if (len > 0) {
         int r = ling_outlet_new_data(d->o, data, (size_t)len);
         if (r < 0) ling_outlet_exit(d->o, r);
@@ -45,7 +44,7 @@ static void on_data(void *user, const uint8_t *data, int64_t len) {
         outlet_hold(d->o, &d->holds_in, false);
         ling_outlet_eof(d->o);
     }
-    outlet_leave(vm);
+    outlet_leave_of(d->o);
 }
 
 static void on_written(void *user, size_t left, int status) {

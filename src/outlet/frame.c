@@ -19,6 +19,7 @@ static int say(outlet_t *o, const uint8_t *data, size_t n, term_t line) {
     term_t body = tuple2(&hp, A_data, sig->term);
     sig->term = tuple2(&hp, o->port, body);
     sig->used = (uint32_t)(hp - sig->data);
+    if (port_traced(o)) port_trace_send(o, o->owner, sig->term);
     signal_send(o->vm, o->owner, sig);
     return 0;
 }
@@ -154,6 +155,7 @@ int ling_outlet_notify(ling_outlet_t *o, ling_term_t term) {
     term_t *hp = sig->data + sig->used;
     sig->term = tuple2(&hp, o->port, sig->term);
     sig->used = (uint32_t)(hp - sig->data);
+    if (port_traced(o)) port_trace_send(o, o->owner, sig->term);
     signal_send(o->vm, o->owner, sig);
     return LING_OK;
 }
@@ -161,6 +163,7 @@ int ling_outlet_notify(ling_outlet_t *o, ling_term_t term) {
 int ling_outlet_send(ling_outlet_t *o, ling_term_t to, ling_term_t message) {
     if (!is_local_pid(to)) return LING_EINVAL;
     if (is_header(message)) return LING_ENOMEM;
+    if (port_traced(o)) port_trace_send(o, to, message);
     return proc_send(o->vm, NULL, to, message) ? LING_OK : LING_ENOMEM;
 }
 

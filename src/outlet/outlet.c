@@ -10,6 +10,7 @@
 #include <errno.h>
 #include "vm/heap.h"
 #include "vm/process.h"
+#include "vm/trace.h"
 
 #define CHUNK_SLOTS 1024
 #define CHUNKS      (OUTLET_LIMIT / CHUNK_SLOTS)
@@ -181,6 +182,7 @@ outlet_t *outlet_new(vm_t *vm, const open_args_t *a, const driver_t *d, term_t o
         .msgq_high = a->msgq_high,
         .soft_busy = d->def->flags & LING_OUTLET_SOFT_BUSY,
         .name = TERM_NIL,
+        .runs = TERM_NONE,
         .driver = d,
         .owner = owner,
         .frame = {.packet = (uint8_t)a->pub.packet, .line = a->pub.line, .binary = a->pub.binary},
@@ -202,6 +204,7 @@ outlet_t *outlet_new(vm_t *vm, const open_args_t *a, const driver_t *d, term_t o
     o->link = &t->all;
     t->all = o;
     count_add(vm, 1);
+    trace_new_port(o);
     atomic_store_explicit(at, o, memory_order_release);
     return o;
 }
@@ -240,6 +243,7 @@ void outlet_free(outlet_t *o) {
         name_forget_port(o);
         outlet_unlist(o);
     }
+    trace_forget_port(o);
     sched_defer_free(vm, o, free_block);
 }
 
@@ -389,6 +393,15 @@ void outlet_enter(vm_t *vm) { vm->outlets->depth++; }
 void outlet_leave(vm_t *vm) {
     vm->outlets->depth--;
     outlets_poll(vm);
+}
+
+void outlet_enter_of(outlet_t *o) {
+    outlet_enter(o->vm);
+    if (port_traced(o)) port_trace_in(o, make_small(0));
+}
+void outlet_leave_of(outlet_t *o) {
+    if (port_traced(o)) port_trace_out(o);
+    outlet_leave(o->vm);
 }
 
 void outlet_leave_later(vm_t *vm) {

@@ -55,10 +55,11 @@ struct ling_outlet {
     term_t port;
     /* Any thread. */
     _Atomic(uint32_t) state;
-    _Atomic(size_t) unhandled; /* bytes of commands on their way here */
-    size_t msgq_high;          /* where they make the port busy; set once */
-    bool soft_busy;            /* set once */
-    term_t name;               /* registered name or NIL; names.c's lock */
+    _Atomic(size_t) unhandled;           /* bytes of commands on their way here */
+    size_t msgq_high;                    /* where they make the port busy; set once */
+    bool soft_busy;                      /* set once */
+    _Atomic(const struct trace *) trace; /* vm/trace.h; NULL: nobody traces it */
+    term_t name;                         /* registered name or NIL; names.c's lock */
     /* Polling thread. */
     outlet_t *next, **link; /* list of all that have not been stopped */
     outlet_t *due;          /* list of those to look at again: port_due */
@@ -86,6 +87,7 @@ struct ling_outlet {
     bool finishing; /* finish said that output is on its way */
     bool finished;  /* ... and it is out, or was before finish returned */
     term_t early_reason;
+    term_t runs; /* port_trace_runs: what for; NONE: nothing, or tracers know it is over */
     size_t title_bytes;
     char *title; /* port_info(Port, name) */
 };
@@ -129,6 +131,9 @@ void outlets_flush(vm_t *vm);
 /* Brackets around what a device brings: while inside, nothing is stopped. */
 void outlet_enter(vm_t *vm);
 void outlet_leave(vm_t *vm);
+/* The same around what a device brings for o, which tracers hear of: the port runs. */
+void outlet_enter_of(outlet_t *o);
+void outlet_leave_of(outlet_t *o);
 /* The same for functions drivers call wherever they are: what is left waits for outlets_poll. */
 void outlet_leave_later(vm_t *vm);
 
@@ -186,6 +191,27 @@ bool port_go_on(outlet_t *o);
 void port_undeliverable(vm_t *vm, term_t dead, signal_t *sig);
 /* Answers sig with a term, where it wants an answer. Takes sig. */
 void port_answer(vm_t *vm, term_t port, signal_t *sig, term_t answer);
+
+/* port_trace.c: what tracers are told about ports. Polling thread but for the name's. */
+static inline bool port_traced(outlet_t *o) {
+    return UNLIKELY(atomic_load_explicit(&o->trace, memory_order_relaxed) != NULL);
+}
+COLD void port_trace_open(outlet_t *o);                           /* before the driver's open */
+COLD void port_trace_event(outlet_t *o, term_t what, term_t arg); /* of the flag ports */
+/* A name was given or taken, by whatever thread. */
+COLD void port_trace_name(outlet_t *o, term_t what, term_t name);
+/* The port runs for an operation, or 0; it stops running, unless it is closed. Who is answered
+ * shall find the latter told. */
+COLD void port_trace_in(outlet_t *o, term_t what);
+COLD void port_trace_out(outlet_t *o);
+term_t port_trace_operation(const signal_t *sig);
+/* {From, {What, Bytes}}, {From, {What, {Op, Bytes}}}: from's command, control, call. */
+COLD void port_trace_bytes(outlet_t *o, term_t from, term_t what, const signal_t *sig);
+/* {From, close}, {From, {connect, Pid}} and timeout (from NIL). */
+COLD void port_trace_receive(outlet_t *o, term_t from, term_t what);
+COLD void port_trace_send(outlet_t *o, term_t to, term_t msg);
+/* {Port, {What, Bytes}}: answer of control or call. */
+COLD void port_trace_answer(outlet_t *o, term_t to, term_t what, const uint8_t *data, size_t n);
 
 /* info.c: the answer to port_info as a signal's term; NULL: no memory. */
 signal_t *port_info_signal(outlet_t *o, term_t item);

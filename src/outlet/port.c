@@ -26,6 +26,8 @@ void port_answer(vm_t *vm, term_t port, signal_t *sig, term_t answer) {
     uint64_t ref = sig->ref;
     signal_t *reply = NULL;
     if (ref != 0) {
+        outlet_t *o = outlet_lookup(vm, port);
+        if (o && port_traced(o)) port_trace_out(o);
         reply = signal_new_copy(vm, s, SIG_REPLY, answer);
         if (!reply) { /* the request itself is the answer */
             reply = sig;
@@ -46,6 +48,7 @@ static void reply_signal(outlet_t *o, signal_t *sig, signal_t *reply) {
         port_answer(o->vm, o->port, sig, A_system_limit);
         return;
     }
+    if (port_traced(o)) port_trace_out(o);
     reply->kind = SIG_REPLY;
     reply->from = o->port;
     reply->ref = sig->ref;
@@ -203,6 +206,8 @@ void port_exit(outlet_t *o, term_t reason) {
     o->closing = true;
     pending_end(o, reason == A_normal);
     atomic_fetch_or_explicit(&o->state, OUTLET_CLOSED, memory_order_seq_cst);
+    if (port_traced(o)) port_trace_event(o, A_closed, reason);
+    if (reason == A_kill) reason = A_killed;
     name_forget_port(o);
     outlet_unlist(o);
     if (o->timer) etimer_stop(vm, o->timer);
@@ -270,10 +275,12 @@ static int output(outlet_t *o, signal_t *sig) {
 static void badsig(outlet_t *o) { proc_exit_signal(o->vm, o->port, o->owner, A_badsig, 0); }
 
 static void command(outlet_t *o, signal_t *sig) {
-    if (!is_nil(sig->term) && sig->term != o->owner)
+    if (!is_nil(sig->term) && sig->term != o->owner) {
         badsig(o);
-    else
+    } else {
+        if (port_traced(o)) port_trace_bytes(o, sig->from, A_command, sig);
         output(o, sig);
+    }
     signal_free(o->vm, sched_current(o->vm), sig);
 }
 
@@ -311,12 +318,14 @@ static void control(outlet_t *o, signal_t *sig) {
     const ling_outlet_driver_t *def = o->driver->def;
     uint32_t op = (uint32_t)small_value(sig->term);
     ling_outlet_reply_t r = {.o = o, .data = r.first, .cap = sizeof r.first};
+    if (def->control && port_traced(o)) port_trace_bytes(o, sig->from, A_control, sig);
     int rc = def->control ? def->control(o, op, port_bytes(sig), port_nbytes(sig), &r)
                           : LING_OUTLET_BADARG;
     if (rc < 0) {
         port_answer(o->vm, o->port, sig, A_badarg);
     } else {
         term_t *end;
+        if (port_traced(o)) port_trace_answer(o, sig->from, A_control, r.data, r.len);
         bool binary = o->frame.binary && !(def->flags & LING_OUTLET_CONTROL_LIST);
         reply_signal(o, sig,
                      signal_new_bytes(o->vm, sched_current(o->vm), SIG_REPLY, r.data, r.len, binary,
@@ -347,9 +356,11 @@ static void call(outlet_t *o, signal_t *sig) {
     const ling_outlet_driver_t *def = o->driver->def;
     uint32_t op = (uint32_t)small_value(sig->term);
     ling_outlet_reply_t r = {.o = o, .data = r.first, .cap = sizeof r.first};
+    if (def->call && port_traced(o)) port_trace_bytes(o, sig->from, A_call, sig);
     int rc =
         def->call ? def->call(o, op, port_bytes(sig), port_nbytes(sig), &r) : LING_OUTLET_BADARG;
     signal_t *reply = rc < 0 ? NULL : call_result(o, r.data, r.len);
+    if (reply && port_traced(o)) port_trace_answer(o, sig->from, A_call, r.data, r.len);
     if (reply)
         reply_signal(o, sig, reply);
     else
@@ -371,6 +382,7 @@ static bool connect(outlet_t *o, term_t pid) {
             return false;
         }
         relation_insert(&o->links, r);
+        if (port_traced(o)) port_trace_event(o, A_getting_linked, pid);
         link->from = o->port;
         signal_send(vm, pid, link);
     }
@@ -393,14 +405,25 @@ static void say_to(outlet_t *o, term_t to, term_t what) {
     signal_send(o->vm, to, sig);
 }
 
+/* who asked that pid become the owner, and where it is now. Tracers hear of an answer to
+ * port_connect/2, too. */
+static void trace_connect(outlet_t *o, term_t who, term_t pid) {
+    term_t words[6], *hp = words, what = tuple2(&hp, A_connect, pid);
+    port_trace_receive(o, who, what);
+    port_trace_send(o, who, tuple2(&hp, o->port, A_connected));
+}
+
 static void on_bang(outlet_t *o, signal_t *sig) {
     term_t old = o->owner;
     if (sig->flags == PORT_BADSIG || sig->term != o->owner) {
         badsig(o);
     } else if (sig->flags == PORT_BANG_CLOSE) {
+        if (port_traced(o)) port_trace_receive(o, old, A_close);
         port_exit(o, A_normal);
+        if (port_traced(o)) port_trace_send(o, old, A_closed); /* no tuple, as in OTP */
         say_to(o, old, A_closed);
     } else if (connect(o, sig->data[0])) {
+        if (port_traced(o)) trace_connect(o, old, sig->data[0]);
         say_to(o, old, A_connected);
     } else {
         badsig(o);
@@ -413,14 +436,16 @@ static void on_exit(outlet_t *o, signal_t *sig) {
     bool linked = sig->flags & SIGF_LINK;
     relation_t *r = linked ? relation_find(o->links, from) : NULL;
     if (linked) relation_free(o->vm, sched_current(o->vm), relation_remove(&o->links, from));
-    if (!linked && reason == A_kill) reason = A_killed;
+    if ((!linked || r) && port_traced(o)) port_trace_receive(o, from, A_close);
     /* Who asks by exit/2, or was linked; of those only the owner's end counts if it is normal. */
     if (!linked || (r && (reason != A_normal || from == o->owner))) port_exit(o, reason);
     signal_free(o->vm, sched_current(o->vm), sig);
 }
 
 static void on_unlink(outlet_t *o, signal_t *sig) {
-    relation_free(o->vm, sched_current(o->vm), relation_remove(&o->links, sig->from));
+    relation_t *r = relation_remove(&o->links, sig->from);
+    if (r && port_traced(o)) port_trace_event(o, A_getting_unlinked, sig->from);
+    relation_free(o->vm, sched_current(o->vm), r);
     term_t to = sig->from;
     sig->kind = SIG_UNLINK_ACK;
     sig->from = o->port;
@@ -526,13 +551,16 @@ static void on_request(outlet_t *o, signal_t *sig) {
     case PORT_CONTROL: control(o, sig); return;
     case PORT_CALL: call(o, sig); return;
     case PORT_CLOSE:
+        if (port_traced(o)) port_trace_receive(o, sig->from, A_close);
         o->closer = sig;
         port_exit(o, A_normal);
         return;
-    case PORT_CONNECT:
-        port_answer(o->vm, o->port, sig,
-                    proc_lookup(o->vm, sig->term) && connect(o, sig->term) ? A_true : A_badarg);
+    case PORT_CONNECT: {
+        bool ok = proc_lookup(o->vm, sig->term) && connect(o, sig->term);
+        if (ok && port_traced(o)) trace_connect(o, sig->from, sig->term);
+        port_answer(o->vm, o->port, sig, ok ? A_true : A_badarg);
         return;
+    }
     case PORT_INFO: reply_signal(o, sig, port_info_signal(o, sig->term)); return;
     case PORT_SET_DATA: set_data(o, sig); return;
     case PORT_GET_DATA: get_data(o, sig); return;
@@ -549,13 +577,14 @@ static void on_request(outlet_t *o, signal_t *sig) {
     }
 }
 
-static void dispatch(outlet_t *o, signal_t *sig) {
+static void act(outlet_t *o, signal_t *sig) {
     vm_t *vm = o->vm;
     switch (sig->kind) {
     case SIG_PORT: on_request(o, sig); return;
     case SIG_EXIT: on_exit(o, sig); return;
     case SIG_LINK:
         if (!relation_find(o->links, sig->from)) {
+            if (port_traced(o)) port_trace_event(o, A_getting_linked, sig->from);
             relation_insert(&o->links, relation_from_signal(sig, sig->from, sig->from, 0));
             return;
         }
@@ -571,6 +600,18 @@ static void dispatch(outlet_t *o, signal_t *sig) {
     default: break;
     }
     signal_free(vm, sched_current(vm), sig);
+}
+
+COLD static void act_traced(outlet_t *o, signal_t *sig) {
+    port_trace_in(o, port_trace_operation(sig));
+    act(o, sig);
+    port_trace_out(o);
+}
+static void dispatch(outlet_t *o, signal_t *sig) {
+    if (port_traced(o))
+        act_traced(o, sig);
+    else
+        act(o, sig);
 }
 
 void port_handle(outlet_t *o, signal_t *sig) {
@@ -617,9 +658,12 @@ static term_t open_port(vm_t *vm, open_args_t *a, term_t owner) {
     if (!o) return error == TERM_NONE ? (term_t)A_enomem : error;
     int rc = -ENOMEM;
     if (link) {
+        if (port_traced(o)) port_trace_open(o);
+        if (port_traced(o)) port_trace_in(o, A_open);
         o->opening = true;
         rc = d->def->open(o, &a->pub, d->user, &o->state_of_driver);
         o->opening = false;
+        if (port_traced(o)) port_trace_out(o);
     }
     if (rc != 0) {
         signal_free(vm, sched_current(vm), link);
@@ -627,6 +671,8 @@ static term_t open_port(vm_t *vm, open_args_t *a, term_t owner) {
         return open_error(vm, rc);
     }
     link->from = o->port;
+    link->flags = SIGF_LINK; /* the owner's doing */
+    if (port_traced(o)) port_trace_event(o, A_getting_linked, owner);
     signal_send(vm, owner, link);
     term_t port = o->port;
     if (d->def->attach) d->def->attach(o, owner);
@@ -656,7 +702,10 @@ static void timer_fire(vm_t *vm, void *user) {
     if (!o) return;
     o->timer = NULL;
     outlet_enter(vm);
+    if (port_traced(o)) port_trace_in(o, make_small(0));
+    if (port_traced(o)) port_trace_receive(o, TERM_NIL, A_timeout);
     if (o->driver->def->timeout) o->driver->def->timeout(o);
+    if (port_traced(o)) port_trace_out(o);
     outlet_leave(vm);
 }
 

@@ -558,7 +558,10 @@ static BIF(bif_register) {
     if (is_local_port(a[1])) {
         outlet_t *o = outlet_lookup(p->vm, a[1]);
         if (!o) return bif_badarg_cause(p, A_none);
-        if (name_register_port(p->vm, a[0], o)) return A_true;
+        if (name_register_port(p->vm, a[0], o)) {
+            if (port_traced(o)) port_trace_name(o, A_register, a[0]);
+            return A_true;
+        }
         return bif_badarg_cause(p, is_nil(name_of_port(o)) ? A_none : A_registered_name);
     }
     if (!is_local_pid(a[1])) return bif_badarg_cause(p, A_none);

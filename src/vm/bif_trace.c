@@ -1,6 +1,7 @@
 /* bif_trace.c: erlang:trace and its kin, as programs call them. Arguments are checked here; what
  * they ask for is done by trace.c and trace_code.c.
  */
+#include "outlet/outlet.h"
 #include "vm/code_table.h"
 #include "vm/copy.h"
 #include "vm/trace.h"
@@ -58,6 +59,13 @@ static bool trace_one(void *user, proc_t *q) {
     return true;
 }
 
+static void trace_one_port(void *user, outlet_t *o) {
+    trace_all_t *t = user;
+    int r = trace_change_port(t->vm, o, t->on, t->o.flags, t->o.tracer);
+    if (r == TRACE_DONE) t->count++;
+    if (r == TRACE_NO_MEMORY) t->oom = true;
+}
+
 enum { WHO_PROCS = 1, WHO_PORTS = 2, WHO_OLD = 4, WHO_NEW = 8 };
 static unsigned who_of(term_t t) {
     switch (t) {
@@ -82,13 +90,15 @@ static BIF(trace_3) {
     if (t.o.tracer == TERM_NONE) t.o.tracer = p->pid;
     if (t.o.flags & TF_CPU_TS && a[0] != A_all) return bif_badarg(p);
     t.o.flags &= TF_ALL;
-    if (is_local_pid(a[0])) {
-        proc_t *q = proc_lookup(vm, a[0]);
-        if (!q) return bif_badarg(p);
-        if (t.on && tracer_is_module(t.o.tracer) && !trace_of(q) &&
-            !tracer_lives(vm, t.o.tracer, q->pid))
+    if (is_local_pid(a[0]) || is_local_port(a[0])) {
+        proc_t *q = is_local_pid(a[0]) ? proc_lookup(vm, a[0]) : NULL;
+        outlet_t *o = is_local_port(a[0]) ? outlet_lookup(vm, a[0]) : NULL;
+        if (!q && !o) return bif_badarg(p);
+        if (t.on && tracer_is_module(t.o.tracer) && !(q ? trace_of(q) != NULL : port_traced(o)) &&
+            !tracer_lives(vm, t.o.tracer, a[0]))
             return make_small(1);
-        switch (trace_change(vm, q, t.on, t.o.flags, t.o.tracer)) {
+        switch (q ? trace_change(vm, q, t.on, t.o.flags, t.o.tracer)
+                  : trace_change_port(vm, o, t.on, t.o.flags, t.o.tracer)) {
         case TRACE_DONE: return make_small(1);
         case TRACE_NO_MEMORY: return bif_oom(p);
         default: return bif_badarg(p);
@@ -97,10 +107,18 @@ static BIF(trace_3) {
     unsigned who = is_atom(a[0]) ? who_of(a[0]) : 0;
     if (!who) return bif_badarg(p);
     if (t.o.flags == 0) return make_small(0);
-    if ((who & (WHO_PROCS | WHO_OLD)) == (WHO_PROCS | WHO_OLD)) proc_each(vm, trace_one, &t);
-    if ((who & (WHO_PROCS | WHO_NEW)) == (WHO_PROCS | WHO_NEW) &&
-        !trace_change_new(vm, t.on, t.o.flags, t.o.tracer) && t.on)
-        return bif_badarg(p);
+    /* Who can have none of the flags is not counted. */
+    if (who & WHO_OLD && who & WHO_PROCS && t.o.flags & TF_OF_PROCS) proc_each(vm, trace_one, &t);
+    if (who & WHO_OLD && who & WHO_PORTS && t.o.flags & TF_OF_PORTS) {
+        outlet_each(vm, trace_one_port, &t);
+        bif_bump(p, OUTLET_LIMIT / 1024);
+    }
+    if (who & WHO_NEW) {
+        bool ok = true;
+        if (who & WHO_PROCS) ok &= trace_change_new(vm, false, t.on, t.o.flags, t.o.tracer);
+        if (who & WHO_PORTS) ok &= trace_change_new(vm, true, t.on, t.o.flags, t.o.tracer);
+        if (!ok && t.on) return bif_badarg(p);
+    }
     if (t.oom) return bif_oom(p);
     bif_bump(p, (size_t)t.count);
     return make_small(t.count);
@@ -311,6 +329,12 @@ static BIF(trace_info_2) {
     bool of_process = a[1] == A_flags || a[1] == A_tracer;
     if (a[0] == A_send || a[0] == A_receive_) return message_info(p, a[0] == A_send, a[1]);
     if (a[0] == A_on_load) return on_load_info(p, a[1]);
+    if (is_local_port(a[0])) {
+        outlet_t *o = outlet_lookup(vm, a[0]);
+        if (!o) return A_undefined;
+        if (!of_process) return bif_badarg(p);
+        return info_of_trace(p, atomic_load_explicit(&o->trace, memory_order_acquire), a[0], a[1]);
+    }
     if (is_local_pid(a[0])) {
         if (!of_process) return bif_badarg(p);
         proc_t *q = proc_lookup(vm, a[0]);
@@ -318,8 +342,10 @@ static BIF(trace_info_2) {
     }
     if (a[0] == A_new || a[0] == A_new_processes || a[0] == A_new_ports) {
         if (!of_process) return bif_badarg(p);
-        const trace_t *t = atomic_load_explicit(&vm->trace->new_procs, memory_order_acquire);
-        return info_of_trace(p, a[0] == A_new_ports ? NULL : t, A_undefined, a[1]);
+        const trace_t *t = atomic_load_explicit(a[0] == A_new_ports ? &vm->trace->new_ports
+                                                                    : &vm->trace->new_procs,
+                                                memory_order_acquire);
+        return info_of_trace(p, t, A_undefined, a[1]);
     }
     if (!is_tuple_of(a[0], 3) || !is_atom(tuple_elem(a[0], 1)) || !is_atom(tuple_elem(a[0], 2)) ||
         !is_small(tuple_elem(a[0], 3)))

@@ -144,6 +144,7 @@ bool name_unregister(vm_t *vm, term_t name) {
     struct name_table *t = vm->names;
     bool ok = false;
     proc_t *told = NULL;
+    outlet_t *port = NULL;
     spin_lock(vm, &t->lock);
     entry_t *e = find(atomic_load_explicit(&t->names, memory_order_relaxed), name);
     term_t value = atomic_load_explicit(&e->value, memory_order_relaxed);
@@ -154,11 +155,13 @@ bool name_unregister(vm_t *vm, term_t name) {
         if (p) p->name = TERM_NIL;
         if (o) o->name = TERM_NIL;
         if (p && UNLIKELY(trace_of(p) != NULL)) told = p;
+        if (o && port_traced(o)) port = o;
         drop(t, e);
         ok = true;
     }
     spin_unlock(vm, &t->lock);
     if (told) trace_proc(told, A_unregister, name);
+    if (port) port_trace_name(port, A_unregister, name);
     return ok;
 }
 
@@ -178,7 +181,11 @@ void name_forget(proc_t *p) {
     forget(p->vm, &p->name);
     if (!is_nil(name)) trace_proc(p, A_unregister, name);
 }
-void name_forget_port(outlet_t *o) { forget(o->vm, &o->name); }
+void name_forget_port(outlet_t *o) {
+    term_t name = port_traced(o) ? name_of_port(o) : TERM_NIL;
+    forget(o->vm, &o->name);
+    if (!is_nil(name)) port_trace_name(o, A_unregister, name);
+}
 
 static term_t read_name(vm_t *vm, const term_t *own) {
     spin_lock(vm, &vm->names->lock);

@@ -351,9 +351,9 @@ static void on_link(proc_t *p, sched_t *s, signal_t *sig) {
         r->flags &= ~(uint32_t)REL_UNLINKING;
         signal_free(p->vm, s, sig);
     } else {
-        term_t from = sig->from;
+        term_t from = sig->from, what = sig->flags & SIGF_LINK ? A_link : A_getting_linked;
         relation_insert(&p->links, relation_from_signal(sig, from, from, 0));
-        if (UNLIKELY(trace_of(p) != NULL)) trace_proc(p, A_getting_linked, from);
+        if (UNLIKELY(trace_of(p) != NULL)) trace_proc(p, what, from);
     }
 }
 

@@ -3,6 +3,7 @@
  * grow by being traced. Relies on signals, names of places in code, match specifications.
  */
 #include "vm/trace.h"
+#include "outlet/outlet.h"
 #include "vm/clock.h"
 #include "vm/copy.h"
 #include "vm/engine.h"
@@ -128,50 +129,73 @@ static int change(vm_t *vm, _Atomic(const trace_t *) *at, bool on, uint32_t flag
     return replace(vm, at, now, tracer) ? TRACE_DONE : TRACE_NO_MEMORY;
 }
 
-/* The tracer is gone: nobody else ever clears the flags. */
-COLD static void lose(vm_t *vm, _Atomic(const trace_t *) *at, const trace_t *t) {
+void trace_lose(vm_t *vm, _Atomic(const trace_t *) *at, const trace_t *t) {
     spin_lock(vm, &vm->trace->lock);
     if (atomic_load_explicit(at, memory_order_relaxed) == t) replace(vm, at, 0, TERM_NIL);
     spin_unlock(vm, &vm->trace->lock);
 }
-COLD static void lose_tracer(proc_t *p, const trace_t *t) { lose(p->vm, &p->trace, t); }
 
 static void drop_dead(vm_t *vm, _Atomic(const trace_t *) *at, term_t tracee) {
     const trace_t *t = atomic_load_explicit(at, memory_order_acquire);
-    if (t && tracer_is_module(t->tracer) && !tracer_lives(vm, t->tracer, tracee)) lose(vm, at, t);
+    if (t && tracer_is_module(t->tracer) && !tracer_lives(vm, t->tracer, tracee))
+        trace_lose(vm, at, t);
 }
 
-int trace_change(vm_t *vm, proc_t *q, bool on, uint32_t flags, term_t tracer) {
+/* state: a process's or port's, where the bits for its end are the same. */
+static int change_living(vm_t *vm, _Atomic(const trace_t *) *at, _Atomic(uint32_t) *state,
+                         term_t tracee, bool on, uint32_t flags, term_t tracer) {
     struct trace_state *ts = vm->trace;
     int r = TRACE_GONE;
-    drop_dead(vm, &q->trace, q->pid);
+    drop_dead(vm, at, tracee);
     spin_lock(vm, &ts->lock);
-    if (!(atomic_load_explicit(&q->state, memory_order_seq_cst) & (PS_EXITING | PS_FREE)))
-        r = change(vm, &q->trace, on, flags, tracer);
+    if (!(atomic_load_explicit(state, memory_order_seq_cst) & (PS_EXITING | PS_FREE)))
+        r = change(vm, at, on, flags, tracer);
     spin_unlock(vm, &ts->lock);
     return r;
 }
+int trace_change(vm_t *vm, proc_t *q, bool on, uint32_t flags, term_t tracer) {
+    return change_living(vm, &q->trace, &q->state, q->pid, on, flags, tracer);
+}
+int trace_change_port(vm_t *vm, outlet_t *o, bool on, uint32_t flags, term_t tracer) {
+    return change_living(vm, &o->trace, &o->state, o->port, on, flags, tracer);
+}
 
-bool trace_change_new(vm_t *vm, bool on, uint32_t flags, term_t tracer) {
+bool trace_change_new(vm_t *vm, bool ports, bool on, uint32_t flags, term_t tracer) {
     struct trace_state *ts = vm->trace;
-    drop_dead(vm, &ts->new_procs, A_undefined);
+    _Atomic(const trace_t *) *at = ports ? &ts->new_ports : &ts->new_procs;
+    drop_dead(vm, at, A_undefined);
     spin_lock(vm, &ts->lock);
-    int r = change(vm, &ts->new_procs, on, flags, tracer);
+    int r = change(vm, at, on, flags & (ports ? TF_OF_PORTS : TF_OF_PROCS), tracer);
     spin_unlock(vm, &ts->lock);
     return r == TRACE_DONE;
 }
 
-void trace_forget(proc_t *p) {
-    vm_t *vm = p->vm;
+/* Under no lock: *at gets what is asked for all new ones, unless it has a tracer of its own. */
+static void take_new(vm_t *vm, _Atomic(const trace_t *) *of, _Atomic(const trace_t *) *at,
+                     term_t tracee) {
+    const trace_t *n = atomic_load_explicit(of, memory_order_acquire);
+    if (LIKELY(!n) || n->tracer == tracee || atomic_load_explicit(at, memory_order_acquire)) return;
     spin_lock(vm, &vm->trace->lock);
-    replace(vm, &p->trace, 0, TERM_NIL);
+    n = atomic_load_explicit(of, memory_order_relaxed);
+    if (n && (tracer_is_module(n->tracer) || tracer_lives(vm, n->tracer, TERM_NIL)))
+        change(vm, at, true, n->flags, n->tracer);
     spin_unlock(vm, &vm->trace->lock);
 }
+void trace_new_port(outlet_t *o) { take_new(o->vm, &o->vm->trace->new_ports, &o->trace, o->port); }
+
+static void forget(vm_t *vm, _Atomic(const trace_t *) *at) {
+    spin_lock(vm, &vm->trace->lock);
+    replace(vm, at, 0, TERM_NIL);
+    spin_unlock(vm, &vm->trace->lock);
+}
+void trace_forget(proc_t *p) { forget(p->vm, &p->trace); }
+void trace_forget_port(outlet_t *o) { forget(o->vm, &o->trace); }
 
 void trace_free(vm_t *vm) {
     struct trace_state *ts = vm->trace;
     if (!ts) return;
     replace(vm, &ts->new_procs, 0, TERM_NIL);
+    replace(vm, &ts->new_ports, 0, TERM_NIL);
     trace_spec_release(atomic_load_explicit(&ts->send, memory_order_relaxed));
     trace_spec_release(atomic_load_explicit(&ts->receive, memory_order_relaxed));
     trace_points_free(vm);
@@ -198,7 +222,7 @@ term_t trace_stamp(vm_t *vm, uint32_t flags, term_t **hp) {
 }
 
 void trace_emit_as(proc_t *p, const trace_t *t, const trace_event_t *e) {
-    if (!tracer_tell(p->vm, t->tracer, p->pid, t->flags, e)) lose_tracer(p, t);
+    if (!tracer_tell(p->vm, t->tracer, p->pid, t->flags, e)) trace_lose(p->vm, &p->trace, t);
 }
 
 void trace_emit(proc_t *p, const trace_event_t *e) {
@@ -318,7 +342,6 @@ static void inherit(proc_t *from, proc_t *to, uint32_t always, uint32_t once) {
 void trace_spawn(proc_t *parent, proc_t *child, term_t m, term_t f, term_t args, bool link) {
     vm_t *vm = child->vm;
     const trace_t *t = parent ? trace_of(parent) : NULL;
-    const trace_t *n = atomic_load_explicit(&vm->trace->new_procs, memory_order_acquire);
     term_t words[4], *hp = words, mfa = tuple3(&hp, m, f, args);
     if (t && (t->flags & TF_PROCS)) {
         emit_proc(parent, t, A_spawn, child->pid, mfa);
@@ -328,13 +351,7 @@ void trace_spawn(proc_t *parent, proc_t *child, term_t m, term_t f, term_t args,
         inherit(parent, child, TF_ON_SPAWN, TF_ON_FIRST_SPAWN);
         if (link) inherit(parent, child, TF_ON_LINK, TF_ON_FIRST_LINK);
     }
-    if (n && n->tracer != child->pid && !trace_of(child)) {
-        spin_lock(vm, &vm->trace->lock);
-        n = atomic_load_explicit(&vm->trace->new_procs, memory_order_relaxed);
-        if (n && (tracer_is_module(n->tracer) || tracer_lives(vm, n->tracer, TERM_NIL)))
-            change(vm, &child->trace, true, n->flags, n->tracer);
-        spin_unlock(vm, &vm->trace->lock);
-    }
+    take_new(vm, &vm->trace->new_procs, &child->trace, child->pid);
     const trace_t *c = trace_of(child);
     if (c && (c->flags & TF_PROCS)) {
         term_t by = parent ? parent->pid : (term_t)A_undefined;

@@ -46,6 +46,12 @@ enum {
     TF_CPU_TS = 1 << 21 /* only while a list of flags is read */
 };
 #define TF_ANY_TS (TF_NOW_TS | TF_STRICT_TS | TF_MONO_TS)
+/* What new ports can have, and what new processes cannot. */
+#define TF_OF_PORTS                                                                                \
+    (TF_SEND | TF_RECEIVE | TF_PORTS | TF_RUNNING_PORTS | TF_SILENT | TF_SCHED_ID | TF_ANY_TS)
+#define TF_OF_PROCS (TF_ALL & ~(TF_PORTS | TF_RUNNING_PORTS))
+
+struct ling_outlet; /* a port: outlet/outlet.h */
 
 typedef struct trace {
     uint32_t flags;
@@ -68,9 +74,9 @@ typedef struct call_time call_time_t;
 
 /* vm->trace */
 struct trace_state {
-    spin_t lock;                        /* writers of every p->trace and of what follows */
-    _Atomic(const trace_t *) new_procs; /* flags of processes to come */
-    uint32_t new_ports;
+    spin_t lock;                           /* writers of every p->trace and of what follows */
+    _Atomic(const trace_t *) new_procs;    /* flags of processes to come */
+    _Atomic(const trace_t *) new_ports;    /* ... and of ports */
     _Atomic(trace_spec_t *) send, receive; /* patterns; NULL: all. Replaced like a trace_t */
     _Atomic(bool) send_off, receive_off;
     _Atomic(uint64_t) tcw;         /* trace control word */
@@ -113,12 +119,19 @@ static inline void heap_back(proc_t *p, heap_mark_t m) {
 enum { TRACE_DONE, TRACE_TAKEN /* it has another tracer */, TRACE_GONE, TRACE_NO_MEMORY };
 /* Sets or clears flags of q. */
 int trace_change(vm_t *vm, proc_t *q, bool on, uint32_t flags, term_t tracer);
-bool trace_change_new(vm_t *vm, bool on, uint32_t flags, term_t tracer); /* of processes to come */
+int trace_change_port(vm_t *vm, struct ling_outlet *o, bool on, uint32_t flags, term_t tracer);
+/* Of processes (or ports) to come; flags that mean nothing there are left out. */
+bool trace_change_new(vm_t *vm, bool ports, bool on, uint32_t flags, term_t tracer);
+/* What is asked for all new ports becomes o's. */
+void trace_new_port(struct ling_outlet *o);
 /* Number for a flag's atom, 0: none. */
 uint32_t trace_flag_of(term_t atom);
 term_t trace_flags_list(proc_t *p, uint32_t flags);
 /* p is going: nobody will change its trace any more. Owner. */
 void trace_forget(proc_t *p);
+void trace_forget_port(struct ling_outlet *o);
+/* t's tracer is gone: nobody else ever clears the flags. Unless *at is another one now. */
+COLD void trace_lose(vm_t *vm, _Atomic(const trace_t *) *at, const trace_t *t);
 
 /* ---- events ---- p's thread; cheap tests first, then these. COLD: not inlined */
 COLD void trace_send(proc_t *p, term_t to, term_t msg, bool exists);

@@ -149,8 +149,8 @@ static term_t stamp_name(uint32_t stamps) {
                                    : A_monotonic;
 }
 
-static bool to_module(vm_t *vm, const tracer_module_t *m, term_t tracee, uint32_t stamps,
-                      unsigned sched, const trace_event_t *e) {
+static bool to_module(vm_t *vm, const tracer_module_t *m, term_t tracee, uint32_t stamps, int sched,
+                      const trace_event_t *e) {
     term_t enabled[2], trace[2], kv[8];
     size_t n = 0;
     bool is_seq = e->flag == 0;
@@ -159,7 +159,7 @@ static bool to_module(vm_t *vm, const tracer_module_t *m, term_t tracee, uint32_
     if (says != A_trace) return true;
     if (e->extra != TERM_NONE) kv[n++] = A_extra, kv[n++] = e->extra;
     if (e->result != TERM_NONE) kv[n++] = A_match_spec_result, kv[n++] = e->result;
-    if (sched) kv[n++] = A_scheduler_id, kv[n++] = make_small(sched);
+    if (sched >= 0) kv[n++] = A_scheduler_id, kv[n++] = make_small(sched);
     if (stamps) kv[n++] = A_timestamp, kv[n++] = stamp_name(stamps);
     term_t args[4] = {e->tag, m->state->term, tracee, e->data};
     names_of(e->flag, enabled, trace);
@@ -173,7 +173,7 @@ bool tracer_tell(vm_t *vm, term_t tracer, term_t tracee, uint32_t flags, const t
     if (tracer == tracee) return true; /* nobody traces itself */
     const sched_t *s = flags & TF_SCHED_ID ? sched_current(vm) : NULL;
     uint32_t stamps = flags & TF_ANY_TS;
-    unsigned sched = s ? s->id : 0;
+    int sched = !(flags & TF_SCHED_ID) ? -1 : s ? (int)s->id : 0; /* 0: the polling thread */
     vm_visit_t v = vm_enter(vm);
     bool lives;
     if (tracer_is_module(tracer)) {
@@ -190,7 +190,7 @@ bool tracer_tell(vm_t *vm, term_t tracer, term_t tracee, uint32_t flags, const t
         *w++ = e->data;
         if (e->extra != TERM_NONE) *w++ = e->extra;
         if (e->result != TERM_NONE) *w++ = e->result;
-        if (sched) *w++ = make_small(sched);
+        if (sched >= 0) *w++ = make_small(sched);
         if (stamps) *w++ = trace_stamp(vm, stamps, &hp);
         words[0] = make_header(T_TUPLE, (size_t)(w - words) - 1);
         term_t msg = make_boxed(words);

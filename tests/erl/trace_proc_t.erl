@@ -33,12 +33,24 @@ run(Name, Flags, F) ->
     P ! go,
     finished(P, Mon),
     demonitor(Mon, [flush]),
-    timer:sleep(5),
     sync(P),
+    Last = last(P, Flags),
     erlang:trace(all, false, [all]),
     exit(P, kill),
     out("~p ~p", [Name, Flags]),
-    show(collect()).
+    show(without_last_out(collect()) ++ Last).
+
+%% The end of P is told after others have heard of it.
+last(P, Flags) ->
+    case lists:member(exiting, Flags) of
+        true -> receive {trace, P, out_exited, _} = M -> [M] end;
+        false -> []
+    end.
+
+%% P may be waiting already when the trace ends, or not yet, and run again for a signal.
+without_last_out([{trace, _, out, {?MODULE, '-run/3-fun-0-', _}} | _]) -> [];
+without_last_out([M | Ms]) -> [M | without_last_out(Ms)];
+without_last_out([]) -> [].
 
 waiting(P) ->
     case process_info(P, status) of
@@ -205,9 +217,11 @@ receiving() ->
     P ! one,
     receive {trace, P, 'receive', one} -> ok end,
     erlang:trace(P, false, ['receive']),
+    M = monitor(process, P),
     P ! two,
     P ! stop,
-    timer:sleep(5),
+    receive {'DOWN', M, _, _, _} -> ok end,
+    sync(P),
     show(collect()).
 
 first(X) -> X.
@@ -343,7 +357,6 @@ tracers() ->
     receive {'DOWN', M, _, _, _} -> ok end,
     P ! go,
     receive x -> ok end,
-    timer:sleep(5),
     out("~p ~p", [erlang:trace_info(P, flags), erlang:trace_info(P, tracer)]),
     1 = erlang:trace(P, true, [send]),
     out("~p", [erlang:trace_info(P, flags)]),
