@@ -200,7 +200,7 @@ static void read_clock(void *arg) {
 }
 
 static void threads(int mode, bool corrected) {
-    vm_options_t o = {.host = host_uv_create(NULL, NULL),
+    vm_options_t o = {.host = host_uv_create(NULL),
                       .time_warp = (uint8_t)mode,
                       .no_time_correction = !corrected,
                       .schedulers = 1,
