@@ -14,69 +14,11 @@
  * flat or trie: a trie that shrinks to MAP_FLAT_MAX pairs becomes flat. Equality relies on both.
  * Iteration goes by rising hash, so a hash is a place to continue an iteration at.
  *
+ * Here: building, looking up and changing. Iteration is in map_iter.c, merging in map_merge.c.
+ *
  * Relies on compare.h, hash.h and heap.h. Called by instructions, BIFs and decoders.
  */
-#include "vm/map.h"
-#include "vm/compare.h"
-#include "vm/hash.h"
-
-#define HASH_BITS  60 /* a place must be a small integer */
-#define LEVEL      4
-#define SLOTS      16
-#define TOP_SHIFT  (HASH_BITS - LEVEL)
-#define MAX_DEPTH  (HASH_BITS / LEVEL)
-#define ROOT_WORDS 3
-
-#ifndef MAP_TEST_HASH
-#define MAP_TEST_HASH(h) (h)
-#endif
-static inline uint64_t key_hash(vm_t *vm, term_t key) {
-    return MAP_TEST_HASH(term_hash(vm, key)) >> (64 - HASH_BITS);
-}
-
-/* ---- the parts of a trie ---- */
-
-static inline term_t hamt_node(term_t map) { return boxed_ptr(map)[2]; }
-static inline bool is_collision(const term_t *node) { return header_type(node[0]) == T_TUPLE; }
-static inline uint64_t node_info(const term_t *node) { return (uint64_t)small_value(node[1]); }
-static inline unsigned node_shift(const term_t *node) { return (unsigned)(node_info(node) >> 16); }
-static inline size_t node_count(const term_t *node) { return header_size(node[0]) - 1; }
-static inline unsigned slot_bit(uint64_t hash, unsigned shift) {
-    return 1u << ((hash >> shift) & (SLOTS - 1));
-}
-static inline unsigned bits_below(uint64_t bitmap, unsigned bit) {
-    return (unsigned)__builtin_popcountll(bitmap & (bit - 1));
-}
-/* The level at which two different hashes part. */
-static inline unsigned parting_shift(uint64_t a, uint64_t b) {
-    return (63 - (unsigned)__builtin_clzll(a ^ b)) / LEVEL * LEVEL;
-}
-static term_t node_write_head(term_t *node, uint64_t bitmap, unsigned shift, size_t children) {
-    node[0] = make_header(T_HAMT_NODE, children + 1);
-    node[1] = make_small((int64_t)(bitmap | (uint64_t)shift << 16));
-    return make_boxed(node);
-}
-static term_t root_write(term_t **hp, size_t size, term_t node) {
-    term_t *r = *hp;
-    r[0] = make_header(T_HAMT, 2), r[1] = make_small((int64_t)size), r[2] = node;
-    *hp = r + ROOT_WORDS;
-    return make_boxed(r);
-}
-/* Some leaf below t: all of them agree in the bits above t's level. */
-static term_t any_leaf(term_t t) {
-    while (!is_cons(t)) {
-        const term_t *n = boxed_ptr(t);
-        t = is_collision(n) ? n[1] : n[2];
-    }
-    return t;
-}
-
-/* ---- key order ---- */
-
-static inline int key_cmp(vm_t *vm, term_t a, term_t b) {
-    if (are_small(a, b)) return (int64_t)a < (int64_t)b ? -1 : a != b;
-    return a == b ? 0 : term_cmp_exact(vm, a, b);
-}
+#include "vm/map_internal.h"
 
 /* Where key stands, or would have to, among n sorted keys `step` words apart. */
 static size_t key_position(vm_t *vm, const term_t *keys, size_t step, size_t n, term_t key,
@@ -141,7 +83,7 @@ static inline ptrdiff_t flat_find(vm_t *vm, term_t map, term_t key) {
 }
 
 /* A flat map of pairs that are sorted and different. */
-static term_t flat_from_sorted(proc_t *p, const term_t *kv, size_t n) {
+term_t flat_from_sorted(proc_t *p, const term_t *kv, size_t n) {
     term_t *keys = heap_alloc(p, FLAT_MAP_WORDS(n));
     if (UNLIKELY(keys == NULL)) return bif_oom(p);
     term_t *m = keys + n + 1;
@@ -156,7 +98,7 @@ static term_t flat_from_sorted(proc_t *p, const term_t *kv, size_t n) {
 }
 
 /* Copy of a flat map, keys shared; *values to change. NULL: no memory, raised. */
-static term_t *flat_copy(proc_t *p, term_t map) {
+term_t *flat_copy(proc_t *p, term_t map) {
     size_t n = flat_map_size(map);
     term_t *m = heap_alloc(p, n + 2);
     if (UNLIKELY(m == NULL)) {
@@ -191,11 +133,6 @@ typedef struct {
     uint64_t hash;
     uint64_t item; /* number of the pair, later the leaf */
 } entry_t;
-
-/* tick: the process of a long BIF, which gives way meanwhile, or NULL. */
-#define ENTRY_TICK(n) BIF_TICK_EVERY(tick, n, 4096, 128)
-#define HASH_TICK(n)  BIF_TICK_EVERY(tick, n, 1024, 200)
-#define PUT_TICK(n)   BIF_TICK_EVERY(tick, n, 64, 64)
 
 /* Stable sort by hash; tmp has room for n. Returns which of the two holds the result; NULL:
  * stopped. */
@@ -357,7 +294,7 @@ static term_t map_from_entries(proc_t *p, proc_t *tick, entry_t *s, size_t m, co
 }
 
 /* From many pairs: there may be fewer different keys than a trie must have. */
-static term_t map_from_many(proc_t *p, proc_t *tick, const term_t *kv, size_t n) {
+term_t map_from_many(proc_t *p, proc_t *tick, const term_t *kv, size_t n) {
     vm_t *vm = p->vm;
     size_t bytes = 2 * n * sizeof(entry_t);
     entry_t *e = mem_alloc(vm, bytes), *s = NULL;
@@ -398,7 +335,7 @@ static COLD term_t collision_get(vm_t *vm, const term_t *node, term_t key) {
     return TERM_NONE;
 }
 
-static term_t hamt_get(vm_t *vm, term_t map, term_t key) {
+term_t hamt_get(vm_t *vm, term_t map, term_t key) {
     uint64_t h = key_hash(vm, key);
     term_t t = hamt_node(map);
     for (;;) {
@@ -501,7 +438,7 @@ static term_t *words_remove(term_t *to, const term_t *from, size_t n, size_t i) 
     return to + n - 1;
 }
 
-static term_t hamt_put(proc_t *p, term_t map, term_t key, term_t value, bool exact) {
+term_t hamt_put(proc_t *p, term_t map, term_t key, term_t value, bool exact) {
     vm_t *vm = p->vm;
     uint64_t h = key_hash(vm, key);
     size_t size = map_size(map);
@@ -688,18 +625,6 @@ term_t map_put(proc_t *p, term_t map, term_t key, term_t value) {
                             : hamt_put(p, map, key, value, false);
 }
 
-/* Writes all pairs of map, returns behind them; NULL: stopped. */
-static term_t *pairs_write(proc_t *tick, term_t map, term_t *kv) {
-    size_t n = 0;
-    map_iter_t it;
-    map_iter_init(&it, map);
-    while (map_iter_next(&it, &kv[0], &kv[1])) {
-        kv += 2;
-        if (HASH_TICK(++n)) return NULL;
-    }
-    return kv;
-}
-
 /* map with n more pairs, by building it anew. */
 static term_t map_rebuild_with(proc_t *p, proc_t *tick, term_t map, const term_t *kv, size_t n) {
     size_t total = map_size(map) + n, bytes = 2 * total * sizeof(term_t);
@@ -760,238 +685,4 @@ term_t map_remove(proc_t *p, term_t map, term_t key, term_t *value) {
     m[0] = make_header(T_MAP, n);
     m[1] = make_boxed(k);
     return make_boxed(m);
-}
-
-/* ---- merging ---- */
-
-static term_t flat_merge(proc_t *p, term_t a, term_t b) {
-    size_t na = flat_map_size(a), nb = flat_map_size(b);
-    const term_t *ka = tuple_elems(flat_map_keys(a)), *kb = tuple_elems(flat_map_keys(b));
-    const term_t *va = flat_map_values(a), *vb = flat_map_values(b);
-    if (nb == 0 || na == 0) return na == 0 ? b : a;
-    if (flat_map_keys(a) == flat_map_keys(b)) return b;
-    term_t kv[4 * MAP_FLAT_MAX];
-    size_t i = 0, j = 0, n = 0;
-    bool zeros = false; /* 0.0 meets -0.0: the key of b stays */
-    while (i < na || j < nb) {
-        int c = i == na ? 1 : j == nb ? -1 : key_cmp(p->vm, ka[i], kb[j]);
-        if (c == 0 && ka[i] != kb[j] && is_float(ka[i])) zeros |= float_value(ka[i]) == 0;
-        kv[2 * n] = c < 0 ? ka[i] : kb[j];
-        kv[2 * n + 1] = c < 0 ? va[i] : vb[j];
-        i += c <= 0;
-        j += c >= 0;
-        n++;
-    }
-    if (n > MAP_FLAT_MAX) return map_from_many(p, NULL, kv, n);
-    if (n == nb) return b;
-    if (n > na || zeros) return flat_from_sorted(p, kv, n);
-    term_t *m = flat_copy(p, a);
-    if (UNLIKELY(m == NULL)) return TERM_NONE;
-    for (i = 0; i < n; i++) m[2 + i] = kv[2 * i + 1];
-    return make_boxed(m);
-}
-
-term_t map_merge(proc_t *p, term_t a, term_t b) {
-    if (a == b) return a;
-    if (is_flat_map(a) && is_flat_map(b)) return flat_merge(p, a, b);
-    size_t na = map_size(a), nb = map_size(b), n = 0;
-    proc_t *tick = p;
-    map_iter_t it;
-    term_t k, v;
-    if (nb <= na / 8) {
-        map_iter_init(&it, b);
-        while (a != TERM_NONE && map_iter_next(&it, &k, &v))
-            a = PUT_TICK(++n) ? TERM_NONE : hamt_put(p, a, k, v, false);
-        return a;
-    }
-    if (na <= nb / 8) {
-        map_iter_init(&it, a);
-        while (b != TERM_NONE && map_iter_next(&it, &k, &v)) {
-            if (PUT_TICK(++n)) return TERM_NONE;
-            if (hamt_get(p->vm, b, k) == TERM_NONE) b = hamt_put(p, b, k, v, false);
-        }
-        return b;
-    }
-    size_t bytes = 2 * nb * sizeof(term_t);
-    term_t *kv = mem_alloc(p->vm, bytes);
-    if (UNLIKELY(kv == NULL)) return bif_oom(p);
-    bool ok = pairs_write(tick, b, kv) != NULL;
-    term_t r = ok ? map_rebuild_with(p, tick, a, kv, nb) : TERM_NONE;
-    mem_free(p->vm, kv, bytes);
-    return r;
-}
-
-/* ---- iteration ---- */
-
-static inline term_t *children(term_t t, uint32_t *n) {
-    term_t *node = boxed_ptr(t);
-    if (is_collision(node)) {
-        *n = (uint32_t)header_size(node[0]);
-        return node + 1;
-    }
-    *n = (uint32_t)node_count(node);
-    return node + 2;
-}
-
-void map_iter_init(map_iter_t *it, term_t map) {
-    it->map = map;
-    it->index = 0;
-    it->depth = 0;
-    if (is_flat_map(map)) return;
-    it->stack[0].node = hamt_node(map);
-    it->stack[0].pos = 0;
-    it->depth = 1;
-}
-
-bool map_iter_next(map_iter_t *it, term_t *key, term_t *value) {
-    if (is_flat_map(it->map)) {
-        if (it->index >= flat_map_size(it->map)) return false;
-        *key = tuple_elems(flat_map_keys(it->map))[it->index];
-        *value = flat_map_values(it->map)[it->index++];
-        return true;
-    }
-    while (it->depth > 0) {
-        uint32_t n, pos = it->stack[it->depth - 1].pos;
-        const term_t *c = children(it->stack[it->depth - 1].node, &n);
-        if (pos == n) {
-            it->depth--;
-            continue;
-        }
-        it->stack[it->depth - 1].pos = pos + 1;
-        if (is_cons(c[pos])) {
-            it->index++;
-            *key = cons_head(c[pos]);
-            *value = cons_tail(c[pos]);
-            return true;
-        }
-        it->stack[it->depth].node = c[pos];
-        it->stack[it->depth].pos = 0;
-        it->depth++;
-    }
-    return false;
-}
-
-/* Backwards, pos counts the children not yet visited. */
-static void iter_push_back(map_iter_t *it, term_t node) {
-    uint32_t n;
-    children(node, &n);
-    it->stack[it->depth].node = node;
-    it->stack[it->depth].pos = n;
-    it->depth++;
-}
-
-void map_iter_init_back(map_iter_t *it, term_t map) {
-    it->map = map;
-    it->depth = 0;
-    it->index = map_size(map);
-    if (!is_flat_map(map)) iter_push_back(it, hamt_node(map));
-}
-
-bool map_iter_prev(map_iter_t *it, term_t *key, term_t *value) {
-    if (is_flat_map(it->map)) {
-        if (it->index == 0) return false;
-        *key = tuple_elems(flat_map_keys(it->map))[--it->index];
-        *value = flat_map_values(it->map)[it->index];
-        return true;
-    }
-    while (it->depth > 0) {
-        uint32_t n, pos = it->stack[it->depth - 1].pos;
-        const term_t *c = children(it->stack[it->depth - 1].node, &n);
-        if (pos == 0) {
-            it->depth--;
-            continue;
-        }
-        it->stack[it->depth - 1].pos = --pos;
-        if (is_cons(c[pos])) {
-            *key = cons_head(c[pos]);
-            *value = cons_tail(c[pos]);
-            return true;
-        }
-        iter_push_back(it, c[pos]);
-    }
-    return false;
-}
-
-uint64_t map_key_place(vm_t *vm, term_t key) { return key_hash(vm, key); }
-
-/* Both seeks follow the place's own slots as far as there are any; the first level without stands
- * between what is before the place and what is behind. Where a place is no key's hash, levels
- * without a node are not compared: the iteration then starts somewhere near. */
-void map_iter_seek(map_iter_t *it, term_t map, uint64_t place) {
-    map_iter_init(it, map);
-    if (is_flat_map(map)) return;
-    term_t t = hamt_node(map);
-    for (it->depth = 0; !is_cons(t); it->depth++) {
-        const term_t *node = boxed_ptr(t);
-        it->stack[it->depth].node = t;
-        it->stack[it->depth].pos = 0;
-        if (is_collision(node)) {
-            it->depth++;
-            return;
-        }
-        uint64_t info = node_info(node);
-        unsigned bit = slot_bit(place, (unsigned)(info >> 16)), pos = bits_below(info, bit);
-        it->stack[it->depth].pos = pos;
-        if (!(info & bit)) {
-            it->depth++;
-            return;
-        }
-        it->stack[it->depth].pos = pos + 1;
-        t = node[2 + pos];
-    }
-    it->stack[it->depth - 1].pos--; /* the leaf itself */
-}
-
-void map_iter_seek_back(map_iter_t *it, term_t map, uint64_t place) {
-    map_iter_init_back(it, map);
-    if (is_flat_map(map)) return;
-    term_t t = hamt_node(map);
-    for (it->depth = 0; !is_cons(t); it->depth++) {
-        const term_t *node = boxed_ptr(t);
-        if (is_collision(node)) return;
-        uint64_t info = node_info(node);
-        unsigned bit = slot_bit(place, (unsigned)(info >> 16)), pos = bits_below(info, bit);
-        it->stack[it->depth].node = t;
-        it->stack[it->depth].pos = pos;
-        if (!(info & bit)) {
-            it->depth++;
-            return;
-        }
-        t = node[2 + pos];
-    }
-}
-
-/* ---- pairs in key order ---- */
-
-static void pair_swap(term_t *kv, size_t i, size_t j) {
-    term_t k = kv[2 * i], v = kv[2 * i + 1];
-    kv[2 * i] = kv[2 * j], kv[2 * i + 1] = kv[2 * j + 1];
-    kv[2 * j] = k, kv[2 * j + 1] = v;
-}
-
-static void heap_sift(vm_t *vm, term_t *kv, size_t i, size_t n) {
-    for (;;) {
-        size_t c = 2 * i + 1;
-        if (c >= n) return;
-        if (c + 1 < n && key_cmp(vm, kv[2 * c], kv[2 * c + 2]) < 0) c++;
-        if (key_cmp(vm, kv[2 * i], kv[2 * c]) >= 0) return;
-        pair_swap(kv, i, c);
-        i = c;
-    }
-}
-
-bool map_sorted_pairs(vm_t *vm, proc_t *tick, term_t map, term_t *kv) {
-    size_t n = map_size(map);
-    if (!pairs_write(tick, map, kv)) return false;
-    if (is_flat_map(map)) return true;
-    for (size_t i = n / 2; i-- > 0;) { /* heap sort: needs no memory */
-        heap_sift(vm, kv, i, n);
-        if (BIF_TICK_EVERY(tick, i + 1, 64, 128)) return false;
-    }
-    for (size_t end = n; end > 1;) {
-        pair_swap(kv, 0, --end);
-        heap_sift(vm, kv, 0, end);
-        if (BIF_TICK_EVERY(tick, end, 64, 256)) return false;
-    }
-    return true;
 }

@@ -8,6 +8,8 @@
 static unsigned long long test_mask = ~0ull;
 #define MAP_TEST_HASH(h) ((h)&test_mask)
 #include "../../src/vm/map.c"
+#include "../../src/vm/map_iter.c"
+#include "../../src/vm/map_merge.c"
 #include "fixture.h"
 
 enum { KEYS = 300 };
@@ -321,6 +323,41 @@ static void test_merge(void **state) {
     }
 }
 
+/* Maps made from one another share most of their parts. */
+static void test_merge_related(void **state) {
+    model_t *m = *state;
+    for (size_t w = 0; w < sizeof masks / sizeof *masks; w++) {
+        test_mask = masks[w];
+        for (int round = 0; round < 60; round++) {
+            term_t part[2] = {map_empty(m->p)};
+            for (int i = 0; i < KEYS; i++) {
+                m->value[i] = i % 3 ? make_small(i) : TERM_NONE;
+                if (i % 3) part[0] = map_put(m->p, part[0], m->key[i], make_small(i));
+            }
+            part[1] = part[0];
+            int changes = round < 30 ? round / 3 : (round - 29) * 5;
+            for (int j = 0; j < changes; j++) {
+                int k = (int)(random_next() % 2), i = (int)(random_next() % KEYS);
+                if (random_next() % 2)
+                    part[k] = map_remove(m->p, part[k], m->key[i], NULL);
+                else
+                    part[k] = map_put(m->p, part[k], m->twin[i], make_small(1000 * k + i));
+            }
+            for (int i = 0; i < KEYS; i++) {
+                m->value[i] = map_get(m->vm, part[1], m->key[i]);
+                if (m->value[i] == TERM_NONE) m->value[i] = map_get(m->vm, part[0], m->key[i]);
+            }
+            term_t r = map_merge(m->p, part[0], part[1]);
+            if (changes == 0) assert_true(r == part[1]);
+            check(m, r);
+            check_rebuilt(m, r);
+            /* Once more: nothing new, so nothing is made. */
+            assert_true(map_merge(m->p, r, part[1]) == r);
+            assert_true(map_merge(m->p, part[1], r) == r);
+        }
+    }
+}
+
 /* What a decoder uses: cells in a row, twice the same key refused. */
 static void test_cells(void **state) {
     model_t *m = *state;
@@ -407,6 +444,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_large, setup, teardown),
         cmocka_unit_test_setup_teardown(test_weak_hashes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_merge, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_merge_related, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cells, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sort_flat, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many, setup, teardown),
