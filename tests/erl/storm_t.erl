@@ -155,7 +155,9 @@ crowd(N) ->
                 end) || _ <- lists:seq(1, N)],
     [receive {ready, P} -> ok end || P <- Ps],
     Star ! fall,
-    io:format("crowd ~p~n", [lists:usort([receive {saw, P, R} -> R end || P <- Ps])]).
+    %% Nothing orders `fall` behind the monitors of others: stock erl says noproc now and then.
+    Said = lists:usort([receive {saw, P, R} -> R end || P <- Ps]),
+    io:format("crowd ~p~n", [Said -- [noproc]]).
 
 %% Everybody links to everybody at once; then one falls and takes all along.
 link_mesh(N) ->
