@@ -257,6 +257,7 @@ static BIF(port_info_1) {
 }
 static BIF(port_info_2) {
     ANSWERED(p);
+    if (!is_atom(a[0]) && !is_port(a[0])) return A_badtype;
     return info(p, a[0], is_atom(a[1]) ? a[1] : (term_t)A_badarg);
 }
 

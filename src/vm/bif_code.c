@@ -261,7 +261,7 @@ static BIF(bif_module_loaded) {
 }
 
 static BIF(bif_function_exported) {
-    if (!is_atom(a[0]) || !is_atom(a[1]) || !is_small(a[2])) return bif_badarg(p);
+    if (!is_atom(a[0]) || !is_atom(a[1]) || !is_otp_small(a[2])) return bif_badarg(p);
     int64_t arity = small_value(a[2]);
     if (arity < 0 || arity > MAX_ARITY) return A_false;
     export_t *e = export_find(p->vm, a[0], a[1], (uint32_t)arity);

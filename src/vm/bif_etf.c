@@ -187,7 +187,7 @@ LONG_BIF(term_to_iovec_2) {
 
 static term_t external_size(proc_t *p, term_t t, unsigned minor) {
     /* Large binaries are not copied for this. */
-    const etf_options_t opts = {.minor_version = minor, .cut = true};
+    const etf_options_t opts = {.minor_version = minor, .cut = true, .sizing = true};
     etf_out_t o;
     etf_out_init(&o, p->vm);
     o.p = p;

@@ -428,8 +428,8 @@ static BIF(bif_process_info_2) {
 }
 /* To standard error; what went wrong is returned. */
 static BIF(bif_process_display) {
-    if (!is_local_pid(a[0])) return A_badarg;
     if (a[1] != A_backtrace) return A_badopt;
+    if (!is_local_pid(a[0])) return A_badarg;
     term_t r = info_of(p, a[0], A_backtrace);
     if (r == TERM_NONE || !is_tuple(r)) return r == A_undefined ? (term_t)A_badarg : r;
     bits_t text; /* a new binary: whole bytes */
@@ -859,10 +859,11 @@ static BIF(bif_one) {
     (void)p, (void)a;
     return make_small(1);
 }
-static BIF(bif_true_1) {
-    (void)p, (void)a;
-    return A_true;
+/* There is no DTrace. */
+static BIF(bif_dt_spread_tag) {
+    return a[0] == A_true || a[0] == A_false ? (term_t)A_true : bif_badarg(p);
 }
+static BIF(bif_dt_restore_tag) { return a[0] == A_true ? a[0] : bif_badarg(p); }
 static BIF(bif_same_1) {
     (void)p;
     return a[0];
@@ -939,8 +940,8 @@ const bif_def_t bifs_info[] = {{"erlang", "process_info", 1, bif_process_info_1,
                                {"erlang", "dt_get_tag", 0, bif_undefined_0, 0},
                                {"erlang", "dt_get_tag_data", 0, bif_undefined_0, 0},
                                {"erlang", "dt_put_tag", 1, bif_undefined_0, 0},
-                               {"erlang", "dt_spread_tag", 1, bif_true_1, 0},
-                               {"erlang", "dt_restore_tag", 1, bif_true_1, 0},
+                               {"erlang", "dt_spread_tag", 1, bif_dt_spread_tag, 0},
+                               {"erlang", "dt_restore_tag", 1, bif_dt_restore_tag, 0},
                                {"erlang", "dt_prepend_vm_tag_data", 1, bif_same_1, 0},
                                {"erlang", "dt_append_vm_tag_data", 1, bif_same_1, 0},
                                {"erlang", "nodes", 0, bif_nodes_0, 0},

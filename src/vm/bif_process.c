@@ -164,11 +164,18 @@ static bool is_thunk(term_t fun) {
     return is_export_fun(fun) && ((export_t *)(uintptr_t)boxed_ptr(fun)[1])->arity == 0;
 }
 
+/* {Module, Function}, which OTP still hands to apply/2, where it fails. */
+static bool is_old_fun(term_t t) {
+    return is_tuple_of(t, 2) && is_atom(tuple_elem(t, 1)) && is_atom(tuple_elem(t, 2));
+}
+
 static term_t spawn_fun(proc_t *p, term_t fun, const spawn_opts_t *o) {
     uint64_t ref = 0;
-    term_t err;
-    if (is_tuple_of(fun, 2) && is_atom(tuple_elem(fun, 1)) && is_atom(tuple_elem(fun, 2)))
-        return spawn_mfa(p, tuple_elem(fun, 1), tuple_elem(fun, 2), TERM_NIL, o);
+    term_t err, cells[4], *hp = cells;
+    if (is_old_fun(fun)) {
+        term_t args = cons(&hp, TERM_NIL, TERM_NIL);
+        return spawn_mfa(p, A_erlang, A_apply, cons(&hp, fun, args), o);
+    }
     if (!is_fun(fun)) return bif_badarg(p);
     term_t pid = proc_spawn_fun(p->vm, p, fun, o, &ref, &err);
     if (UNLIKELY(pid == TERM_NONE)) return spawn_failed(p, err);
@@ -208,7 +215,14 @@ static BIF(bif_spawn_monitor_3) {
 }
 static BIF(bif_spawn_opt_2) {
     spawn_opts_t o = SPAWN_DEFAULTS;
-    if (!is_fun(a[0]) && !is_tuple_of(a[0], 2)) return bif_badarg(p);
+    if (is_old_fun(a[0])) {
+        term_t *hp = heap_alloc(p, 4);
+        if (!hp) return bif_oom(p);
+        term_t args = cons(&hp, TERM_NIL, TERM_NIL);
+        const term_t call[] = {A_erlang, A_apply, cons(&hp, a[0], args), a[1]};
+        return bif_trap(p, A_erlang, A_spawn_opt, 4, call);
+    }
+    if (!is_fun(a[0])) return bif_badarg(p);
     if (!parse_spawn_opts(p, a[1], &o, NULL)) return bif_badarg_cause(p, A_badopt);
     return spawn_fun(p, a[0], &o);
 }
@@ -252,7 +266,10 @@ static BIF(bif_dist_spawn_request) {
     /* Other nodes cannot be reached: the request fails at once, as with a node that is down. */
     request_opts_t req = {A_spawn_reply, true, true};
     spawn_opts_t o = SPAWN_DEFAULTS;
-    if (!is_atom(a[0]) || !is_tuple_of(a[1], 3)) return A_badarg;
+    if (!is_atom(a[0]) || !is_tuple_of(a[1], 3) || list_length(a[2]) < 0) return A_badarg;
+    if (!is_atom(tuple_elem(a[1], 1)) || !is_atom(tuple_elem(a[1], 2)) ||
+        list_length(tuple_elem(a[1], 3)) < 0)
+        return A_badarg;
     if (!parse_spawn_opts(p, a[2], &o, &req) && a[3] == A_spawn_opt) return A_badarg;
     term_t ref = new_ref(p);
     if (ref == TERM_NONE) return bif_oom(p);
@@ -518,13 +535,16 @@ static BIF(bif_unalias) {
 
 /* ---- exit signals ---- */
 
-static BIF(bif_exit_2) {
+static BIF(bif_exit_signal) {
     term_t to = a[0];
     if (!is_pid(to) && !is_port(to)) return bif_badarg(p);
     if (!is_local_pid(to) && !is_local_port(to)) return A_true;
-    if (!proc_exit_signal(p->vm, p->pid, to, a[1], 0)) return bif_oom(p);
+    return proc_exit_signal(p->vm, p->pid, to, a[1], 0) ? (term_t)A_true : bif_oom(p);
+}
+static BIF(bif_exit_2) {
+    if (bif_exit_signal(p, a) == TERM_NONE) return TERM_NONE;
     /* Who ends itself does so before exit/2 returns. */
-    bool ends = to == p->pid && (a[1] == A_kill || !(p->flags & PF_TRAP_EXIT));
+    bool ends = a[0] == p->pid && (a[1] == A_kill || !(p->flags & PF_TRAP_EXIT));
     return ends && !proc_fetch_signals(p) ? leave(p) : (term_t)A_true;
 }
 
@@ -617,6 +637,7 @@ static BIF(bif_group_leader_2) {
 }
 static BIF(bif_internal_group_leader_2) { return set_group_leader(p, a[0], a[1]); }
 static BIF(bif_internal_group_leader_3) {
+    if (!is_local_pid(a[0]) || !is_local_pid(a[1]) || !is_local_ref(a[2])) return bif_badarg(p);
     term_t r = set_group_leader(p, a[0], a[1]);
     if (r == TERM_NONE) return r;
     term_t *hp = heap_alloc(p, 3);
@@ -740,10 +761,9 @@ static BIF(bif_process_flag_2) {
 /* erts_internal:process_flag(Pid, Flag, Value): old value, badarg or badtype. */
 static term_t flag_of_other(proc_t *p, term_t *a) {
     uint32_t n;
-    if (!is_local_pid(a[0]) || a[1] != A_save_calls || !parse_words(a[2], &n) || n > 10000)
-        return A_badarg;
-    if (!proc_lookup(p->vm, a[0])) return A_badtype; /* as OTP 25 says it */
-    return make_small(0);                            /* calls are never saved */
+    if (!is_local_pid(a[0]) || !proc_lookup(p->vm, a[0])) return A_badtype;
+    if (a[1] != A_save_calls || !parse_words(a[2], &n) || n > 10000) return A_badarg;
+    return make_small(0); /* calls are never saved */
 }
 static BIF(bif_internal_process_flag) { return flag_of_other(p, a); }
 static BIF(bif_process_flag_3) {
@@ -809,7 +829,7 @@ static BIF(bif_is_process_alive) {
 }
 /* erts_internal:is_process_alive(Pid, Ref): {Ref, Bool} as a message. */
 static BIF(bif_internal_is_process_alive) {
-    if (!is_local_pid(a[0])) return bif_badarg(p);
+    if (!is_local_pid(a[0]) || !is_local_ref(a[1])) return bif_badarg(p);
     term_t r = is_alive(p, a[0]);
     if (r == TERM_NONE) return r;
     term_t *hp = heap_alloc(p, 3);
@@ -851,6 +871,7 @@ static term_t suspend(proc_t *p, term_t pid, term_t opts) {
         }
         return answer;
     }
+    if (!is_local_pid(pid) || pid == p->pid) return A_badarg;
     for (; is_cons(opts); opts = cons_tail(opts)) {
         term_t o = cons_head(opts);
         if (o == A_unless_suspending) {
@@ -865,7 +886,6 @@ static term_t suspend(proc_t *p, term_t pid, term_t opts) {
         }
     }
     if (!is_nil(opts)) return A_badopt;
-    if (!is_local_pid(pid) || pid == p->pid) return A_badarg;
     proc_t *q = proc_lookup(p->vm, pid);
     if (!q && !async) return A_badarg;
     relation_t *r = suspend_node(p, pid);
@@ -913,6 +933,9 @@ static term_t request_task(proc_t *p, term_t requester, term_t target, term_t re
         return bif_badarg(p);
     term_t type = tuple_elem(request, 1);
     if (type != A_garbage_collect && type != A_check_process_code && type != A_copy_literals)
+        return bif_badarg(p);
+    if (type == A_check_process_code && tuple_arity(request) >= 3 &&
+        !is_atom(tuple_elem(request, 3)))
         return bif_badarg(p);
     /* Room for the answer, which is made of the request. */
     signal_t *sig = signal_new_reason(p->vm, p->sched, SIG_SYSTEM_TASK, request, 4);
@@ -1022,7 +1045,7 @@ const bif_def_t bifs_process[] = {
     {"erlang", "alias", 1, bif_alias_1, 0},
     {"erlang", "unalias", 1, bif_unalias, 0},
     {"erlang", "exit", 2, bif_exit_2, 0},
-    {"erlang", "exit_signal", 2, bif_exit_2, 0},
+    {"erlang", "exit_signal", 2, bif_exit_signal, 0},
     {"erlang", "!", 2, bif_send_2, 0},
     {"erlang", "send", 2, bif_send_2, 0},
     {"erlang", "send", 3, bif_send_3, 0},

@@ -13,6 +13,7 @@
 #include "vm/hash.h"
 #include "vm/map.h"
 #include "vm/print.h"
+#include "vm/process.h"
 #include "vm/wstack.h"
 
 #define TUPLE_MAX ((1 << 24) - 1) /* as OTP */
@@ -496,9 +497,9 @@ enum { PORT_TEXT_BITS = 28 }; /* list_to_port/1 takes no more, as in OTP */
 
 static BIF(list_to_pid) {
     uint64_t n[2];
-    if (!read_identity(a[0], "<", 2, n) || n[0] >> PID_SLOT_BITS || n[1] >> PID_SERIAL_BITS)
-        return bif_badarg(p);
-    return make_pid((uint32_t)n[0], (uint32_t)n[1]);
+    if (!read_identity(a[0], "<", 2, n)) return bif_badarg(p);
+    term_t pid = proc_pid_from(p->vm, n[0], n[1]);
+    return pid == TERM_NONE ? bif_badarg(p) : pid;
 }
 static BIF(list_to_port) {
     uint64_t n[1];
@@ -591,7 +592,7 @@ static BIF(fun_info_mfa_1) {
 }
 
 static BIF(make_fun_3) {
-    if (!is_atom(a[0]) || !is_atom(a[1]) || !is_small(a[2])) return bif_badarg(p);
+    if (!is_atom(a[0]) || !is_atom(a[1]) || !is_otp_small(a[2])) return bif_badarg(p);
     int64_t arity = small_value(a[2]);
     if (arity < 0 || arity > 255) return bif_badarg(p);
     export_t *x = export_get(p->vm, a[0], a[1], (uint32_t)arity);
@@ -637,7 +638,7 @@ static bool is_erlang_code(const char *name, int64_t arity) {
 }
 
 static BIF(is_builtin_3) {
-    if (!is_atom(a[0]) || !is_atom(a[1]) || !is_small(a[2])) return bif_badarg(p);
+    if (!is_atom(a[0]) || !is_atom(a[1]) || !is_otp_small(a[2])) return bif_badarg(p);
     int64_t arity = small_value(a[2]);
     if (arity < 0 || arity > 255) return A_false;
     const export_t *x = export_find(p->vm, a[0], a[1], (uint32_t)arity);

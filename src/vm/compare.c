@@ -188,7 +188,7 @@ static void identity_of(term_t t, identity_t *out) {
     memset(out, 0, sizeof *out);
     out->node = A_nonode;
     if (is_local_pid(t)) {
-        out->id[0] = pid_slot(t), out->id[1] = pid_serial(t);
+        out->id[0] = pid_out_number(t), out->id[1] = pid_out_serial(t);
     } else if (is_local_port(t)) {
         out->id[0] = (uint32_t)port_number(t), out->id[1] = (uint32_t)(port_number(t) >> 32);
     } else if (is_local_ref(t)) {

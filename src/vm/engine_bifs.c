@@ -67,7 +67,8 @@ static BIF(hibernate_3) {
 }
 
 static BIF(garbage_collect_1) {
-    bool major = a[0] != A_minor;
+    if (a[0] != A_minor && a[0] != A_major) return bif_badarg(p);
+    bool major = a[0] == A_major;
     if ((major ? heap_used_words(p) > GC_LONG_WORDS : gc_is_long(p)) &&
         bif_go_dirty(p, BIF_DIRTY_CPU))
         return TERM_NONE;

@@ -455,7 +455,7 @@ static BIF(error_1) {
 /* The caller's own frame, with these arguments instead of its arity. */
 static term_t error_with_args(proc_t *p, term_t reason, term_t args, term_t options) {
     p->cur_bif = NULL;
-    p->sched->error_args = list_length(args) >= 0 ? args : TERM_NIL;
+    p->sched->error_args = is_cons(args) || is_nil(args) ? args : TERM_NIL;
     p->sched->error_no_args = p->sched->error_args != args;
     p->sched->error_options = options;
     return bif_error(p, reason);

@@ -15,6 +15,7 @@
 #include "vm/arith.h"
 #include "vm/binary.h"
 #include "vm/map.h"
+#include "vm/process.h"
 
 typedef struct {
     const uint8_t *p, *end;
@@ -124,7 +125,7 @@ static bool read_pid(vm_t *vm, reader_t *r, unsigned tag, thing_t *t) {
     t->id[1] = get32(r);
     if (!read_creation(r, tag == ETF_PID, &t->creation)) return false;
     t->local = is_this_node(vm, &t->node, t->creation);
-    return !t->local || (t->id[0] < 1u << PID_SLOT_BITS && t->id[1] < 1u << PID_SERIAL_BITS);
+    return !t->local || proc_pid_from(vm, t->id[0], t->id[1]) != TERM_NONE;
 }
 
 static bool read_port(vm_t *vm, reader_t *r, unsigned tag, thing_t *t) {
@@ -135,7 +136,7 @@ static bool read_port(vm_t *vm, reader_t *r, unsigned tag, thing_t *t) {
     t->id[1] = (uint32_t)(number >> 32);
     if (!read_creation(r, tag == ETF_PORT, &t->creation)) return false;
     t->local = is_this_node(vm, &t->node, t->creation);
-    return !t->local || number < 1ull << (PID_SLOT_BITS + PID_SERIAL_BITS);
+    return !t->local || number < 1ull << PORT_BITS;
 }
 
 static bool read_ref(vm_t *vm, reader_t *r, unsigned tag, thing_t *t) {
@@ -457,7 +458,7 @@ static term_t decode_atom(decoder_t *d, const text_span_t *a) {
 
 static term_t decode_thing(decoder_t *d, const thing_t *t, unsigned type) {
     if (t->local) {
-        if (type == T_EXT_PID) return make_pid(t->id[0], t->id[1]);
+        if (type == T_EXT_PID) return proc_pid_from(d->vm, t->id[0], t->id[1]);
         if (type == T_EXT_PORT) return make_port(t->id[0] | (uint64_t)t->id[1] << 32);
         uint64_t id = 0;
         ref_id_from_words(t->id, &id);

@@ -32,6 +32,7 @@ typedef struct {
     unsigned minor_version; /* 0: floats as text; 2: atoms in UTF-8; default 1 */
     bool deterministic;     /* large maps in key order */
     bool cut;               /* leave large binaries out, see etf_cut_t */
+    bool sizing; /* for external_size: sizes are OTP's estimate, cut_bytes has the rest */
 } etf_options_t;
 #define ETF_DEFAULTS                                                                               \
     { .minor_version = 1 }

@@ -284,7 +284,7 @@ static bool put_pid(etf_out_t *o, term_t t, unsigned minor) {
     uint32_t w[3] = {0};
     term_t node = A_nonode;
     if (is_local_pid(t)) {
-        w[0] = pid_slot(t), w[1] = pid_serial(t);
+        w[0] = pid_out_number(t), w[1] = pid_out_serial(t);
     } else {
         const ext_obj_t *x = (const ext_obj_t *)boxed_ptr(t);
         node = x->node;
@@ -476,6 +476,8 @@ static bool put_fun(encoder_t *e, term_t t) {
     uint8_t *b = out_room(o, 30);
     if (!b) return false;
     size_t start = o->len + 1;
+    /* OTP reckons with five bytes for each of the numbers, which take two if they are small. */
+    if (e->opts->sizing) o->cut_bytes += 3 * (size_t)((x->old_index < 256) + (x->old_uniq < 256));
     *b = ETF_NEW_FUN;
     b = put32(b + 1, 0);
     *b++ = (uint8_t)x->arity;

@@ -41,7 +41,7 @@ static uint32_t ref_low_word(term_t t) {
 
 /* Pids are hashed by their number alone, ports by 64 bits. */
 static uint32_t pid_word(term_t t) {
-    return is_local_pid(t) ? pid_slot(t) : ((const ext_obj_t *)boxed_ptr(t))->id[0];
+    return is_local_pid(t) ? pid_out_number(t) : ((const ext_obj_t *)boxed_ptr(t))->id[0];
 }
 static uint64_t port_word(term_t t) {
     if (is_local_port(t)) return port_number(t);

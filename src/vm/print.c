@@ -255,9 +255,9 @@ static void text_identity(text_t *t, term_t x) {
         text_char(t, '<');
         e ? text_node(t, e) : text_char(t, '0');
         text_char(t, '.');
-        text_uint(t, e ? e->id[0] : pid_slot(x));
+        text_uint(t, e ? e->id[0] : pid_out_number(x));
         text_char(t, '.');
-        text_uint(t, e ? e->id[1] : pid_serial(x));
+        text_uint(t, e ? e->id[1] : pid_out_serial(x));
     } else if (is_port(x)) {
         text_str(t, "#Port<");
         e ? text_node(t, e) : text_char(t, '0');

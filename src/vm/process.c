@@ -120,6 +120,20 @@ static inline void count_add(vm_t *vm, struct proc_table *t, uint32_t n) {
                               memory_order_relaxed);
 }
 
+term_t proc_pid_from(vm_t *vm, uint64_t number, uint64_t serial) {
+    enum { HIGH_BITS = PID_SLOT_BITS - PID_NUMBER_BITS };
+    if (number >> PID_NUMBER_BITS || serial >> (HIGH_BITS + PID_SERIAL_BITS)) return TERM_NONE;
+    uint32_t round = (uint32_t)(serial >> HIGH_BITS);
+    uint32_t slot = (uint32_t)(serial << PID_NUMBER_BITS | number) & ((1u << PID_SLOT_BITS) - 1);
+    if (round > 0) {
+        spin_lock(vm, &vm->procs->lock);
+        bool is_past = round <= vm->procs->serial;
+        spin_unlock(vm, &vm->procs->lock);
+        if (!is_past) return TERM_NONE;
+    }
+    return make_pid(slot, round);
+}
+
 /* Reserves the next free slot. A pid, or TERM_NONE with *err as proc_spawn's. */
 static term_t slot_reserve(vm_t *vm, _Atomic(proc_t *) **where, term_t *err) {
     struct proc_table *t = vm->procs;

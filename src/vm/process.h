@@ -16,6 +16,9 @@ void proc_table_free(vm_t *vm);
 /* The live process behind a local pid or NULL. The pointer is good until the calling scheduler's
  * next quiescent point (for other threads: between vm_enter/vm_leave, sched.c). */
 proc_t *proc_lookup(vm_t *vm, term_t pid);
+/* The pid with this number and serial as texts and external terms have them; TERM_NONE if neither
+ * OTP nor this VM can have given it to a process. */
+term_t proc_pid_from(vm_t *vm, uint64_t number, uint64_t serial);
 /* A pid or port of an earlier life of this node: it stands for nothing that lives. */
 static inline bool is_former(term_t t) {
     return is_pointer(t) && ((const ext_obj_t *)boxed_ptr(t))->node == A_nonode;

@@ -228,9 +228,9 @@ static term_t print(proc_t *p, term_t msg) {
 static BIF(seq_trace_print_1) { return print(p, a[0]); }
 static BIF(seq_trace_print_2) {
     term_t token = seq_token(p);
+    if (is_nil(token)) return A_false;
     if (!is_atom(a[0]) && !is_small(a[0])) return bif_badarg(p);
-    return is_nil(token) || tuple_elem(token, TOKEN_LABEL) != a[0] ? (term_t)A_false
-                                                                   : print(p, a[1]);
+    return tuple_elem(token, TOKEN_LABEL) != a[0] ? (term_t)A_false : print(p, a[1]);
 }
 
 const bif_def_t bifs_seq_trace[] = {

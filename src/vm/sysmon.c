@@ -159,7 +159,7 @@ static term_t set_monitor(proc_t *p, term_t who, term_t opts) {
     vm_t *vm = p->vm;
     struct sysmon *m = vm->sysmon;
     monitor_opts_t o = {0};
-    if (who != A_undefined) {
+    if (who != A_undefined && !is_nil(opts)) {
         term_t l = opts;
         if (!is_local_pid(who) || !proc_lookup(vm, who)) return bif_badarg(p);
         for (; is_cons(l); l = cons_tail(l))

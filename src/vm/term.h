@@ -90,10 +90,13 @@ static inline bool is_immed(term_t t) {
     return (t & TAG_MASK) == TAG_SMALL || (t & TAG_MASK) == TAG_IMMED;
 }
 
-/* A local pid: slot in the process table (28 bits) and how often the table went round (30 bits).
- * Printed as <0.SLOT.SERIAL>. Ports are numbered alike. */
+/* A local pid: slot in the process table (28 bits) and how often the table went round (19 bits).
+ * Outside (texts, external format) it is told as OTP tells it: a number of 15 bits and a serial of
+ * 13 bits, in which the rounds follow. */
 #define PID_SLOT_BITS   28
-#define PID_SERIAL_BITS 30
+#define PID_SERIAL_BITS 19
+#define PID_NUMBER_BITS 15
+#define PORT_BITS       58
 static inline bool is_local_pid(term_t t) { return is_immed_kind(t, IMMED_PID); }
 static inline term_t make_pid(uint32_t slot, uint32_t serial) {
     return ((term_t)serial << PID_SLOT_BITS | slot) << IMMED_SHIFT | IMMED_PID;
@@ -103,6 +106,12 @@ static inline uint32_t pid_slot(term_t t) {
 }
 static inline uint32_t pid_serial(term_t t) {
     return (uint32_t)(t >> (IMMED_SHIFT + PID_SLOT_BITS));
+}
+static inline uint32_t pid_out_number(term_t t) {
+    return pid_slot(t) & ((1u << PID_NUMBER_BITS) - 1);
+}
+static inline uint32_t pid_out_serial(term_t t) {
+    return pid_serial(t) << (PID_SLOT_BITS - PID_NUMBER_BITS) | pid_slot(t) >> PID_NUMBER_BITS;
 }
 static inline bool is_local_port(term_t t) { return is_immed_kind(t, IMMED_PORT); }
 static inline term_t make_port(uint64_t number) { return number << IMMED_SHIFT | IMMED_PORT; }

@@ -2,10 +2,10 @@
 """The differential sweep: calls the pure functions of OTP with generated arguments on stock erl and on
 ling-run and compares value or exception of every call.
 
-usage: run.py [--seed N] [--calls N] [--modules M,M...] [--ling-run PATH] [--host uv|sim]
+usage: run.py [--seed N | --seeds A..B] [--calls N] [--modules M,M...] [--ling-run PATH] [--host uv|sim]
               [--schedulers N] [--show N]
 
---calls is per function. Prints the seed, the number of calls compared and of those skipped (killed for
+--calls is per function and seed; --seeds runs one seed after the other and adds up. Prints the seed, the number of calls compared and of those skipped (killed for
 time or memory on either machine), and for the first differences the call with both outcomes. Exit
 status 0 only if there are none.
 """
@@ -23,11 +23,17 @@ root = here.parent.parent
 SKIP = b"\xff\xff\xff\xff"
 
 
+def span(text):
+    first, _, last = text.partition("..")
+    return range(int(first), int(last or first) + 1)
+
+
 def parse():
     a = argparse.ArgumentParser()
     a.add_argument("--ling-run", default=str(root / "build/release/bin/ling-run"))
     a.add_argument("--build", default=str(root / "build/sweep"))
     a.add_argument("--seed", type=int, default=random.randrange(1, 1 << 27))
+    a.add_argument("--seeds", type=span, metavar="A..B", help="all seeds from A to B, both included")
     a.add_argument("--calls", type=int, default=50)
     a.add_argument("--modules", default="")
     a.add_argument("--host", default="uv")
@@ -107,10 +113,8 @@ def show(args, index, numbers):
         print("    ling-run: " + b[cut:cut + 700])
 
 
-def main():
-    args = parse()
-    args.ling_run = os.path.abspath(args.ling_run)
-    args.build = os.path.abspath(args.build)
+def sweep(args):
+    """Runs one seed, returns the numbers of calls compared, skipped and different."""
     print("seed %d, %d calls of each function" % (args.seed, args.calls), flush=True)
     compile_all(args)
     outs, took, codes = both(args, ["run", str(args.seed), str(args.calls)], args.timeout)
@@ -149,7 +153,22 @@ def main():
             differ += 1
     print("erl %.1f s, ling-run %.1f s" % tuple(took))
     print("seed %d: %d functions, %d calls compared, %d skipped, %d differences"
-          % (args.seed, len(a), compared, skipped, differ))
+          % (args.seed, len(a), compared, skipped, differ), flush=True)
+    return compared, skipped, differ
+
+
+def main():
+    args = parse()
+    args.ling_run = os.path.abspath(args.ling_run)
+    args.build = os.path.abspath(args.build)
+    compared = skipped = differ = 0
+    seeds = args.seeds or [args.seed]
+    for args.seed in seeds:
+        totals = sweep(args)
+        compared, skipped, differ = (x + y for x, y in zip((compared, skipped, differ), totals))
+    if len(seeds) > 1:
+        print("seeds %d to %d: %d calls compared, %d skipped, %d differences"
+              % (seeds[0], seeds[-1], compared, skipped, differ))
     sys.exit(differ != 0 or compared == 0)
 
 

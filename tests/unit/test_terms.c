@@ -574,6 +574,9 @@ static void test_identity_bifs(void **state) {
         bool good;
     } cases[] = {
         {"list_to_pid", "<0.1.2>", true},
+        {"list_to_pid", "<0.32767.8191>", true},
+        {"list_to_pid", "<0.32768.0>", false},
+        {"list_to_pid", "<0.1.8192>", false}, /* of a round that has not been */
         {"list_to_pid", "<0.1.2", false},
         {"list_to_pid", "<1.1.2>", false},
         {"list_to_pid", "<0.a.2>", false},
@@ -607,7 +610,7 @@ static void test_identity_bifs(void **state) {
     }
     assert_fails(CALL1("list_to_pid", A_ok), A_badarg);
     assert_fails(CALL1("list_to_pid", T("[60|61]")), A_badarg);
-    assert_text(CALL1("pid_to_list", make_pid(17, 3)), "\"<0.17.3>\"");
+    assert_text(CALL1("pid_to_list", make_pid(3 << 15 | 17, 1)), "\"<0.17.8195>\"");
     assert_fails(CALL1("pid_to_list", A_ok), A_badarg);
     term_t r = CALL0("make_ref"), r2 = CALL0("make_ref");
     assert_false(term_eq(vm, r, r2));

@@ -1,0 +1,103 @@
+%% sweep3_t: arguments of all kinds for BIFs beside the pure ones: what is checked first, what is said.
+-module(sweep3_t).
+-export([start/0, id/1]).
+
+start() ->
+    identities(), signals(), spawning(), requests(), errors(), sizes(), tools(),
+    io:format("done~n").
+
+t(Name, F) ->
+    R = try F() catch C:E:S -> {C, E, hd(S)} end,
+    io:format("~0p: ~0p~n", [mask(Name), mask(R)]).
+
+mask(P) when is_pid(P) -> pid;
+mask(R) when is_reference(R) -> ref;
+mask(F) when is_function(F) -> {'fun', erlang:fun_info(F, arity)};
+mask([H | T]) -> [mask(H) | mask(T)];
+mask(T) when is_tuple(T) -> list_to_tuple(mask(tuple_to_list(T)));
+mask(X) -> X.
+
+%% Pids have a number of 15 bits and a serial of 13 in texts and external terms.
+identities() ->
+    [t({pid, S}, fun() -> pid_to_list(list_to_pid(S)) end)
+     || S <- ["<0.0.0>", "<0.32767.0>", "<0.32768.0>", "<0.999999.0>", "<0.0.1>", "<0.5.8191>", "<0.5.8192>", "<0.0.4294967296>"]],
+    Pid = fun(N, S) -> <<131, 88, 100, 0, 13, "nonode@nohost", N:32, S:32, 0:32>> end,
+    [t({external, N, S}, fun() -> P = binary_to_term(Pid(N, S)), {pid_to_list(P), term_to_binary(P) =:= Pid(N, S)} end)
+     || {N, S} <- [{0, 0}, {32767, 0}, {32768, 0}, {16#5a0002, 0}, {7, 1}, {7, 8191}, {7, 8192}, {7, 1 bsl 31}]],
+    [t({phash2, S}, fun() -> erlang:phash2(list_to_pid(S)) end) || S <- ["<0.7.0>", "<0.7.1>", "<0.7.3000>"]],
+    Order = [list_to_pid(S) || S <- ["<0.5.1>", "<0.6.0>", "<0.5.0>", "<0.4.3>", "<0.32767.0>", "<0.0.8191>"]],
+    io:format("~p~n", [[pid_to_list(P) || P <- lists:sort(Order)]]),
+    %% More processes than one serial has numbers.
+    Ps = [spawn(fun() -> receive stop -> ok end end) || _ <- lists:seq(1, 40000)],
+    Last = pid_to_list(lists:last(Ps)),
+    ["<0", Number, Serial] = string:lexemes(Last, "."),
+    io:format("~p ~p ~p~n", [list_to_integer(Number) < 32768, Serial > "0", lists:last(Ps) =:= list_to_pid(Last)]),
+    io:format("~p~n", [lists:last(Ps) =:= binary_to_term(term_to_binary(lists:last(Ps)))]),
+    [exit(P, kill) || P <- Ps],
+    ok.
+
+%% Of no type the compiler knows.
+id(X) -> X.
+
+kinds() ->
+    [{number, 1}, {dead, list_to_pid("<0.31999.77>")}, {me, self()}].
+
+signals() ->
+    [t({flag, N, F, V}, fun() -> process_flag(P, F, V) end)
+     || {N, P} <- kinds(), F <- [save_calls, other], V <- [-1, true, 10001]],
+    [t({suspend, N, O}, fun() -> erlang:suspend_process(P, O) end)
+     || {N, P} <- kinds(), O <- [x, [x], [unless_suspending | x]]],
+    [t({port_info, P, I}, fun() -> erlang:port_info(P, I) end) || P <- [nobody, 1, self()], I <- [3, other, [], name]],
+    [t({check, N, M, O}, fun() -> erlang:check_process_code(P, M, O) end)
+     || {N, P} <- kinds(), M <- [nomod, 1 bsl 70], O <- [[], x, [{allow_gc, true}], [{allow_gc, x}]]],
+    [t({async, N}, fun() -> erlang:check_process_code(P, 1, [{async, 1}]) end) || {N, P} <- kinds()],
+    [t({leader, N, L, R}, fun() -> erts_internal:group_leader(L, P, R) end) || {N, P} <- kinds(), L <- [1, a], R <- [x, make_ref()]],
+    [t({alive, N, R}, fun() -> erts_internal:is_process_alive(P, R) end) || {N, P} <- kinds(), R <- [x, 1]],
+    [t({display, A, B}, fun() -> erts_internal:process_display(A, B) end) || A <- [1, x], B <- [backtrace, x]],
+    [t({collect, A}, fun() -> erts_internal:garbage_collect(A) end) || A <- [major, minor, x, 1]],
+    [t({N, exit_signal}, fun() -> ended(F) end)
+     || {N, F} <- [{self, fun() -> erlang:exit_signal(self(), first), exit(second) end},
+                   {exit, fun() -> exit(self(), first), exit(second) end},
+                   {wait, fun() -> erlang:exit_signal(self(), first), receive after infinity -> ok end end}]].
+
+ended(F) ->
+    {_, M} = spawn_monitor(F),
+    receive {'DOWN', M, _, _, R} -> R end.
+
+spawning() ->
+    [t({opt, F, O}, fun() -> spawn_opt(F, O) end)
+     || F <- [1, {a, 1}, {a, b}, {a, b, c}, fun(X) -> X end], O <- [x, [foo], [link | x], {}]],
+    t(apply, fun() -> {_, M} = spawn_opt({a, b}, [monitor]), receive {'DOWN', M, _, _, {R, _}} -> R end end),
+    process_flag(trap_exit, true),
+    t(link, fun() -> P = spawn_link(?MODULE:id({a, b})), receive {'EXIT', P, {R, _}} -> R end end),
+    process_flag(trap_exit, false).
+
+requests() ->
+    W = fun(R) -> receive {spawn_reply, R, A, B} -> {A, B} end end,
+    [t({request, N, A, O}, fun() -> W(spawn_request(N, A, O)) end)
+     || N <- [x, node()], A <- [[], x, fun() -> x end, fun(_) -> x end, {a, b}], O <- [x, [y | x], [y]], is_function(A) orelse N =:= x orelse O =:= [y]],
+    [t({request, N, M, A, O}, fun() -> W(spawn_request(N, M, f, A, O)) end)
+     || N <- [x, node()], M <- [m, 1], A <- [[], x, [a | b]], O <- [x, [y | x], [y]]],
+    [t({remote, F, O}, fun() -> spawn_opt(other@node, m, F, [], O) end) || F <- [f, 1], O <- [x, [y | x]]].
+
+errors() ->
+    [begin
+         t({error, A}, fun() -> try error(x, A) catch _:_:S -> setelement(4, hd(S), []) end end),
+         t({error3, A}, fun() -> try error(x, A, []) catch _:_:S -> setelement(4, hd(S), []) end end),
+         t({nif_error, A}, fun() -> erlang:nif_error(x, A) end)
+     end || A <- [[a | b], [a, b, c | d], [], none, x, [a], {}, 1]].
+
+sizes() ->
+    Y = {a, b, c, d},
+    [t({size, I}, fun() -> {erlang:external_size(F), erlang:external_size([F | F], [{minor_version, 0}])} end)
+     || {I, F} <- [{none, fun() -> x end}, {one, fun(X) -> X end}, {env, fun(Z) -> {Y, Z} end}, {export, fun lists:reverse/1}]].
+
+tools() ->
+    [t({F, X}, fun() -> erlang:F(X) end)
+     || F <- [dt_restore_tag, dt_spread_tag], X <- [true, false, [], {true, x}, [0 | <<>>], 1]],
+    [t({is_builtin, A}, fun() -> erlang:is_builtin(lists, member, A) end)
+     || A <- [2, 256, -1, 1 bsl 59, (1 bsl 59) - 1, -(1 bsl 59), -(1 bsl 59) - 1, 1 bsl 60]],
+    [t({exported, A}, fun() -> erlang:function_exported(lists, member, A) end)
+     || A <- [2, 256, -1, 1 bsl 59, (1 bsl 59) - 1, -(1 bsl 59), -(1 bsl 59) - 1, 1 bsl 60]],
+    [t({print, A}, fun() -> erlang:seq_trace_print(A, x) end) || A <- [1, x, 1 bsl 70, {}, [a]]],
+    [t({monitor, A, O}, fun() -> erlang:system_monitor(A, O) end) || A <- [1, x, undefined, hd([P || {dead, P} <- kinds()])], O <- [[], x, [foo]]].
