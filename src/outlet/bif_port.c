@@ -16,6 +16,15 @@
 
 /* ---- asking ---- */
 
+/* Sends sig. Who profiles with the option exclusive is told that the caller is not runnable while
+ * the port works for it; with scheduler threads that shows where it waits. */
+static void outlet_signal_exclusive(proc_t *p, term_t port, signal_t *sig) {
+    bool told = sysmon_watches(p->vm, WATCH_EXCLUSIVE) && !p->vm->threaded;
+    if (told) sysmon_runnable(p, false, false);
+    outlet_signal(p->vm, port, sig);
+    if (told) sysmon_runnable(p, true, false);
+}
+
 /* Sends the request and waits for the answer. Takes sig. */
 static term_t ask(proc_t *p, term_t port, signal_t *sig) {
     bool waiting;
@@ -26,7 +35,7 @@ static term_t ask(proc_t *p, term_t port, signal_t *sig) {
         signal_free(p->vm, p->sched, sig);
         return bif_oom(p);
     }
-    outlet_signal(p->vm, port, sig);
+    outlet_signal_exclusive(p, port, sig);
     term_t answer = proc_await(p, &waiting);
     return answer == TERM_NONE ? bif_wait(p) : answer;
 }
@@ -139,7 +148,7 @@ static bool send_command(proc_t *p, term_t port, signal_t *sig, bool force) {
     if (o && vm->threaded)
         atomic_fetch_add_explicit(&o->unhandled, port_nbytes(sig), memory_order_relaxed);
     bif_bump(p, 1 + port_nbytes(sig) / 256);
-    outlet_signal(vm, port, sig);
+    outlet_signal_exclusive(p, port, sig);
     return busy;
 }
 

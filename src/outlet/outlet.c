@@ -397,10 +397,10 @@ void outlet_leave(vm_t *vm) {
 
 void outlet_enter_of(outlet_t *o) {
     outlet_enter(o->vm);
-    if (port_traced(o)) port_trace_in(o, make_small(0));
+    if (port_observed(o)) port_runs(o, make_small(0), A_input);
 }
 void outlet_leave_of(outlet_t *o) {
-    if (port_traced(o)) port_trace_out(o);
+    if (port_observed(o)) port_stops(o);
     outlet_leave(o->vm);
 }
 

@@ -13,6 +13,7 @@
 #include "vm/bif.h"
 #include "vm/link.h"
 #include "vm/print.h"
+#include "vm/sysmon.h"
 #include "timer/etimer.h"
 
 typedef struct ling_outlet outlet_t;
@@ -87,7 +88,8 @@ struct ling_outlet {
     bool finishing; /* finish said that output is on its way */
     bool finished;  /* ... and it is out, or was before finish returned */
     term_t early_reason;
-    term_t runs; /* port_trace_runs: what for; NONE: nothing, or tracers know it is over */
+    term_t runs, runs_op; /* port_runs; NONE: it does not, or that it stops is told */
+    uint64_t runs_since;
     size_t title_bytes;
     char *title; /* port_info(Port, name) */
 };
@@ -200,10 +202,13 @@ COLD void port_trace_open(outlet_t *o);                           /* before the 
 COLD void port_trace_event(outlet_t *o, term_t what, term_t arg); /* of the flag ports */
 /* A name was given or taken, by whatever thread. */
 COLD void port_trace_name(outlet_t *o, term_t what, term_t name);
-/* The port runs for an operation, or 0; it stops running, unless it is closed. Who is answered
- * shall find the latter told. */
-COLD void port_trace_in(outlet_t *o, term_t what);
-COLD void port_trace_out(outlet_t *o);
+/* The port runs for an operation a process asks for, or 0 (then op says more: input, timeout or
+ * proc_sig); it stops running, which is told before an answer goes out. Where port_observed. */
+COLD void port_runs(outlet_t *o, term_t what, term_t op);
+COLD void port_stops(outlet_t *o);
+static inline bool port_observed(outlet_t *o) {
+    return port_traced(o) || sysmon_watches(o->vm, WATCH_PORTS | WATCH_SCHEDULE);
+}
 term_t port_trace_operation(const signal_t *sig);
 /* {From, {What, Bytes}}, {From, {What, {Op, Bytes}}}: from's command, control, call. */
 COLD void port_trace_bytes(outlet_t *o, term_t from, term_t what, const signal_t *sig);

@@ -27,7 +27,7 @@ void port_answer(vm_t *vm, term_t port, signal_t *sig, term_t answer) {
     signal_t *reply = NULL;
     if (ref != 0) {
         outlet_t *o = outlet_lookup(vm, port);
-        if (o && port_traced(o)) port_trace_out(o);
+        if (o && port_observed(o)) port_stops(o);
         reply = signal_new_copy(vm, s, SIG_REPLY, answer);
         if (!reply) { /* the request itself is the answer */
             reply = sig;
@@ -48,7 +48,7 @@ static void reply_signal(outlet_t *o, signal_t *sig, signal_t *reply) {
         port_answer(o->vm, o->port, sig, A_system_limit);
         return;
     }
-    if (port_traced(o)) port_trace_out(o);
+    if (port_observed(o)) port_stops(o);
     reply->kind = SIG_REPLY;
     reply->from = o->port;
     reply->ref = sig->ref;
@@ -602,14 +602,14 @@ static void act(outlet_t *o, signal_t *sig) {
     signal_free(vm, sched_current(vm), sig);
 }
 
-COLD static void act_traced(outlet_t *o, signal_t *sig) {
-    port_trace_in(o, port_trace_operation(sig));
+COLD static void act_observed(outlet_t *o, signal_t *sig) {
+    port_runs(o, port_trace_operation(sig), A_proc_sig);
     act(o, sig);
-    port_trace_out(o);
+    port_stops(o);
 }
 static void dispatch(outlet_t *o, signal_t *sig) {
-    if (port_traced(o))
-        act_traced(o, sig);
+    if (port_observed(o))
+        act_observed(o, sig);
     else
         act(o, sig);
 }
@@ -659,11 +659,11 @@ static term_t open_port(vm_t *vm, open_args_t *a, term_t owner) {
     int rc = -ENOMEM;
     if (link) {
         if (port_traced(o)) port_trace_open(o);
-        if (port_traced(o)) port_trace_in(o, A_open);
+        if (port_observed(o)) port_runs(o, A_open, A_open);
         o->opening = true;
         rc = d->def->open(o, &a->pub, d->user, &o->state_of_driver);
         o->opening = false;
-        if (port_traced(o)) port_trace_out(o);
+        if (port_observed(o)) port_stops(o);
     }
     if (rc != 0) {
         signal_free(vm, sched_current(vm), link);
@@ -702,10 +702,10 @@ static void timer_fire(vm_t *vm, void *user) {
     if (!o) return;
     o->timer = NULL;
     outlet_enter(vm);
-    if (port_traced(o)) port_trace_in(o, make_small(0));
+    if (port_observed(o)) port_runs(o, make_small(0), A_timeout);
     if (port_traced(o)) port_trace_receive(o, TERM_NIL, A_timeout);
     if (o->driver->def->timeout) o->driver->def->timeout(o);
-    if (port_traced(o)) port_trace_out(o);
+    if (port_observed(o)) port_stops(o);
     outlet_leave(vm);
 }
 

@@ -7,6 +7,7 @@
 
 #include "vm/heap.h"
 #include "vm/process.h"
+#include "vm/sysmon.h"
 #include "vm/trace.h"
 
 static void tell(outlet_t *o, uint32_t flag, term_t tag, term_t data, term_t extra) {
@@ -68,16 +69,22 @@ term_t port_trace_operation(const signal_t *sig) {
     }
 }
 
-void port_trace_in(outlet_t *o, term_t what) {
+void port_runs(outlet_t *o, term_t what, term_t op) {
     o->runs = what;
-    if (what != TERM_NONE) tell(o, TF_RUNNING_PORTS, A_in, what, TERM_NONE);
+    o->runs_op = op;
+    if (what == TERM_NONE) return;
+    tell(o, TF_RUNNING_PORTS, A_in, what, TERM_NONE);
+    if (what != make_small(0)) return; /* called for by a process, which waits */
+    o->runs_since = vm_now(o->vm);
+    sysmon_port_runs(o->vm, o->port);
 }
-void port_trace_out(outlet_t *o) {
+void port_stops(outlet_t *o) {
     term_t what = o->runs;
     o->runs = TERM_NONE;
-    if (what != TERM_NONE &&
-        !(atomic_load_explicit(&o->state, memory_order_relaxed) & OUTLET_CLOSED))
+    if (what == TERM_NONE) return;
+    if (!(atomic_load_explicit(&o->state, memory_order_relaxed) & OUTLET_CLOSED))
         tell(o, TF_RUNNING_PORTS, A_out, what, TERM_NONE);
+    if (what == make_small(0)) sysmon_port_stops(o->vm, o->port, o->runs_op, o->runs_since);
 }
 
 /* A binary in a signal's words, to be freed; NULL: no memory. */

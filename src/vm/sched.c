@@ -387,12 +387,31 @@ static void unpark_self(sched_t *s) {
         atomic_fetch_sub_explicit(&s->priv->shared->nparked, 1, memory_order_seq_cst);
 }
 
+static void tell_profiler(sched_t *s, bool active) {
+    uint32_t n =
+        s->vm->nscheds - atomic_load_explicit(&s->priv->shared->nparked, memory_order_relaxed);
+    sysmon_scheduler(s, active, active ? n : n - 1);
+}
+
+static void sleep_scheduler(sched_t *s);
+
 /* Nothing to do: look a little longer, then sleep until somebody has work. */
 static void idle(sched_t *s) {
+    for (int i = 0; i < SPIN_LOOKS; i++)
+        if (is_work(s->vm)) return;
+    if (LIKELY(!sysmon_watches(s->vm, WATCH_SCHEDULERS))) {
+        sleep_scheduler(s);
+        return;
+    }
+    tell_profiler(s, false);
+    if (is_work(s->vm)) return; /* the profiler's */
+    sleep_scheduler(s);
+    tell_profiler(s, true);
+}
+
+static void sleep_scheduler(sched_t *s) {
     vm_t *vm = s->vm;
     sched_shared_t *sh = s->priv->shared;
-    for (int i = 0; i < SPIN_LOOKS; i++)
-        if (is_work(vm)) return;
     if (s->priv->deferred.count) {
         quiescent(s);
         reclaim(s);
@@ -625,8 +644,12 @@ static int is_left(vm_t *vm) {
 
 static int run_here(vm_t *vm, int mode) {
     sched_t *s = vm->scheds[0];
-    bool progress = false, waited = false;
+    bool progress = false, waited = false, slept = false;
     for (unsigned round = 1;; round++) {
+        if (UNLIKELY(slept) && has_runnable(s)) {
+            sysmon_scheduler(s, true, 1);
+            slept = false;
+        }
         progress |= run_round(vm, s);
         if (is_halting(vm)) return 2;
         uint64_t closest = expire(vm);
@@ -642,6 +665,11 @@ static int run_here(vm_t *vm, int mode) {
         bool over = closest == HOST_FOREVER && !devices_left(vm);
         if (over && waited) return 0;
         waited = over || mode != VM_RUN_DEFAULT;
+        if (sysmon_watches(vm, WATCH_SCHEDULERS)) {
+            sysmon_scheduler(s, false, 0);
+            if (has_runnable(s)) continue; /* the profiler */
+            slept = true;
+        }
         /* Even when nothing is left a wake or a callback may be pending. */
         bool more = poll(vm, over || mode == VM_RUN_NOWAIT ? 0 : closest);
         if (!more && !has_runnable(s) && etimer_closest_timeout(vm) == HOST_FOREVER)

@@ -40,6 +40,7 @@ struct sched_priv {
     host_thread_t *thread;
     host_parker_t *parker;
     /* Written by the owner only. */
+    uint32_t told_idle_in; /* in this session the profiler knows that it sleeps (sysmon.c) */
     _Atomic(uint64_t) reductions, switches;
     _Atomic(bool) running;
     /* Nanoseconds asleep, times 2; while it sleeps less the time since when, plus 1. */

@@ -5,6 +5,7 @@
 #include "vm/bif.h"
 #include "vm/code.h"
 #include "vm/engine.h"
+#include "vm/sched_internal.h"
 #include "vm/trace.h"
 
 #define MIN_LARGE_HEAP 16384 /* words, as in OTP */
@@ -17,8 +18,9 @@ struct sysmon {
     _Atomic(uint64_t) large_heap;             /* words */
     _Atomic(bool) busy_port, busy_dist_port;
     _Atomic(term_t) profiler;
-    _Atomic(uint32_t) profile; /* PROFILE_* */
-    _Atomic(uint32_t) stamps;  /* TF_*_TS */
+    _Atomic(uint32_t) profile;  /* PROFILE_* */
+    _Atomic(uint32_t) stamps;   /* TF_*_TS */
+    _Atomic(uint32_t) sessions; /* so many calls of system_profile/2 */
 };
 enum { PROFILE_EXCLUSIVE = 1, PROFILE_SCHEDULER = 2, PROFILE_PROCS = 4, PROFILE_PORTS = 8 };
 
@@ -43,7 +45,11 @@ static void watch(vm_t *vm, const struct sysmon *m) {
         if (GET(m->long_schedule)) w |= WATCH_SCHEDULE;
         if (GET(m->busy_port)) w |= WATCH_BUSY_PORT;
     }
-    if (GET(m->profiler) && GET(m->profile) & PROFILE_PROCS) w |= WATCH_PROCS;
+    uint32_t profile = GET(m->profiler) ? GET(m->profile) : 0;
+    if (profile & PROFILE_PROCS) w |= WATCH_PROCS;
+    if (profile & PROFILE_PORTS) w |= WATCH_PORTS;
+    if (profile & PROFILE_SCHEDULER) w |= WATCH_SCHEDULERS;
+    if (profile & PROFILE_PROCS && profile & PROFILE_EXCLUSIVE) w |= WATCH_EXCLUSIVE;
     PUT(vm->watching, w);
 }
 
@@ -114,6 +120,49 @@ void sysmon_runnable(proc_t *p, bool active, bool is_over) {
     term_t ts = trace_stamp(vm, GET(m->stamps), &hp);
     tell(vm, &m->profiler,
          tuple5(&hp, A_profile, p->pid, active ? A_active : A_inactive, where, ts));
+}
+
+static void tell_port(vm_t *vm, term_t port, bool active) {
+    struct sysmon *m = vm->sysmon;
+    term_t words[8 + 6], *hp = words;
+    if (GET(m->profiler) == port) return; /* not of itself */
+    term_t ts = trace_stamp(vm, GET(m->stamps), &hp);
+    tell(vm, &m->profiler, tuple5(&hp, A_profile, port, active ? A_active : A_inactive, 0, ts));
+}
+void sysmon_port_runs(vm_t *vm, term_t port) {
+    if (sysmon_watches(vm, WATCH_PORTS)) tell_port(vm, port, true);
+}
+void sysmon_port_stops(vm_t *vm, term_t port, term_t op, uint64_t since) {
+    if (sysmon_watches(vm, WATCH_PORTS)) tell_port(vm, port, false);
+    if (!sysmon_watches(vm, WATCH_SCHEDULE)) return;
+    uint64_t limit = GET(vm->sysmon->long_schedule), ms = (vm_now(vm) - since) / 1000000;
+    if (!limit || ms < limit) return;
+    term_t words[2 * 5 + 5], *hp = words, list = pair(&hp, A_port_op, op, TERM_NIL);
+    list = number(&hp, A_timeout, ms, list);
+    tell(vm, &vm->sysmon->monitor, tuple4(&hp, A_monitor, port, A_long_schedule, list));
+}
+
+/* A scheduler that only runs the profiler, to tell it that nothing runs, stays inactive. Others it
+ * ran before it slept count for nothing, too. */
+void sysmon_scheduler(sched_t *s, bool active, uint32_t n) {
+    vm_t *vm = s->vm;
+    struct sysmon *m = vm->sysmon;
+    struct sched_priv *q = s->priv;
+    uint32_t session = GET(m->sessions);
+    bool was_idle = q->told_idle_in == session;
+    if (was_idle == !active) return;
+    q->told_idle_in = active ? 0 : session;
+    term_t words[8 + 7], *hp = words;
+    term_t ts = trace_stamp(vm, GET(m->stamps), &hp);
+    term_t *t = hp;
+    t[0] = make_header(T_TUPLE, 6);
+    t[1] = A_profile;
+    t[2] = A_scheduler;
+    t[3] = make_small(s->id);
+    t[4] = active ? A_active : A_inactive;
+    t[5] = make_small(n);
+    t[6] = ts;
+    tell(vm, &m->profiler, make_boxed(t));
 }
 
 /* ---- erlang:system_monitor ---- */
@@ -249,6 +298,7 @@ static BIF(system_profile_2) {
     spin_lock(vm, &m->lock);
     PUT(m->profile, flags);
     PUT(m->stamps, stamps);
+    PUT(m->sessions, GET(m->sessions) + 1);
     PUT(m->profiler, flags ? a[0] : 0);
     watch(vm, m);
     spin_unlock(vm, &m->lock);

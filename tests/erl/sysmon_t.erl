@@ -13,7 +13,10 @@ main(_) ->
     long_schedule(),
     busy_port(),
     monitor_gone(),
-    runnable().
+    runnable(),
+    ports(),
+    schedulers(),
+    exclusive().
 
 out(F, A) -> io:format(F ++ "~n", A).
 try_(F) -> try norm(F()) catch C:R -> {C, R} end.
@@ -124,6 +127,64 @@ runnable() ->
          erlang:system_profile(undefined, []),
          flush()
      end || O <- [[], [timestamp], [monotonic_timestamp], [strict_monotonic_timestamp]]].
+
+%% Ports run for data and signals nobody waits for; schedulers sleep and wake.
+ports() ->
+    S = self(),
+    undefined = erlang:system_profile(S, [runnable_ports]),
+    P = open_port({spawn, "cat"}, [binary]),
+    port_command(P, <<"hello">>),
+    receive {P, {data, <<"hello">>}} -> ok end,
+    [profile(P, W) || W <- [active, inactive]],
+    {S, [runnable_ports]} = erlang:system_profile(undefined, []),
+    port_close(P),
+    flush().
+
+schedulers() ->
+    [begin
+         undefined = erlang:system_profile(self(), [scheduler | O]),
+         [scheduler(W, Kind) || W <- [inactive, active]],
+         erlang:system_profile(undefined, []),
+         flush()
+     end || {O, Kind} <- [{[], now}, {[monotonic_timestamp], mono},
+                          {[strict_monotonic_timestamp], strict}]].
+%% Some scheduler, now or when the next one falls asleep; messages of another profile may be late.
+scheduler(What, Kind) ->
+    spawn(fun() -> ok end),
+    receive
+        {profile, scheduler, Id, What, N, Ts} when is_integer(Id), Id > 0, is_integer(N), N >= 0 ->
+            case stamp(Ts) of
+                Kind -> out("~p ~p", [What, Kind]);
+                _ -> scheduler(What, Kind)
+            end
+    after 1 -> scheduler(What, Kind)
+    end.
+
+%% Who calls a port is not runnable meanwhile.
+exclusive() ->
+    S = self(),
+    Caller = spawn(fun() ->
+        P = open_port({spawn_driver, "ram_file_drv"}, [binary]),
+        S ! ready,
+        receive go -> ok end,
+        {id, _} = erlang:port_info(P, id),
+        S ! done,
+        receive stop -> ok end
+    end),
+    receive ready -> ok end,
+    undefined = erlang:system_profile(S, [runnable_procs, exclusive]),
+    Caller ! go,
+    receive done -> ok end,
+    %% Runnable for the message, not for the call, and then again.
+    First = case what(Caller) of
+                inactive -> what(Caller); % it fell asleep when the profile had begun
+                W -> W
+            end,
+    out("~p", [[First, what(Caller), what(Caller)]]),
+    erlang:system_profile(undefined, []),
+    Caller ! stop,
+    flush().
+what(P) -> receive {profile, P, What, _, _} -> What end.
 
 profile(P, What) ->
     receive {profile, P, What, Where, Ts} -> out("~p ~p ~p", [What, place(Where), stamp(Ts)]) end.
