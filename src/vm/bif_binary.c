@@ -364,6 +364,12 @@ static BIF(binary_encode_unsigned_2) {
 
 /* ---- common prefix and suffix ---- */
 
+/* The n bytes of b that have i others before them, or behind them for a suffix. */
+static uint64_t bytes_at(const bits_t *b, bool suffix, size_t i, unsigned n) {
+    size_t at = suffix ? b->bit_size - 8 * (i + n) : 8 * i;
+    return bits_get64(b->base, b->bit_offset + at, 8 * n);
+}
+
 static term_t longest_common(proc_t *p, term_t list, bool suffix) {
     bits_t first, b;
     if (!is_cons(list)) return bif_badarg(p);
@@ -375,18 +381,13 @@ static term_t longest_common(proc_t *p, term_t list, bool suffix) {
         if (!bits_of(cons_head(l), &b) || (b.bit_size & 7)) return bif_badarg(p);
         size_t m = b.bit_size / 8, i = 0;
         if (n > m) n = m;
-        /* The place of byte i is x + step * i; both count in bits. */
-        size_t x = first.bit_offset + (suffix ? first.bit_size - 8 : 0);
-        size_t y = b.bit_offset + (suffix ? b.bit_size - 8 : 0), step = suffix ? -(size_t)8 : 8;
-        for (; i < n && bits_get64(first.base, x, 8) == bits_get64(b.base, y, 8); i++) {
-            x += step;
-            y += step;
-            if (BIF_TICK_EVERY(p, ++work, 32768, 128)) return TERM_NONE;
-        }
+        for (; n - i >= 8 && bytes_at(&first, suffix, i, 8) == bytes_at(&b, suffix, i, 8); i += 8)
+            if (BIF_TICK_EVERY(p, ++work, 4096, 128)) return TERM_NONE;
+        while (i < n && bytes_at(&first, suffix, i, 1) == bytes_at(&b, suffix, i, 1)) i++;
         n = i;
     }
     if (!is_nil(l)) return bif_badarg(p);
-    bump_bytes(p, work % 32768);
+    bump_bytes(p, 8 * (work % 4096));
     return make_small((int64_t)n);
 }
 LONG_BIF(binary_longest_common_prefix_1) { return longest_common(p, a[0], false); }

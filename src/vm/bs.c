@@ -207,30 +207,30 @@ term_t bs_get_utf8(match_ctx_t *ctx) {
     size_t o = (size_t)small_value(ctx->offset);
     size_t left = (size_t)small_value(ctx->end) - o;
     if (left < 8) return TERM_NONE;
-    const uint8_t *base = ctx->base;
-    uint32_t c = (uint32_t)bits_get64(base, o, 8);
-    unsigned n;
-    if (c < 0x80) {
-        ctx->offset = make_small((int64_t)(o + 8));
-        return make_small((int64_t)c);
+    const uint8_t *b = ctx->base + (o >> 3);
+    uint8_t moved[4];
+    if (UNLIKELY(o & 7)) {
+        unsigned bits = left < 32 ? (unsigned)left & ~7u : 32;
+        uint32_t v = (uint32_t)bits_get64(ctx->base, o, bits) << (32 - bits);
+        for (int i = 0; i < 4; i++) moved[i] = (uint8_t)(v >> (24 - 8 * i));
+        b = moved;
     }
-    if (c < 0xc2 || c > 0xf4) return TERM_NONE;
-    n = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-    if (left < n * 8) return TERM_NONE;
-    uint32_t v = (uint32_t)bits_get64(base, o, n * 8);
-    if (n == 2) {
-        if ((v & 0xc0) != 0x80) return TERM_NONE;
-        c = (v >> 8 & 0x1f) << 6 | (v & 0x3f);
-    } else if (n == 3) {
-        if ((v & 0xc0c0) != 0x8080) return TERM_NONE;
-        c = (v >> 16 & 0xf) << 12 | (v >> 8 & 0x3f) << 6 | (v & 0x3f);
-        if (c < 0x800 || !is_scalar(c)) return TERM_NONE;
-    } else {
-        if ((v & 0xc0c0c0) != 0x808080) return TERM_NONE;
-        c = (v >> 24 & 7) << 18 | (v >> 16 & 0x3f) << 12 | (v >> 8 & 0x3f) << 6 | (v & 0x3f);
-        if (c < 0x10000 || c > 0x10ffff) return TERM_NONE;
+    uint32_t c = b[0];
+    unsigned n = 1;
+    if (c >= 0x80) {
+        if (c < 0xc2 || c > 0xf4) return TERM_NONE;
+        n = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+        if (left < n * 8) return TERM_NONE;
+        if ((b[1] & 0xc0) != 0x80) return TERM_NONE;
+        c = (c & (0xffu >> (n + 1))) << 6 | (b[1] & 0x3f);
+        for (unsigned i = 2; i < n; i++) {
+            if ((b[i] & 0xc0) != 0x80) return TERM_NONE;
+            c = c << 6 | (b[i] & 0x3f);
+        }
+        if (n == 3 && (c < 0x800 || !is_scalar(c))) return TERM_NONE;
+        if (n == 4 && (c < 0x10000 || c > 0x10ffff)) return TERM_NONE;
     }
-    ctx->offset = make_small((int64_t)(o + n * 8));
+    ctx->offset += (uint64_t)n * 8 << SMALL_SHIFT;
     return make_small((int64_t)c);
 }
 

@@ -290,10 +290,10 @@ bool code_is_preloaded(vm_t *vm, term_t name) {
     return false;
 }
 
-bool code_lookup(vm_t *vm, const void *address, code_place_t *out) {
+static const code_range_t *range_at(vm_t *vm, const void *address) {
     const code_ranges_t *r = atomic_load_explicit(&vm->code->ranges, memory_order_acquire);
     uintptr_t a = (uintptr_t)address;
-    if (r == NULL) return false;
+    if (r == NULL) return NULL;
     size_t lo = 0, hi = r->count;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
@@ -302,8 +302,19 @@ bool code_lookup(vm_t *vm, const void *address, code_place_t *out) {
         else
             hi = mid;
     }
-    if (lo == r->count || a < r->range[lo].start) return false;
-    const module_t *m = r->range[lo].module;
+    return lo < r->count && a >= r->range[lo].start ? &r->range[lo] : NULL;
+}
+
+const module_t *code_module_at(vm_t *vm, const void *address) {
+    const code_range_t *r = range_at(vm, address);
+    return r ? r->module : NULL;
+}
+
+bool code_lookup(vm_t *vm, const void *address, code_place_t *out) {
+    const code_range_t *r = range_at(vm, address);
+    if (!r) return false;
+    uintptr_t a = (uintptr_t)address;
+    const module_t *m = r->module;
     memset(out, 0, sizeof *out);
     out->module = m;
     out->file = TERM_NIL;
@@ -318,7 +329,7 @@ bool code_lookup(vm_t *vm, const void *address, code_place_t *out) {
     }
     if (first == 0) return false;
     out->function = &m->functions[first - 1];
-    size_t offset = (a - r->range[lo].start) / sizeof(uint64_t);
+    size_t offset = (a - r->start) / sizeof(uint64_t);
     size_t begin = (size_t)(out->function->start - m->code);
     for (first = 0, last = m->nlines; first < last;) {
         size_t mid = (first + last) / 2;

@@ -150,6 +150,8 @@ typedef struct {
 extern const char *const code_preloaded[];
 bool code_is_preloaded(vm_t *vm, term_t name);
 
+/* The module whose code an address is in, or NULL. */
+const module_t *code_module_at(vm_t *vm, const void *address);
 /* For a return address ask for the word before it. The answer is good as long as the module. */
 bool code_lookup(vm_t *vm, const void *address, code_place_t *out);
 static inline bool module_contains(const module_t *m, const void *address) {

@@ -448,8 +448,20 @@ static int compare(vm_t *vm, term_t a, term_t b, unsigned exact) {
                 pa = cons_ptr(a), pb = cons_ptr(b);
             }
             if (pa[0] == pb[0]) continue;
-            if (!frame_push(&w, pa + 1, pb + 1, 1, exact)) goto lost;
             a = pa[0], b = pb[0];
+            /* Where the heads differ at once, as in strings, the tails do not matter. */
+            if (!are_small(a, b) && !frame_push(&w, pa + 1, pb + 1, 1, exact)) goto lost;
+            continue;
+        }
+        if (is_boxed(a) && is_boxed(b) && boxed_header(a) == boxed_header(b) &&
+            boxed_type(a) == T_TUPLE) {
+            size_t n = tuple_arity(a);
+            const term_t *pa = tuple_elems(a), *pb = tuple_elems(b);
+            while (n > 0 && pa[0] == pb[0]) n--, pa++, pb++;
+            if (n == 0) goto next;
+            a = pa[0], b = pb[0];
+            if (n > 1 && !are_small(a, b) && !frame_push(&w, pa + 1, pb + 1, n - 1, exact))
+                goto lost;
             continue;
         }
         unsigned ra = rank_of(a), rb = rank_of(b);
@@ -474,17 +486,7 @@ static int compare(vm_t *vm, term_t a, term_t b, unsigned exact) {
             }
             break;
         case 5: c = identity_cmp(vm, a, b, false); break;
-        case 6: {
-            size_t n = tuple_arity(a);
-            const term_t *pa = tuple_elems(a), *pb = tuple_elems(b);
-            c = order_of(n, tuple_arity(b));
-            if (c != 0) break;
-            while (n > 0 && pa[0] == pb[0]) n--, pa++, pb++;
-            if (n == 0) break;
-            if (n > 1 && !frame_push(&w, pa + 1, pb + 1, n - 1, exact)) goto lost;
-            a = pa[0], b = pb[0];
-            continue;
-        }
+        case 6: c = order_of(tuple_arity(a), tuple_arity(b)); break; /* the same: seen above */
         case 7:
             c = order_of(map_size(a), map_size(b));
             if (c != 0) break;

@@ -77,6 +77,12 @@ COLD OP_CC int bs_get_fixed_slow(OP_ARGS) {
     X(1) = make_small((int64_t)v);
     NEXT(bs_get_integer_fixed);
 }
+OP_CC int bs_get_utf8_slow(OP_ARGS) {
+    term_t r = bs_get_utf8(ctx_of(X(0)));
+    if (r == TERM_NONE) GO(CODE(W1(0)));
+    X(1) = r;
+    NEXT(bs_get_utf8_xx);
+}
 /* Numbers of any size: bs.c makes them. */
 #define GET_NUMBER(name)                                                                           \
     DEFINE_OP(name) {                                                                              \

@@ -824,6 +824,7 @@ static inline unsigned next_byte(const match_ctx_t *c) {
 
 OP_CC int start_match_xx(OP_ARGS);
 OP_CC int bs_get_fixed_slow(OP_ARGS);
+OP_CC int bs_get_utf8_slow(OP_ARGS);
 /* Loops over a binary come here with the context they had. */
 #define DO_bs_start_match_xx                                                                       \
     do {                                                                                           \
@@ -855,6 +856,21 @@ static inline uint64_t big_endian64(const uint8_t *b) {
         uint64_t v = big_endian64(c->base + (off >> 3)) << (off & 7);                              \
         v = H(3) & BS_SIGNED ? (uint64_t)((int64_t)v >> (64 - H(2))) : v >> (64 - H(2));           \
         c->offset += BITS(H(2));                                                                   \
+        X(1) = make_small((int64_t)v);                                                             \
+    } while (0)
+#define DO_bs_get_position_xx (X(1) = ctx_of(X(0))->offset)
+#define DO_bs_set_position_xx (ctx_of(X(0))->offset = X(1))
+/* The unit is a power of two; the operand is one less. */
+#define DO_bs_test_unit_x                                                                          \
+    if (left_of(ctx_of(X(0))) & BITS(H(1))) GO(CODE(W1(0)))
+/* A byte of ASCII. */
+#define DO_bs_get_utf8_xx                                                                          \
+    do {                                                                                           \
+        match_ctx_t *c = ctx_of(X(0));                                                             \
+        if (UNLIKELY(left_of(c) < BITS(8))) GO(CODE(W1(0)));                                       \
+        unsigned v = next_byte(c);                                                                 \
+        if (v >= 0x80) SLOW(bs_get_utf8_slow);                                                     \
+        c->offset += BITS(8);                                                                      \
         X(1) = make_small((int64_t)v);                                                             \
     } while (0)
 #define DO_bs_test_tail                                                                            \

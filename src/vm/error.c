@@ -83,8 +83,7 @@ static void make_raw_from(proc_t *p, const uint64_t *pc, bool twice, const term_
     uint64_t pcs[TRACE_DEPTH];
     unsigned n = 0, max = is_nil(m) ? TRACE_DEPTH : TRACE_DEPTH - 1;
     term_t before = TERM_NONE;
-    code_place_t pl;
-    if (pc && !code_lookup(p->vm, pc, &pl)) pc = NULL; /* the entry of a BIF */
+    if (pc && !code_module_at(p->vm, pc)) pc = NULL; /* the entry of a BIF */
     if (pc && n < max) pcs[n++] = (uint64_t)(uintptr_t)pc;
     if (pc && twice) pcs[n++] = (uint64_t)(uintptr_t)pc;
     for (const term_t *s = from; s < p->hend && n < max; s++)

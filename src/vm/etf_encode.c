@@ -121,9 +121,14 @@ static bool put_atom(etf_out_t *o, term_t atom, unsigned minor) {
     if (t->latin1 && minor < 2) {
         *b++ = ETF_ATOM;
         b = put16(b, t->chars);
-        for (size_t i = 0; i < t->bytes; i++) {
-            uint8_t c = t->name[i];
-            *b++ = c < 0x80 ? c : (uint8_t)(c << 6 | (t->name[++i] & 0x3f));
+        if (t->chars == t->bytes) {
+            memcpy(b, t->name, t->bytes);
+            b += t->bytes;
+        } else {
+            for (size_t i = 0; i < t->bytes; i++) {
+                uint8_t c = t->name[i];
+                *b++ = c < 0x80 ? c : (uint8_t)(c << 6 | (t->name[++i] & 0x3f));
+            }
         }
     } else {
         *b++ = t->bytes <= 255 ? ETF_SMALL_ATOM_UTF8 : ETF_ATOM_UTF8;

@@ -132,7 +132,14 @@ bool emit_bits(loader_t *l, const gen_op_t *o, const beam_arg_t *a) {
     case BO_bs_get_binary2: EMIT(bs_get_binary, a[4], a[5], a[0], a[1], a[3], a[6]); break;
     case BO_bs_skip_bits2: EMIT(bs_skip_bits, a[3], a[0], a[1], a[2]); break;
     case BO_bs_test_tail2: EMIT(bs_test_tail, a[0], a[1], a[2]); break;
-    case BO_bs_test_unit: EMIT(bs_test_unit, a[0], a[1], a[2]); break;
+    case BO_bs_test_unit: {
+        uint64_t unit = a[2].value;
+        if (is_x(&a[1]) && unit > 0 && (unit & (unit - 1)) == 0)
+            EMIT(bs_test_unit_x, a[1], arg_u(unit - 1), a[0]);
+        else
+            EMIT(bs_test_unit, a[0], a[1], a[2]);
+        break;
+    }
     case BO_bs_match_string: {
         const uint8_t *s = load_string(l, a[3].value);
         if (a[2].value == 8 && is_x(&a[1]))
@@ -141,7 +148,12 @@ bool emit_bits(loader_t *l, const gen_op_t *o, const beam_arg_t *a) {
             EMIT(bs_match_string, a[0], a[1], a[2], arg_ptr(s));
         break;
     }
-    case BO_bs_get_utf8: EMIT(bs_get_utf8, a[0], a[1], a[4]); break;
+    case BO_bs_get_utf8:
+        if (is_x(&a[1]) && is_x(&a[4]))
+            EMIT(bs_get_utf8_xx, a[1], a[4], a[0]);
+        else
+            EMIT(bs_get_utf8, a[0], a[1], a[4]);
+        break;
     case BO_bs_skip_utf8: EMIT(bs_get_utf8, a[0], a[1], arg_x(X_REGS)); break;
     case BO_bs_get_utf16:
         EMIT(bs_get_utf16, arg_u(match_flags(a[3].value)), a[0], a[1], a[4]);
@@ -156,8 +168,18 @@ bool emit_bits(loader_t *l, const gen_op_t *o, const beam_arg_t *a) {
         EMIT(bs_get_utf32, arg_u(match_flags(a[3].value)), a[0], a[1], arg_x(X_REGS));
         break;
     case BO_bs_get_tail: EMIT(bs_get_tail, a[2], a[0], a[1]); break;
-    case BO_bs_get_position: EMIT(bs_get_position, a[0], a[1]); break;
-    case BO_bs_set_position: EMIT(bs_set_position, a[0], a[1]); break;
+    case BO_bs_get_position:
+        if (is_x(&a[0]) && is_x(&a[1]))
+            EMIT(bs_get_position_xx, a[0], a[1]);
+        else
+            EMIT(bs_get_position, a[0], a[1]);
+        break;
+    case BO_bs_set_position:
+        if (is_x(&a[0]) && is_x(&a[1]))
+            EMIT(bs_set_position_xx, a[0], a[1]);
+        else
+            EMIT(bs_set_position, a[0], a[1]);
+        break;
     case BO_bs_match: emit_bs_match(l, a, list_of(l, &a[2]), a[2].value); break;
     /* building bits */
     case BO_bs_create_bin: emit_create_bin(l, a, list_of(l, &a[5])); break;
