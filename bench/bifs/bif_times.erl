@@ -75,15 +75,15 @@ ops() ->
      {"float_to_short", fun() -> fun() -> float_to_binary(3.14159265, [short]) end end},
      {"float_to_decimals", fun() -> fun() -> float_to_binary(3.14159265, [{decimals, 4}]) end end},
      {"list_to_float", fun() -> fun() -> list_to_float("3.14159265") end end},
-     {"big_to_text", fun() -> X = 1 bsl 10000 - 1, fun() -> integer_to_binary(X) end end},
-     {"text_to_big", fun() -> B = integer_to_binary(1 bsl 10000 - 1), fun() -> binary_to_integer(B) end end},
-     {"huge_to_text", fun() -> X = 1 bsl 400000 - 1, fun() -> integer_to_binary(X) end end},
-     {"huge_base_7", fun() -> X = 1 bsl 400000 - 1, fun() -> integer_to_binary(X, 7) end end},
-     {"big_multiply", fun() -> X = 1 bsl 10000 - 1, fun() -> X * X end end},
-     {"big_divide", fun() -> X = 1 bsl 10000 - 1, Y = 1 bsl 5000 - 1, fun() -> X div Y end end},
-     {"big_add", fun() -> X = 1 bsl 128 - 1, fun() -> X + X end end},
-     {"big_compare", fun() -> X = 1 bsl 128 - 1, Y = 1 bsl 128 - 2, fun() -> X > Y end end},
-     {"big_shift", fun() -> X = 1 bsl 1000 - 1, fun() -> X bsr 500 end end},
+     {"big_to_text", fun() -> X = big(10000), fun() -> integer_to_binary(X) end end},
+     {"text_to_big", fun() -> B = integer_to_binary(big(10000)), fun() -> binary_to_integer(B) end end},
+     {"huge_to_text", fun() -> X = big(400000), fun() -> integer_to_binary(X) end end},
+     {"huge_base_7", fun() -> X = big(400000), fun() -> integer_to_binary(X, 7) end end},
+     {"big_multiply", fun() -> X = big(10000), fun() -> X * X end end},
+     {"big_divide", fun() -> X = big(10000), Y = big(5000) * 3 div 7, fun() -> X div Y end end},
+     {"big_add", fun() -> X = big(128), fun() -> X + X end end},
+     {"big_compare", fun() -> X = big(128), Y = big(128) - 1, fun() -> X > Y end end},
+     {"big_shift", fun() -> X = big(1000), fun() -> X bsr 500 end end},
      {"atom_to_list", fun() -> fun() -> atom_to_list(some_atom) end end},
      {"binary_to_atom", fun() -> fun() -> binary_to_existing_atom(<<"some_atom">>) end end},
      {"maps_put_small", fun() -> M = maps:from_list([{X, X} || X <- seq(10)]), fun() -> M#{5 => y, 7 => z} end end},
@@ -169,6 +169,8 @@ ops() ->
      {"calendar", fun() -> fun() -> calendar:system_time_to_rfc3339(1600000000) end end}].
 
 seq(N) -> lists:seq(1, N).
+%% No simple pattern of bits.
+big(Bits) -> lists:foldl(fun(I, N) -> N * 65536 + I * 40503 rem 65536 end, 1, seq(Bits div 16)).
 random(N) -> random(N, 1).
 random(0, _) -> [];
 random(N, X) -> [X | random(N - 1, (X * 1103515245 + 12345) band 16#7fffffff)].
