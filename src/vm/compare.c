@@ -27,6 +27,11 @@ static bool leaf_eq(vm_t *vm, term_t a, term_t b, unsigned ka, unsigned kb) {
         return boxed_header(a) == boxed_header(b) &&
                memcmp(big_data(a), big_data(b), big_limbs(a) * sizeof(uint64_t)) == 0;
     case T_HEAP_BIN:
+        if (kb == T_HEAP_BIN) { /* keys of maps often are */
+            const heap_bin_t *x = (const heap_bin_t *)boxed_ptr(a);
+            const heap_bin_t *y = (const heap_bin_t *)boxed_ptr(b);
+            return x->size == y->size && memcmp(x->data, y->data, x->size) == 0;
+        } /* fall through */
     case T_PROC_BIN:
     case T_SUB_BIN: {
         bits_t x, y;
