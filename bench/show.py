@@ -185,7 +185,18 @@ def ticker():
                  figures[name] / 1000, 'ms', 2 if noise < 1 else None)
 
 
-PARTS = [hello, idle, million, deep, mailbox, timers, monitors, hour, two, ticker]
+def tables():
+    # Wall time of short rounds, the best of many; two at once need two cores that are idle meanwhile.
+    ours = run('show_tables', '100', options=['--schedulers', '2'])[0]
+    erl = ['erl', '+S', '2:2', '-noshell', '-pa', EBIN, '-eval', 'show_tables:main(["100"]), halt().']
+    stock = dict(re.findall(r'^FIGURE (\w+) (-?\d+)', subprocess.check_output(erl, text=True), re.M))
+    for name in ours:
+        work, options, processes = name.split('_')
+        show('one table, %s, %s, %s at once (stock erl %d ns)' % (
+            work, options, processes, int(stock[name]) / 1000), ours[name] / 1000, 'ns')
+
+
+PARTS = [hello, idle, million, deep, mailbox, timers, monitors, hour, two, ticker, tables]
 
 
 def main():

@@ -90,7 +90,6 @@ static BIF(ets_delete_1) {
     ets_t *t = ets_enter(p, a[0], ETS_NEED_WRITE, true);
     if (!t) return TERM_NONE;
     ets_t *corpse = ets_kill(p->vm, t);
-    if (p->vm->threaded) ets_release(t);
     return ets_drain_start(p, corpse, A_true);
 }
 
@@ -167,10 +166,9 @@ static BIF(ets_safe_fixtable_2) {
 static BIF(ets_whereis_1) {
     term_t cause;
     if (!is_atom(a[0])) return bif_badarg(p);
-    ets_t *t = ets_enter_quiet(p, a[0], false, &cause);
+    ets_t *t = ets_peek(p, a[0], &cause);
     if (!t) return cause == TERM_NONE ? TERM_NONE : (term_t)A_undefined;
     term_t ref = ets_ref(p, t);
-    ets_leave(p->vm, t, false);
     return ref == TERM_NONE ? bif_oom(p) : ref;
 }
 
@@ -205,30 +203,33 @@ static term_t objects_with_key(proc_t *p, const ets_t *t, ets_obj_t *o) {
 }
 
 static BIF(ets_lookup_2) {
-    ets_t *t = ets_enter(p, a[0], ETS_NEED_READ, false);
+    uint64_t h;
+    ets_t *t = ets_enter_key(p, a[0], ETS_NEED_READ, false, a[1], &h);
     if (UNLIKELY(!t)) return TERM_NONE;
-    ets_obj_t *o = ets_find(p->vm, t, a[1]);
+    ets_obj_t *o = ets_find(p->vm, t, h, a[1]);
     term_t list = o ? objects_with_key(p, t, o) : TERM_NIL;
-    ets_leave(p->vm, t, false);
+    ets_leave_key(p->vm, t, h, false);
     return UNLIKELY(list == TERM_NONE) ? bif_oom(p) : list;
 }
 
 static BIF(ets_member_2) {
-    ets_t *t = ets_enter(p, a[0], ETS_NEED_READ, false);
+    uint64_t h;
+    ets_t *t = ets_enter_key(p, a[0], ETS_NEED_READ, false, a[1], &h);
     if (UNLIKELY(!t)) return TERM_NONE;
-    term_t r = make_bool(ets_find(p->vm, t, a[1]) != NULL);
-    ets_leave(p->vm, t, false);
+    term_t r = make_bool(ets_find(p->vm, t, h, a[1]) != NULL);
+    ets_leave_key(p->vm, t, h, false);
     return r;
 }
 
 static BIF(ets_lookup_element_3) {
-    ets_t *t = ets_enter(p, a[0], ETS_NEED_READ, false);
+    uint64_t h;
+    ets_t *t = ets_enter_key(p, a[0], ETS_NEED_READ, false, a[1], &h);
     if (UNLIKELY(!t)) return TERM_NONE;
     term_t r;
     ets_obj_t *o;
     if (UNLIKELY(!is_small(a[2]) || small_value(a[2]) < 1)) {
         r = bif_badarg(p);
-    } else if (UNLIKELY(!(o = ets_find(p->vm, t, a[1])))) {
+    } else if (UNLIKELY(!(o = ets_find(p->vm, t, h, a[1])))) {
         r = bif_badarg_cause(p, A_badkey);
     } else {
         size_t pos = (size_t)small_value(a[2]);
@@ -258,73 +259,102 @@ static BIF(ets_lookup_element_3) {
             if (!o) break;
         }
     }
-    ets_leave(p->vm, t, false);
+    ets_leave_key(p->vm, t, h, false);
     return r;
 }
 
 /* ---- taking out ---- */
 
 static BIF(ets_delete_2) {
-    ets_t *t = ets_enter(p, a[0], ETS_NEED_WRITE, true);
+    uint64_t h;
+    ets_t *t = ets_enter_key(p, a[0], ETS_NEED_WRITE, true, a[1], &h);
     if (UNLIKELY(!t)) return TERM_NONE;
-    bif_bump(p, ets_erase(p->vm, p->sched, t, a[1]) / 4);
-    ets_leave(p->vm, t, true);
+    bif_bump(p, ets_erase(p->vm, p->sched, t, h, a[1]) / 4);
+    ets_leave_key(p->vm, t, h, true);
     return A_true;
 }
 
 static BIF(ets_delete_object_2) {
-    ets_t *t = ets_enter(p, a[0], ETS_NEED_WRITE, true);
+    vm_t *vm = p->vm;
+    ets_t *t = ets_resolve(p, a[0]);
     if (!t) return TERM_NONE;
     bool ok = ets_is_object(t, a[1]);
-    int64_t n = ok ? ets_erase_object(p->vm, p->sched, t, a[1]) : 0;
-    ets_leave(p->vm, t, true);
+    uint64_t h = ok ? ets_hash(vm, t, tuple_elem(a[1], t->keypos)) : 0;
+    if (!ets_enter_some(p, t, ETS_NEED_WRITE, ets_shard_set(t, h), true)) return TERM_NONE;
+    int64_t n = ok ? ets_erase_object(vm, p->sched, t, h, a[1]) : 0;
+    ets_leave_key(vm, t, h, true);
     if (n < 0) return bif_oom(p);
     bif_bump(p, (size_t)n / 4);
     return ok ? (term_t)A_true : bif_badarg(p);
 }
 
 static BIF(ets_take_2) {
-    ets_t *t = ets_enter(p, a[0], ETS_NEED_WRITE, true);
+    uint64_t h;
+    ets_t *t = ets_enter_key(p, a[0], ETS_NEED_WRITE, true, a[1], &h);
     if (!t) return TERM_NONE;
-    ets_obj_t *o = ets_find(p->vm, t, a[1]);
+    ets_obj_t *o = ets_find(p->vm, t, h, a[1]);
     term_t list = o ? objects_with_key(p, t, o) : TERM_NIL;
-    if (o && list != TERM_NONE) ets_erase(p->vm, p->sched, t, a[1]);
-    ets_leave(p->vm, t, true);
+    if (o && list != TERM_NONE) ets_erase(p->vm, p->sched, t, h, a[1]);
+    ets_leave_key(p->vm, t, h, true);
     return list == TERM_NONE ? bif_oom(p) : list;
 }
 /* ---- one after the other ---- */
 
-static term_t key_of(proc_t *p, ets_t *t, ets_obj_t *o) {
+/* A key of the table, of which some shards are locked for reading. */
+static term_t key_of(proc_t *p, ets_t *t, ets_obj_t *o, uint64_t shards) {
     term_t k = o ? ets_term_to_heap(p, ets_obj_key(t, o)) : (term_t)A_end_of_table;
-    ets_leave(p->vm, t, false);
+    ets_unlock_some(p->vm, t, shards, false);
     return k == TERM_NONE ? bif_oom(p) : k;
 }
 
+/* The first one in the shards from i on. */
+static term_t key_from(proc_t *p, ets_t *t, uint32_t i) {
+    for (; i < t->nshards; i++) {
+        uint64_t shard = UINT64_C(1) << i;
+        ets_lock_some(p->vm, t, shard, false);
+        if (t->odd) { /* it was not when the BIF began */
+            ets_unlock_some(p->vm, t, shard, false);
+            return ets_again(p);
+        }
+        ets_obj_t *o = ets_shard_first(&t->shards[i]);
+        if (o) return key_of(p, t, o, shard);
+        ets_unlock_some(p->vm, t, shard, false);
+    }
+    return A_end_of_table;
+}
+
 static term_t end_key(proc_t *p, term_t id, bool back) {
-    ets_t *t = ets_enter(p, id, ETS_NEED_READ, false);
-    if (!t) return TERM_NONE;
-    bool known;
-    if (!ets_is_tree(t)) return key_of(p, t, ets_hash_next(p->vm, t, TERM_NONE, &known));
-    ets_walk_t w;
-    ets_tree_seek(p->vm, t, &w, TERM_NONE, false, back);
-    return key_of(p, t, ets_tree_at(&w));
+    ets_t *t = ets_resolve(p, id);
+    if (!t || !ets_enter_some(p, t, ETS_NEED_READ, 1, false)) return TERM_NONE;
+    if (ets_is_tree(t)) {
+        ets_walk_t w;
+        ets_tree_seek(p->vm, t, &w, TERM_NONE, false, back);
+        return key_of(p, t, ets_tree_at(&w), 1);
+    }
+    ets_obj_t *o = ets_shard_first(&t->shards[0]);
+    if (o || t->nshards == 1) return key_of(p, t, o, 1);
+    ets_unlock_some(p->vm, t, 1, false);
+    return key_from(p, t, 1);
 }
 static BIF(ets_first_1) { return end_key(p, a[0], false); }
 static BIF(ets_last_1) { return end_key(p, a[0], true); }
 
 static term_t other_key(proc_t *p, term_t *a, bool back) {
-    ets_t *t = ets_enter(p, a[0], ETS_NEED_READ, false);
+    vm_t *vm = p->vm;
+    uint64_t h;
+    ets_t *t = ets_enter_key(p, a[0], ETS_NEED_READ, false, a[1], &h);
     if (!t) return TERM_NONE;
-    if (!ets_is_tree(t)) {
-        bool known;
-        ets_obj_t *o = ets_hash_next(p->vm, t, a[1], &known);
-        if (known) return key_of(p, t, o);
-        ets_leave(p->vm, t, false);
-        return bif_badarg(p);
+    uint64_t shard = ets_shard_set(t, h);
+    if (ets_is_tree(t)) {
+        ets_walk_t w;
+        ets_tree_seek(vm, t, &w, a[1], false, back);
+        return key_of(p, t, ets_tree_at(&w), shard);
     }
-    ets_walk_t w;
-    ets_tree_seek(p->vm, t, &w, a[1], false, back);
-    return key_of(p, t, ets_tree_at(&w));
+    bool known;
+    ets_obj_t *o = ets_hash_next(vm, t, h, a[1], &known);
+    if (o) return key_of(p, t, o, shard);
+    ets_unlock_some(vm, t, shard, false);
+    return known ? key_from(p, t, ets_shard(t, h)->number) : bif_badarg(p);
 }
 static BIF(ets_next_2) { return other_key(p, a, false); }
 static BIF(ets_prev_2) { return other_key(p, a, true); }
@@ -333,7 +363,7 @@ static BIF(ets_slot_2) {
     ets_t *t = ets_enter(p, a[0], ETS_NEED_READ, false);
     if (!t) return TERM_NONE;
     term_t list = TERM_NIL;
-    size_t n = ets_is_tree(t) ? t->count : t->nbuckets;
+    size_t n = ets_is_tree(t) ? ets_size(t) : ets_nbuckets(t);
     size_t i = is_small(a[1]) && small_value(a[1]) >= 0 ? (size_t)small_value(a[1]) : SIZE_MAX;
     ets_obj_t *o = NULL;
     ets_walk_t w;
@@ -347,7 +377,9 @@ static BIF(ets_slot_2) {
         while (i-- > 0) ets_tree_step(&w, false);
         o = ets_tree_at(&w);
     } else {
-        o = *ets_bucket(t, i);
+        const ets_shard_t *sh = t->shards;
+        for (; i >= sh->nbuckets; sh++) i -= sh->nbuckets;
+        o = *ets_bucket(sh, i);
     }
     for (; o; o = ets_is_tree(t) ? NULL : o->left) {
         if (o->dead && !ets_is_tree(t)) continue;

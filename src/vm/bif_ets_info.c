@@ -38,21 +38,23 @@ static term_t stats_info(proc_t *p, ets_t *t) {
     if (ets_is_tree(t)) return A_false;
     size_t least = SIZE_MAX, most = 0, sum = 0;
     double squares = 0;
-    for (size_t i = 0; i < t->nbuckets; i++) {
-        size_t n = 0;
-        for (ets_obj_t *o = *ets_bucket(t, i); o; o = o->left) n++;
-        if (n < least) least = n;
-        if (n > most) most = n;
-        sum += n;
-        squares += (double)n * (double)n;
-    }
-    double n = (double)t->nbuckets, avg = (double)sum / n, var = squares / n - avg * avg;
+    size_t buckets = ets_nbuckets(t);
+    for (uint32_t k = 0; k < t->nshards; k++)
+        for (size_t i = 0; i < t->shards[k].nbuckets; i++) {
+            size_t n = 0;
+            for (ets_obj_t *o = *ets_bucket(&t->shards[k], i); o; o = o->left) n++;
+            if (n < least) least = n;
+            if (n > most) most = n;
+            sum += n;
+            squares += (double)n * (double)n;
+        }
+    double n = (double)buckets, avg = (double)sum / n, var = squares / n - avg * avg;
     term_t *hp = heap_alloc(p, 9 + 3 * FLOAT_WORDS);
     if (!hp) return TERM_NONE;
     term_t *tuple = hp;
     hp += 9;
     tuple[0] = make_header(T_TUPLE, 8);
-    tuple[1] = make_small((int64_t)t->nbuckets);
+    tuple[1] = make_small((int64_t)buckets);
     tuple[2] = make_float(&hp, avg);
     tuple[3] = make_float(&hp, var > 0 ? sqrt(var) : 0);
     tuple[4] = make_float(&hp, sqrt(avg * (1 - 1 / n)));
@@ -60,7 +62,7 @@ static term_t stats_info(proc_t *p, ets_t *t) {
     tuple[6] = make_small((int64_t)most);
     tuple[7] = make_small(0);
     tuple[8] = make_small(1);
-    bif_bump(p, t->nbuckets / 8);
+    bif_bump(p, buckets / 8);
     return make_boxed(tuple);
 }
 
@@ -81,13 +83,14 @@ static term_t binaries_of(proc_t *p, const ets_obj_t *o, term_t list) {
 }
 /* erts_internal:ets_lookup_binary_info/2: those of the objects with that key. */
 static BIF(lookup_binary_info_2) {
-    ets_t *t = ets_enter(p, a[0], ETS_NEED_READ, false);
+    uint64_t h;
+    ets_t *t = ets_enter_key(p, a[0], ETS_NEED_READ, false, a[1], &h);
     if (!t) return TERM_NONE;
     term_t list = TERM_NIL;
-    for (ets_obj_t *o = ets_find(p->vm, t, a[1]); o && list != TERM_NONE;
+    for (ets_obj_t *o = ets_find(p->vm, t, h, a[1]); o && list != TERM_NONE;
          o = ets_is_bag(t) ? ets_same_key(p->vm, t, o) : NULL)
         list = binaries_of(p, o, list);
-    ets_leave(p->vm, t, false);
+    ets_leave_key(p->vm, t, h, false);
     return list == TERM_NONE ? bif_oom(p) : list;
 }
 static term_t binary_info(proc_t *p, ets_t *t) {
@@ -98,11 +101,13 @@ static term_t binary_info(proc_t *p, ets_t *t) {
              ets_tree_step(&w, false))
             list = binaries_of(p, ets_tree_at(&w), list);
     } else {
-        for (size_t i = 0; i < t->nbuckets; i++)
-            for (ets_obj_t *o = *ets_bucket(t, i); o && list != TERM_NONE; o = o->left)
-                list = binaries_of(p, o, list);
+        for (uint32_t k = 0; k < t->nshards; k++)
+            for (size_t i = 0; i < t->shards[k].nbuckets; i++)
+                for (ets_obj_t *o = *ets_bucket(&t->shards[k], i); o && list != TERM_NONE;
+                     o = o->left)
+                    list = binaries_of(p, o, list);
     }
-    bif_bump(p, t->count / 8);
+    bif_bump(p, ets_size(t) / 8);
     return list;
 }
 
@@ -117,12 +122,11 @@ static term_t info_item(proc_t *p, ets_t *t, term_t item, bool *known) {
     case A_read_concurrency: return make_bool(t->read_concurrency);
     case A_write_concurrency: return t->write_concurrency;
     case A_compressed: return make_bool(t->compressed);
-    case A_memory:
-        return make_small((int64_t)(sizeof *t / sizeof(term_t) + t->nbuckets + t->words));
+    case A_memory: return make_small((int64_t)ets_words(t));
     case A_owner: return atomic_load_explicit(&t->owner, memory_order_relaxed);
     case A_heir: return t->heir == A_none || proc_lookup(p->vm, t->heir) ? t->heir : (term_t)A_none;
     case A_name: return t->name;
-    case A_size: return make_small((int64_t)t->count);
+    case A_size: return make_small((int64_t)ets_size(t));
     case A_node: return A_nonode;
     case A_named_table: return make_bool(t->named);
     case A_type: return types[t->type];

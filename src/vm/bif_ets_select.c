@@ -2,7 +2,8 @@
  *
  * They do so in portions: when the process's time is up they go on in another BIF, which gets what
  * has been found so far and the place where to go on. Meanwhile a hash table is held (ets_hold), so
- * that places keep their meaning. Relies on ets.h, match_spec.h.
+ * that places keep their meaning. In a table of several shards one after the other is locked, else
+ * the whole table for as long as a portion takes. Relies on ets.h, match_spec.h.
  */
 #include "vm/binary.h"
 #include "vm/compare.h"
@@ -23,11 +24,46 @@ typedef struct {
     size_t limit; /* SCAN_CHUNK */
     term_t list;  /* results, last one first */
     size_t count; /* of results, or of objects counted, deleted or replaced */
-    size_t slot;  /* hash tables: bucket to go on with */
+    size_t place; /* hash tables: where to go on */
     term_t key;   /* trees: the last one seen; TERM_NONE: none yet */
+    bool unhold;  /* it is held, but there was no memory to go on */
 } scan_t;
 
-enum { SCAN_DONE, SCAN_LIMIT, SCAN_YIELD, SCAN_NO_MEMORY };
+enum { SCAN_DONE, SCAN_LIMIT, SCAN_YIELD, SCAN_AGAIN, SCAN_NO_MEMORY };
+
+static bool scan_writes(int what) { return what == SCAN_DELETE || what == SCAN_REPLACE; }
+
+/* A table of several shards is locked where it is looked at only. false: it is not to be used now.
+ */
+static bool part_lock(proc_t *p, scan_t *s, uint64_t shards) {
+    ets_t *t = s->t;
+    if (LIKELY(t->nshards == 1)) return true;
+    ets_lock_some(p->vm, t, shards, scan_writes(s->what));
+    if (LIKELY(t->odd == 0)) return true;
+    ets_unlock_some(p->vm, t, shards, scan_writes(s->what));
+    return false;
+}
+static void part_unlock(proc_t *p, scan_t *s, uint64_t shards) {
+    if (s->t->nshards > 1) ets_unlock_some(p->vm, s->t, shards, scan_writes(s->what));
+}
+/* The table is there and may be used: locked where it has one shard only. */
+static ets_t *scan_enter(proc_t *p, term_t id, int what) {
+    ets_t *t = ets_resolve(p, id);
+    int need = scan_writes(what) ? ETS_NEED_WRITE : ETS_NEED_READ;
+    bool exclusive = scan_writes(what) && t && t->nshards == 1;
+    if (!t || !ets_enter_some(p, t, need, 1, exclusive)) return NULL;
+    if (t->nshards > 1) ets_unlock_some(p->vm, t, 1, exclusive);
+    return t;
+}
+static void scan_leave(proc_t *p, scan_t *s) {
+    vm_t *vm = p->vm;
+    if (LIKELY(s->t->nshards == 1)) ets_unlock(vm, s->t, scan_writes(s->what));
+    if (UNLIKELY(s->unhold)) {
+        ets_lock(vm, s->t, true);
+        ets_unhold(vm, s->t);
+        ets_unlock(vm, s->t, true);
+    }
+}
 
 /* What goes on in other time slices. */
 typedef struct {
@@ -53,6 +89,26 @@ static void trav_destroy(magic_t *m) {
     ets_release(v->t);
     ms_release(v->ms);
     mem_free(m->vm, v, sizeof *v);
+}
+
+/* Its reference. TERM_NONE: no memory. */
+static term_t trav_new(proc_t *p, const scan_t *s, bool held) {
+    trav_t *v = mem_calloc(p->vm, sizeof *v);
+    term_t *hp = v ? heap_alloc(p, MAGIC_REF_WORDS) : NULL;
+    if (!hp) {
+        if (v) mem_free(p->vm, v, sizeof *v);
+        return TERM_NONE;
+    }
+    magic_init(p->vm, &v->magic, trav_destroy);
+    v->t = s->t;
+    v->ms = s->ms;
+    ets_keep(v->t);
+    atomic_fetch_add_explicit(&((magic_t *)s->ms)->refs, 1, memory_order_relaxed);
+    v->what = s->what;
+    v->back = s->back;
+    v->held = held;
+    v->limit = s->limit;
+    return magic_ref_put(p, hp, &v->magic);
 }
 
 static bool scan_replace(proc_t *p, scan_t *s, ets_obj_t **o, term_t v) {
@@ -100,11 +156,12 @@ static bool scan_object(ms_run_t *r, scan_t *s, ets_obj_t **o) {
     }
 }
 
-static int scan_hash(ms_run_t *r, scan_t *s, size_t *budget) {
+/* The buckets of a shard, which is locked. SCAN_DONE: all of them are done. */
+static int scan_shard(ms_run_t *r, scan_t *s, const ets_shard_t *sh, size_t *budget) {
     proc_t *p = r->p;
-    ets_t *t = s->t;
-    while (s->slot < t->nbuckets) {
-        ets_obj_t *o = *ets_bucket(t, s->slot), *next;
+    size_t base = ets_place(sh->number - 1, 0), b = s->place - base;
+    while (b < sh->nbuckets) {
+        ets_obj_t *o = *ets_bucket(sh, b), *next;
         size_t n = 0;
         for (; o; o = next) {
             next = o->left;
@@ -112,19 +169,39 @@ static int scan_hash(ms_run_t *r, scan_t *s, size_t *budget) {
             ets_obj_t *was = o;
             n++;
             if (!scan_object(r, s, &o)) return SCAN_NO_MEMORY;
-            if (!o) ets_erase_one(p->vm, p->sched, t, was);
+            if (!o) ets_erase_one(p->vm, p->sched, s->t, was);
         }
-        s->slot++;
+        s->place = base + ++b;
         if (s->what == SCAN_CHUNK && s->count >= s->limit) return SCAN_LIMIT;
-        n += s->slot % 8 == 0;
+        n += b % 8 == 0;
         if (*budget <= n) {
             *budget = 0;
-            if (s->slot < t->nbuckets) return SCAN_YIELD;
-            break;
+            return SCAN_YIELD;
         }
         *budget -= n;
     }
     return SCAN_DONE;
+}
+
+/* Where the portion ends within a shard, the table is held before the shard is let go: so its
+ * places still mean the same when the scan goes on. (Other shards are left or not begun.) */
+static int scan_hash(ms_run_t *r, scan_t *s, size_t *budget, bool *held) {
+    proc_t *p = r->p;
+    ets_t *t = s->t;
+    int state = SCAN_DONE;
+    for (size_t i; state == SCAN_DONE && (i = ets_place_shard(s->place)) < t->nshards;) {
+        const ets_shard_t *sh = &t->shards[i];
+        if (!part_lock(p, s, UINT64_C(1) << i)) return SCAN_YIELD;
+        state = scan_shard(r, s, sh, budget);
+        if (ets_place_bucket(s->place) >= sh->nbuckets) {
+            s->place = ets_place(i + 1, 0);
+        } else if (state == SCAN_YIELD && !*held) {
+            ets_hold(t);
+            *held = true;
+        }
+        part_unlock(p, s, UINT64_C(1) << i);
+    }
+    return state == SCAN_YIELD && ets_place_shard(s->place) >= t->nshards ? SCAN_DONE : state;
 }
 
 static int scan_tree(ms_run_t *r, scan_t *s, size_t *budget) {
@@ -175,20 +252,25 @@ static int scan_keys(ms_run_t *r, scan_t *s, term_t *keys, size_t n) {
             keys[k] = keys[k - 1];
             keys[k - 1] = key;
         }
-    bool back = s->back != (s->what == SCAN_LIST);
-    for (size_t i = 0; i < n; i++) {
+    bool back = s->back != (s->what == SCAN_LIST), ok = true;
+    uint64_t shards = 0;
+    for (size_t i = 0; i < n; i++) shards |= ets_shard_set(t, ets_hash(vm, t, keys[i]));
+    if (n == 0) return SCAN_DONE;
+    if (!part_lock(p, s, shards)) return SCAN_AGAIN;
+    for (size_t i = 0; i < n && ok; i++) {
         size_t at = back ? n - 1 - i : i;
         if (ets_is_tree(t) && at > 0 && term_cmp(vm, keys[at - 1], keys[at]) == 0) continue;
-        ets_obj_t *o = ets_find(vm, t, keys[at]), *next;
-        for (; o; o = next) {
+        ets_obj_t *o = ets_find(vm, t, ets_hash(vm, t, keys[at]), keys[at]), *next;
+        for (; o && ok; o = next) {
             ets_obj_t *was = o;
             next = ets_is_bag(t) ? ets_same_key(vm, t, o) : NULL;
-            if (!scan_object(r, s, &o)) return SCAN_NO_MEMORY;
+            ok = scan_object(r, s, &o);
             if (!o) ets_erase_one(vm, p->sched, t, was);
             bif_bump(p, 1);
         }
     }
-    return SCAN_DONE;
+    part_unlock(p, s, shards);
+    return ok ? SCAN_DONE : SCAN_NO_MEMORY;
 }
 
 static term_t list_reverse(term_t l, term_t tail) { /* in place: the cells are our own */
@@ -214,7 +296,8 @@ static term_t chunk_result(proc_t *p, scan_t *s, int state) {
         cons_ptr(cell)[1] = TERM_NIL;
         left = s->count - s->limit;
     }
-    bool over = left == 0 && (state == SCAN_DONE || (!ets_is_tree(t) && s->slot >= t->nbuckets));
+    bool over = left == 0 && (state == SCAN_DONE ||
+                              (!ets_is_tree(t) && ets_place_shard(s->place) >= t->nshards));
     term_t cont = A_end_of_table;
     if (!over) {
         term_t tab = ets_ref(p, t), ms;
@@ -229,7 +312,7 @@ static term_t chunk_result(proc_t *p, scan_t *s, int state) {
                                 make_small((int64_t)left)};
             memcpy(hp, e, sizeof e);
         } else {
-            const term_t e[] = {make_header(T_TUPLE, 6),       tab, make_small((int64_t)s->slot),
+            const term_t e[] = {make_header(T_TUPLE, 6),       tab, make_small((int64_t)s->place),
                                 make_small((int64_t)s->limit), ms,  rest,
                                 make_small((int64_t)left)};
             memcpy(hp, e, sizeof e);
@@ -239,14 +322,16 @@ static term_t chunk_result(proc_t *p, scan_t *s, int state) {
     return hp ? tuple2(&hp, all, cont) : bif_oom(p);
 }
 
-/* Goes on until it is done or time is up. The table is locked and entered; the caller leaves it.
+/* Goes on until it is done or time is up. The table is entered; the caller leaves it.
  * v: the state where this is not the first slice. */
 static term_t scan_run(proc_t *p, scan_t *s, trav_t *v, term_t vref) {
     ms_run_t r;
     int state;
     if (!ms_begin(&r, p, s->ms)) return bif_oom(p);
     size_t budget = p->reds > 400 ? (size_t)p->reds : 400, begin = budget;
-    state = ets_is_tree(s->t) ? scan_tree(&r, s, &budget) : scan_hash(&r, s, &budget);
+    bool held = v && v->held;
+    state = ets_is_tree(s->t) ? scan_tree(&r, s, &budget) : scan_hash(&r, s, &budget, &held);
+    if (v) v->held = held;
     ms_end(&r);
     bif_bump(p, begin - budget);
     if (state == SCAN_NO_MEMORY) return bif_oom(p);
@@ -255,55 +340,38 @@ static term_t scan_run(proc_t *p, scan_t *s, trav_t *v, term_t vref) {
         if (s->what == SCAN_CHUNK) return chunk_result(p, s, state);
         return make_small((int64_t)s->count);
     }
-    term_t args[4] = {vref, s->list, make_small((int64_t)s->slot), make_small((int64_t)s->count)};
+    term_t args[4] = {vref, s->list, make_small((int64_t)s->place), make_small((int64_t)s->count)};
     if (ets_is_tree(s->t)) {
         term_t *hp = heap_alloc(p, 2);
         if (!hp) return bif_oom(p);
         args[2] = cons(&hp, s->key, TERM_NIL);
     }
     if (!v) {
-        term_t *hp = heap_alloc(p, MAGIC_REF_WORDS);
-        if (!hp) return bif_oom(p);
-        v = mem_calloc(p->vm, sizeof *v);
-        if (!v) {
-            hp[0] = make_header(T_TUPLE, MAGIC_REF_WORDS - 1);
-            for (size_t i = 1; i < MAGIC_REF_WORDS; i++) hp[i] = TERM_NIL;
-            return bif_oom(p);
-        }
-        magic_init(p->vm, &v->magic, trav_destroy);
-        v->t = s->t;
-        v->ms = s->ms;
-        atomic_fetch_add_explicit(&s->t->magic.refs, 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&((magic_t *)s->ms)->refs, 1, memory_order_relaxed);
-        v->what = s->what;
-        v->back = s->back;
-        v->limit = s->limit;
-        if (!ets_is_tree(s->t)) {
-            ets_hold(s->t);
-            v->held = true;
-        }
-        args[0] = magic_ref_put(p, hp, &v->magic);
+        s->unhold = held;
+        args[0] = trav_new(p, s, held);
+        if (args[0] == TERM_NONE) return bif_oom(p);
+        s->unhold = false;
     }
     return bif_yield(p, &scan_def, 4, args);
 }
-
-static bool scan_writes(int what) { return what == SCAN_DELETE || what == SCAN_REPLACE; }
 
 static BIF(scan_4) {
     magic_t *m = is_boxed_type(a[0], T_MAGIC_REF) ? ((magic_ref_t *)boxed_ptr(a[0]))->magic : NULL;
     if (!m || m->destroy != trav_destroy || !is_small(a[3])) return bif_badarg(p);
     trav_t *v = (trav_t *)m;
-    bool exclusive = scan_writes(v->what);
-    ets_lock(p->vm, v->t, exclusive);
+    vm_t *vm = p->vm;
+    bool whole = v->t->nshards == 1, exclusive = whole && scan_writes(v->what);
+    ets_lock_some(vm, v->t, 1, exclusive);
     if (UNLIKELY(v->t->odd != 0)) {
         bool deleted = (v->t->odd & ETS_DELETED) != 0;
-        ets_unlock(p->vm, v->t, exclusive);
+        ets_unlock_some(vm, v->t, 1, exclusive);
         if (deleted) return bif_badarg_cause(p, A_id);
-        ets_lock(p->vm, v->t, true);
-        if (v->t->rest) ets_rest_step(p->vm, p->sched, v->t);
-        ets_unlock(p->vm, v->t, true);
+        ets_lock(vm, v->t, true);
+        if (v->t->rest) ets_rest_step(vm, p->sched, v->t);
+        ets_unlock(vm, v->t, true);
         return bif_yield(p, &scan_def, 4, a);
     }
+    if (!whole) ets_unlock_some(vm, v->t, 1, exclusive);
     scan_t s = {.t = v->t,
                 .ms = v->ms,
                 .what = v->what,
@@ -311,18 +379,18 @@ static BIF(scan_4) {
                 .limit = v->limit,
                 .list = a[1],
                 .count = (size_t)small_value(a[3]),
-                .slot = is_small(a[2]) ? (size_t)small_value(a[2]) : 0,
+                .place = is_small(a[2]) ? (size_t)small_value(a[2]) : 0,
                 .key = is_cons(a[2]) ? cons_head(a[2]) : TERM_NONE};
     term_t result = scan_run(p, &s, v, a[0]);
-    ets_unlock(p->vm, v->t, exclusive);
+    scan_leave(p, &s);
     if (result != TERM_NONE || p->fclass != EXC_YIELD) trav_unhold(v);
     return result;
 }
 
 static term_t scan_start(proc_t *p, term_t id, term_t spec, int what, bool back, term_t limit) {
     vm_t *vm = p->vm;
-    bool exclusive = scan_writes(what), oom = false, never;
-    ets_t *t = ets_enter(p, id, exclusive ? ETS_NEED_WRITE : ETS_NEED_READ, exclusive);
+    bool oom = false, never;
+    ets_t *t = scan_enter(p, id, what);
     if (!t) return TERM_NONE;
     term_t result = TERM_NONE, *keys = NULL;
     size_t nkeys = 0, room = 0;
@@ -358,22 +426,24 @@ static term_t scan_start(proc_t *p, term_t id, term_t spec, int what, bool back,
         bif_oom(p);
     } else if (keys || never) {
         ms_run_t r;
-        if (ms_begin(&r, p, s.ms) && scan_keys(&r, &s, keys, nkeys) == SCAN_DONE) {
-            s.slot = t->nbuckets;
+        int state = SCAN_NO_MEMORY;
+        if (ms_begin(&r, p, s.ms)) state = scan_keys(&r, &s, keys, nkeys);
+        ms_end(&r);
+        if (state == SCAN_DONE) {
+            s.place = ets_place(t->nshards, 0);
             result = what == SCAN_LIST    ? s.list
                      : what == SCAN_CHUNK ? chunk_result(p, &s, SCAN_DONE)
                                           : make_small((int64_t)s.count);
         } else {
-            bif_oom(p);
+            result = state == SCAN_AGAIN ? ets_again(p) : bif_oom(p);
         }
-        ms_end(&r);
     } else {
         result = scan_run(p, &s, NULL, TERM_NONE);
     }
 leave:
     if (keys) mem_free(vm, keys, room * sizeof *keys);
     if (s.ms) ms_release(s.ms);
-    ets_leave(vm, t, exclusive);
+    scan_leave(p, &s);
     return result;
 }
 
@@ -408,7 +478,6 @@ static BIF(ets_match_object_3) { return match_start(p, a, A_dollar_underscore, S
 
 /* select/1, match/1, match_object/1, select_reverse/1: the next portion. */
 static BIF(ets_select_1) {
-    vm_t *vm = p->vm;
     if (a[0] == A_end_of_table) return a[0];
     bool tree = is_tuple_of(a[0], 8);
     if (!tree && !is_tuple_of(a[0], 6)) return bif_badarg(p);
@@ -419,20 +488,20 @@ static BIF(ets_select_1) {
     if (!ms || left < 0 || !is_small(limit) || small_value(limit) < 1 ||
         (!tree && (!is_small(e[2]) || small_value(e[2]) < 0)))
         return bif_badarg(p);
-    ets_t *t = ets_enter(p, e[1], ETS_NEED_READ, false);
+    ets_t *t = scan_enter(p, e[1], SCAN_CHUNK);
     if (!t) return TERM_NONE;
     term_t result;
+    scan_t s = {.t = t,
+                .ms = ms,
+                .what = SCAN_CHUNK,
+                .back = tree && e[7] == make_small(1),
+                .limit = (size_t)small_value(limit),
+                .list = TERM_NIL,
+                .place = tree ? 0 : (size_t)small_value(e[2]),
+                .key = tree ? e[2] : TERM_NONE};
     if (ets_is_tree(t) != tree) {
         result = bif_badarg(p);
     } else {
-        scan_t s = {.t = t,
-                    .ms = ms,
-                    .what = SCAN_CHUNK,
-                    .back = tree && e[7] == make_small(1),
-                    .limit = (size_t)small_value(limit),
-                    .list = TERM_NIL,
-                    .slot = tree ? 0 : (size_t)small_value(e[2]),
-                    .key = tree ? e[2] : TERM_NONE};
         result = A_true;
         for (; is_cons(rest); rest = cons_tail(rest)) { /* what was found before, newest first */
             term_t *hp = heap_alloc(p, 2);
@@ -447,7 +516,7 @@ static BIF(ets_select_1) {
             result = s.count >= s.limit ? chunk_result(p, &s, SCAN_LIMIT)
                                         : scan_run(p, &s, NULL, TERM_NONE);
     }
-    ets_leave(vm, t, false);
+    scan_leave(p, &s);
     return result;
 }
 const bif_def_t bifs_ets_select[] = {

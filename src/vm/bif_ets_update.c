@@ -9,6 +9,7 @@ typedef struct {
     proc_t *p;
     ets_t *t;
     ets_obj_t *o; /* NULL: the default is to be put in */
+    uint64_t hash;
     term_t *elem; /* as they are to be, from index 1 */
     size_t arity;
     bool plain; /* in place: what changed are immediates in place of immediates */
@@ -47,10 +48,12 @@ static bool update_commit(update_t *u) {
     }
     ets_obj_t *o = ets_obj_new(p->vm, p->sched, u->t, u->elem + 1, u->arity);
     if (!o) return bif_oom(p), false;
-    if (u->o)
+    if (u->o) {
         ets_replace(p->vm, p->sched, u->t, u->o, o);
-    else
+    } else {
+        o->hash = u->hash;
         ets_put(p->vm, p->sched, u->t, o);
+    }
     return true;
 }
 static void update_end(update_t *u) {
@@ -90,15 +93,15 @@ static term_t counter_step(update_t *u, term_t op) {
 
 static term_t update_counter(proc_t *p, term_t *a, term_t fallback) {
     vm_t *vm = p->vm;
-    ets_t *t = ets_enter(p, a[0], ETS_NEED_WRITE, true);
-    if (!t) return TERM_NONE;
     update_t u;
+    ets_t *t = ets_enter_key(p, a[0], ETS_NEED_WRITE, true, a[1], &u.hash);
+    if (!t) return TERM_NONE;
     term_t result = TERM_NONE, ops = a[2], key = a[1];
     if (ets_is_bag(t)) {
         bif_badarg_cause(p, A_table_type);
         goto leave;
     }
-    u.o = ets_find(vm, t, key);
+    u.o = ets_find(vm, t, u.hash, key);
     if (UNLIKELY(fallback != TERM_NONE) &&
         !(u.o ? is_tuple(fallback) : ets_is_object(t, fallback))) {
         bif_badarg(p);
@@ -145,7 +148,7 @@ static term_t update_counter(proc_t *p, term_t *a, term_t fallback) {
 end:
     update_end(&u);
 leave:
-    ets_leave(vm, t, true);
+    ets_leave_key(vm, t, u.hash, true);
     return result;
 }
 static BIF(ets_update_counter_3) { return update_counter(p, a, TERM_NONE); }
@@ -163,13 +166,13 @@ static bool element_step(update_t *u, term_t op) {
 
 static BIF(ets_update_element_3) {
     vm_t *vm = p->vm;
-    ets_t *t = ets_enter(p, a[0], ETS_NEED_WRITE, true);
-    if (!t) return TERM_NONE;
     update_t u;
+    ets_t *t = ets_enter_key(p, a[0], ETS_NEED_WRITE, true, a[1], &u.hash);
+    if (!t) return TERM_NONE;
     term_t result = TERM_NONE;
     if (ets_is_bag(t)) {
         bif_badarg(p);
-    } else if (!(u.o = ets_find(vm, t, a[1]))) {
+    } else if (!(u.o = ets_find(vm, t, u.hash, a[1]))) {
         result = A_false;
     } else if (update_begin(&u, p, t, NULL, 0)) {
         bool ok = true;
@@ -184,7 +187,7 @@ static BIF(ets_update_element_3) {
         if (ok && update_commit(&u)) result = A_true;
         update_end(&u);
     }
-    ets_leave(vm, t, true);
+    ets_leave_key(vm, t, u.hash, true);
     return result;
 }
 const bif_def_t bifs_ets_update[] = {{"ets", "update_counter", 3, ets_update_counter_3, 0},

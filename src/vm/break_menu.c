@@ -133,13 +133,15 @@ static void objects(menu_t *m, const ets_t *e) {
             object(m, o);
         return;
     }
-    for (size_t i = 0; i < e->nbuckets; i++)
-        for (const ets_obj_t *o = *ets_bucket(e, i); o; o = o->left) {
-            if (o->dead) continue;
-            text_uint(&m->text, i);
-            text_str(&m->text, ": ");
-            object(m, o);
-        }
+    size_t slot = 0;
+    for (uint32_t k = 0; k < e->nshards; k++)
+        for (size_t i = 0; i < e->shards[k].nbuckets; i++, slot++)
+            for (const ets_obj_t *o = *ets_bucket(&e->shards[k], i); o; o = o->left) {
+                if (o->dead) continue;
+                text_uint(&m->text, slot);
+                text_str(&m->text, ": ");
+                object(m, o);
+            }
 }
 
 static bool table(void *user, ets_t *e) {

@@ -22,9 +22,9 @@ void dump_table_head(text_t *t, ets_t *e) {
     dump_line_text(t, "Table: ", atom_name(vm, e->name));
     dump_line_text(t, "Name: ", atom_name(vm, e->name));
     if (e->type == ETS_ORDERED_SET)
-        dump_line(t, "Ordered set (AVL tree), Elements: ", e->count);
+        dump_line(t, "Ordered set (AVL tree), Elements: ", ets_size(e));
     else
-        dump_line(t, "Buckets: ", e->nbuckets);
+        dump_line(t, "Buckets: ", ets_nbuckets(e));
     dump_line_text(
         t, "Fixed: ", atomic_load_explicit(&e->fixed, memory_order_relaxed) ? "true" : "false");
 }
@@ -32,8 +32,8 @@ void dump_table_head(text_t *t, ets_t *e) {
 void dump_table_end(text_t *t, ets_t *e) {
     static const char *const types[] = {"set", "ordered_set", "bag", "duplicate_bag"};
     static const char *const rights[] = {"public", "protected", "private"};
-    dump_line(t, "Objects: ", e->count);
-    dump_line(t, "Words: ", e->words);
+    dump_line(t, "Objects: ", ets_size(e));
+    dump_line(t, "Words: ", ets_words(e));
     dump_line_text(t, "Type: ", types[e->type]);
     dump_line_text(t, "Protection: ", rights[e->protection]);
     dump_line_text(t, "Compressed: ", e->compressed ? "true" : "false");

@@ -23,7 +23,9 @@ struct ets_tables {
     spin_t lock;
     size_t count;
     ets_t *all;
-    ets_t *by_id[REG_BUCKETS], *by_name[REG_BUCKETS];
+    ets_t *by_id[REG_BUCKETS];
+    _Atomic(ets_t *) by_name[REG_BUCKETS];
+    _Atomic(uint64_t) name_changes; /* odd while by_name is being changed */
     _Atomic(ets_owner_t *) owners[REG_BUCKETS];
 };
 
@@ -34,7 +36,9 @@ bool ets_init(vm_t *vm) {
 
 static size_t hash_word(uint64_t w) { return (size_t)hash_mix(w) & (REG_BUCKETS - 1); }
 static ets_t **id_slot(vm_t *vm, uint64_t id) { return &vm->ets->by_id[hash_word(id)]; }
-static ets_t **name_slot(vm_t *vm, term_t name) { return &vm->ets->by_name[hash_word(name)]; }
+static _Atomic(ets_t *) *name_slot(vm_t *vm, term_t name) {
+    return &vm->ets->by_name[hash_word(name)];
+}
 
 void ets_registry_lock(vm_t *vm) { spin_lock(vm, &vm->ets->lock); }
 void ets_registry_unlock(vm_t *vm) { spin_unlock(vm, &vm->ets->lock); }
@@ -51,57 +55,91 @@ static void relax(vm_t *vm, unsigned *tries) {
     *tries = 0;
 }
 
-void ets_lock(vm_t *vm, ets_t *t, bool exclusive) {
-    if (LIKELY(!vm->threaded)) return;
-    unsigned tries = 0;
-    if (exclusive) {
-        while (atomic_fetch_or_explicit(&t->rw, RW_WRITER, memory_order_acquire) & RW_WRITER)
-            relax(vm, &tries);
-        while (atomic_load_explicit(&t->rw, memory_order_acquire) != RW_WRITER) relax(vm, &tries);
-        return;
-    }
-    while (atomic_fetch_add_explicit(&t->rw, RW_READER, memory_order_acquire) & RW_WRITER) {
-        atomic_fetch_sub_explicit(&t->rw, RW_READER, memory_order_relaxed);
-        while (atomic_load_explicit(&t->rw, memory_order_relaxed) & RW_WRITER) relax(vm, &tries);
+/* The running scheduler's word, or NULL: it says with the lock's own count that it reads. */
+static _Atomic(uint32_t) *reader_of(vm_t *vm, ets_t *t) {
+    sched_t *s = t->readers ? sched_current(vm) : NULL;
+    return s && !s->dirty ? &t->readers[s->id - 1].number : NULL;
+}
+
+/* Either the reader sees that there is a writer, or the writer sees the reader's word. */
+static void lock_read(vm_t *vm, ets_t *t, ets_shard_t *sh) {
+    _Atomic(uint32_t) *mine = reader_of(vm, t);
+    for (unsigned tries = 0;;) {
+        if (mine) {
+            atomic_store_explicit(mine, sh->number, memory_order_seq_cst);
+            if (!(atomic_load_explicit(&sh->rw, memory_order_seq_cst) & RW_WRITER)) return;
+            atomic_store_explicit(mine, 0, memory_order_release);
+        } else {
+            uint32_t was = atomic_fetch_add_explicit(&sh->rw, RW_READER, memory_order_acquire);
+            if (!(was & RW_WRITER)) return;
+            atomic_fetch_sub_explicit(&sh->rw, RW_READER, memory_order_relaxed);
+        }
+        while (atomic_load_explicit(&sh->rw, memory_order_relaxed) & RW_WRITER) relax(vm, &tries);
     }
 }
 
-void ets_unlock(vm_t *vm, ets_t *t, bool exclusive) {
-    if (LIKELY(!vm->threaded)) return;
+static void lock_write(vm_t *vm, ets_t *t, ets_shard_t *sh) {
+    unsigned tries = 0;
+    while (atomic_fetch_or_explicit(&sh->rw, RW_WRITER, memory_order_seq_cst) & RW_WRITER)
+        while (atomic_load_explicit(&sh->rw, memory_order_relaxed) & RW_WRITER) relax(vm, &tries);
+    while (atomic_load_explicit(&sh->rw, memory_order_acquire) != RW_WRITER) relax(vm, &tries);
+    for (unsigned i = 0; t->readers && i < vm->nscheds; i++)
+        while (atomic_load_explicit(&t->readers[i].number, memory_order_seq_cst) == sh->number)
+            relax(vm, &tries);
+}
+
+static void unlock_one(vm_t *vm, ets_t *t, ets_shard_t *sh, bool exclusive) {
+    _Atomic(uint32_t) *mine;
     if (exclusive)
-        atomic_fetch_and_explicit(&t->rw, ~RW_WRITER, memory_order_release);
+        atomic_fetch_and_explicit(&sh->rw, ~RW_WRITER, memory_order_release);
+    else if ((mine = reader_of(vm, t)) != NULL)
+        atomic_store_explicit(mine, 0, memory_order_release);
     else
-        atomic_fetch_sub_explicit(&t->rw, RW_READER, memory_order_release);
+        atomic_fetch_sub_explicit(&sh->rw, RW_READER, memory_order_release);
+}
+
+/* A scheduler can say of one shard only that it reads it: of several one is a writer. */
+static inline bool as_writer(uint64_t shards, bool exclusive) {
+    return exclusive || (shards & (shards - 1)) != 0;
+}
+
+/* In order, so that two who want several never wait for each other. */
+void ets_lock_slow(vm_t *vm, ets_t *t, uint64_t shards, bool exclusive) {
+    if (t->nshards < 64) shards &= (UINT64_C(1) << t->nshards) - 1;
+    for (exclusive = as_writer(shards, exclusive); shards; shards &= shards - 1) {
+        ets_shard_t *sh = &t->shards[__builtin_ctzll(shards)];
+        exclusive ? lock_write(vm, t, sh) : lock_read(vm, t, sh);
+    }
+}
+
+void ets_unlock_slow(vm_t *vm, ets_t *t, uint64_t shards, bool exclusive) {
+    if (t->nshards < 64) shards &= (UINT64_C(1) << t->nshards) - 1;
+    for (exclusive = as_writer(shards, exclusive); shards; shards &= shards - 1)
+        unlock_one(vm, t, &t->shards[__builtin_ctzll(shards)], exclusive);
 }
 
 void ets_keep(ets_t *t) { atomic_fetch_add_explicit(&t->magic.refs, 1, memory_order_relaxed); }
 void ets_release(ets_t *t) { magic_release(&t->magic); }
 
-void ets_leave_threaded(vm_t *vm, ets_t *t, bool exclusive) {
-    ets_unlock(vm, t, exclusive);
+static void release_later(vm_t *vm, void *t) {
+    (void)vm;
     ets_release(t);
 }
 
-/* All objects, and all segments but the first, which is left empty. */
+/* All objects and buckets. */
 static void content_free(vm_t *vm, sched_t *s, ets_t *t) {
     if (UNLIKELY(t->rest != NULL)) ets_rest_drop(vm, t);
     while (!ets_drain(vm, s, t, SIZE_MAX)) {
     }
-    for (size_t k = 1; k < ETS_SEGMENTS && t->seg[k]; k++) {
-        mem_free(vm, t->seg[k], sizeof(ets_obj_t *) << (ETS_FIRST_LOG + k - 1));
-        t->seg[k] = NULL;
-    }
-    if (t->dead_buckets) mem_free(vm, t->dead_buckets, t->dead_room * sizeof(size_t));
-    t->dead_buckets = NULL;
-    t->ndead = t->dead_room = 0;
-    t->dead_lost = false;
+    for (uint32_t i = 0; i < t->nshards; i++) ets_shard_free(vm, &t->shards[i]);
 }
 
 static void table_destroy(magic_t *m) {
     ets_t *t = (ets_t *)m;
     vm_t *vm = m->vm;
     content_free(vm, sched_current(vm), t);
-    mem_free(vm, t->seg[0], sizeof(ets_obj_t *) << ETS_FIRST_LOG);
+    if (t->shards != &t->one) mem_free(vm, t->shards, t->nshards * sizeof *t->shards);
+    if (t->readers) mem_free(vm, t->readers, vm->nscheds * sizeof *t->readers);
     if (t->gift) signal_free(vm, NULL, t->gift);
     mem_free(vm, t, sizeof *t);
 }
@@ -116,79 +154,145 @@ ets_t *ets_gone(term_t ref) {
     return t && (t->odd & ETS_DELETED) && t->name == 0 ? t : NULL; /* real ones have names */
 }
 
-/* By name or by a reference that came from outside. One count is taken when threaded. */
-static ets_t *registry_find(vm_t *vm, term_t id) {
-    ets_t *t;
+static ets_t *name_find(vm_t *vm, term_t name) {
+    ets_t *t = atomic_load_explicit(name_slot(vm, name), memory_order_acquire);
+    while (t && atomic_load_explicit(&t->name, memory_order_relaxed) != name)
+        t = atomic_load_explicit(&t->name_next, memory_order_acquire);
+    return t;
+}
+
+/* Without the lock: what is found is true if nobody changed the names meanwhile. */
+static ets_t *named_table(vm_t *vm, term_t name) {
+    _Atomic(uint64_t) *changes = &vm->ets->name_changes;
+    uint64_t before = atomic_load_explicit(changes, memory_order_acquire);
+    ets_t *t = name_find(vm, name);
+    if (LIKELY(!vm->threaded)) return t;
+    /* (Loads before this one are acquires: it comes after them.) */
+    uint64_t after = atomic_load_explicit(changes, memory_order_relaxed);
+    if (LIKELY(after == before && !(before & 1))) return t;
     ets_registry_lock(vm);
-    if (is_atom(id)) {
-        for (t = *name_slot(vm, id); t && t->name != id; t = t->name_next) {
-        }
-    } else {
-        uint64_t n = ref_id(id);
-        for (t = *id_slot(vm, n); t && t->magic.id != n; t = t->id_next) {
-        }
-    }
-    if (t && vm->threaded) ets_keep(t);
+    t = name_find(vm, name);
     ets_registry_unlock(vm);
     return t;
 }
 
-/* The table is gone, or the rest of an operation is to be done first. */
-COLD static ets_t *enter_odd(proc_t *p, ets_t *t, bool exclusive, term_t *cause) {
-    vm_t *vm = p->vm;
-    if (!exclusive) {
-        ets_unlock(vm, t, false);
-        ets_lock(vm, t, true);
-    }
-    bool done = !(t->odd & ETS_REST) || ets_rest_step(vm, p->sched, t);
-    bool deleted = (t->odd & ETS_DELETED) != 0;
-    if (!exclusive) {
-        ets_unlock(vm, t, true);
-        ets_lock(vm, t, false);
-    }
-    if (done && t->odd == 0) return t; /* it may have changed between the locks */
-    ets_leave(vm, t, exclusive);
-    if (deleted) return NULL;
-    ets_again(p);
-    *cause = TERM_NONE;
-    return NULL;
+/* By a reference that came from outside. */
+static ets_t *numbered_table(vm_t *vm, term_t ref) {
+    uint64_t n = ref_id(ref);
+    ets_registry_lock(vm);
+    ets_t *t = *id_slot(vm, n);
+    while (t && t->magic.id != n) t = t->id_next;
+    ets_registry_unlock(vm);
+    return t;
 }
 
-ets_t *ets_enter_quiet(proc_t *p, term_t id, bool exclusive, term_t *cause) {
-    vm_t *vm = p->vm;
+/* The reference in the process's hands, or the registry's count (given up by sched_defer_free)
+ * keeps what is found. */
+static inline ets_t *table_of(vm_t *vm, term_t id, term_t *cause) {
     ets_t *t;
     *cause = A_id;
     if (LIKELY(is_boxed_type(id, T_MAGIC_REF))) {
         t = table_of_magic(id);
-        if (t && UNLIKELY(vm->threaded)) ets_keep(t);
-        if (!t) *cause = A_type;
-    } else if (is_atom(id)) {
-        t = registry_find(vm, id);
-    } else {
-        t = is_boxed_type(id, T_REF) ? registry_find(vm, id) : NULL;
-        if (!t) *cause = A_type;
+        if (UNLIKELY(!t)) *cause = A_type;
+        return t;
     }
+    if (is_atom(id)) return named_table(vm, id);
+    t = is_boxed_type(id, T_REF) ? numbered_table(vm, id) : NULL;
+    if (!t) *cause = A_type;
+    return t;
+}
+
+/* The table is gone, or the rest of an operation is to be done first. Takes the lock away where
+ * there is no table. */
+COLD static bool enter_odd(proc_t *p, ets_t *t, uint64_t shards, bool exclusive, term_t *cause) {
+    vm_t *vm = p->vm;
+    bool done = false, deleted;
+    ets_unlock_some(vm, t, shards, exclusive);
+    ets_lock(vm, t, true);
+    deleted = (t->odd & ETS_DELETED) != 0;
+    if (!deleted) done = !(t->odd & ETS_REST) || ets_rest_step(vm, p->sched, t);
+    ets_unlock(vm, t, true);
+    if (done) {
+        ets_lock_some(vm, t, shards, exclusive);
+        if (t->odd == 0) return true; /* it may have changed between the locks */
+        deleted = (t->odd & ETS_DELETED) != 0;
+        ets_unlock_some(vm, t, shards, exclusive);
+    }
+    if (deleted) return false;
+    ets_again(p);
+    *cause = TERM_NONE;
+    return false;
+}
+
+static inline bool may_enter(proc_t *p, const ets_t *t, int need) {
+    return LIKELY(t->protection == ETS_PUBLIC || need == ETS_NEED_NONE ||
+                  (need == ETS_NEED_READ && t->protection == ETS_PROTECTED) ||
+                  atomic_load_explicit(&t->owner, memory_order_relaxed) == p->pid ||
+                  (p->flags & PF_ETS_SUPER));
+}
+
+/* t is locked or NULL. */
+COLD static void *may_not(proc_t *p, ets_t *t, uint64_t shards, bool exclusive, term_t cause) {
+    if (t) {
+        ets_unlock_some(p->vm, t, shards, exclusive);
+        cause = A_access;
+    }
+    if (cause != TERM_NONE) bif_badarg_cause(p, cause);
+    return NULL;
+}
+
+ets_t *ets_enter_quiet(proc_t *p, term_t id, bool exclusive, term_t *cause) {
+    ets_t *t = table_of(p->vm, id, cause);
     if (UNLIKELY(!t)) return NULL;
-    ets_lock(vm, t, exclusive);
-    if (LIKELY(t->odd == 0)) return t;
-    return enter_odd(p, t, exclusive, cause);
+    ets_lock(p->vm, t, exclusive);
+    return LIKELY(t->odd == 0) || enter_odd(p, t, ETS_ALL, exclusive, cause) ? t : NULL;
 }
 
 ets_t *ets_enter(proc_t *p, term_t id, int need, bool exclusive) {
     term_t cause;
     ets_t *t = ets_enter_quiet(p, id, exclusive, &cause);
-    if (UNLIKELY(!t)) {
-        if (cause != TERM_NONE) bif_badarg_cause(p, cause);
-        return NULL;
-    }
-    if (LIKELY(t->protection == ETS_PUBLIC || need == ETS_NEED_NONE ||
-               (need == ETS_NEED_READ && t->protection == ETS_PROTECTED) ||
-               atomic_load_explicit(&t->owner, memory_order_relaxed) == p->pid ||
-               (p->flags & PF_ETS_SUPER)))
-        return t;
-    ets_leave(p->vm, t, exclusive);
-    bif_badarg_cause(p, A_access);
-    return NULL;
+    return t && may_enter(p, t, need) ? t : may_not(p, t, ETS_ALL, exclusive, cause);
+}
+
+ets_t *ets_resolve(proc_t *p, term_t id) {
+    term_t cause;
+    ets_t *t = table_of(p->vm, id, &cause);
+    return LIKELY(t != NULL) ? t : may_not(p, NULL, 0, false, cause);
+}
+
+static inline bool enter_some(proc_t *p, ets_t *t, int need, uint64_t shards, bool exclusive) {
+    term_t cause = A_id;
+    ets_lock_some(p->vm, t, shards, exclusive);
+    if (UNLIKELY(t->odd != 0) && !enter_odd(p, t, shards, exclusive, &cause))
+        return may_not(p, NULL, 0, exclusive, cause);
+    return may_enter(p, t, need) || may_not(p, t, shards, exclusive, cause);
+}
+bool ets_enter_some(proc_t *p, ets_t *t, int need, uint64_t shards, bool exclusive) {
+    return enter_some(p, t, need, shards, exclusive);
+}
+
+ets_t *ets_enter_key(proc_t *p, term_t id, int need, bool exclusive, term_t key, uint64_t *hash) {
+    term_t cause;
+    ets_t *t = table_of(p->vm, id, &cause);
+    if (UNLIKELY(!t)) return may_not(p, NULL, 0, exclusive, cause);
+    *hash = ets_hash(p->vm, t, key);
+    return enter_some(p, t, need, ets_shard_set(t, *hash), exclusive) ? t : NULL;
+}
+
+ets_t *ets_peek(proc_t *p, term_t id, term_t *cause) {
+    ets_t *t = table_of(p->vm, id, cause);
+    if (!t) return NULL;
+    ets_lock_some(p->vm, t, 1, false);
+    if (UNLIKELY(t->odd != 0) && !enter_odd(p, t, 1, false, cause)) return NULL;
+    ets_unlock_some(p->vm, t, 1, false);
+    return t;
+}
+
+ets_t *ets_enter_open(proc_t *p, term_t id, int need) {
+    ets_t *t = ets_resolve(p, id);
+    if (!t || !enter_some(p, t, need, 1, false)) return NULL;
+    ets_unlock_some(p->vm, t, 1, false);
+    return t;
 }
 
 term_t ets_ref(proc_t *p, ets_t *t) {
@@ -197,7 +301,9 @@ term_t ets_ref(proc_t *p, ets_t *t) {
     ets_keep(t);
     return magic_ref_put(p, hp, &t->magic);
 }
-term_t ets_id(proc_t *p, ets_t *t) { return t->named ? t->name : ets_ref(p, t); }
+term_t ets_id(proc_t *p, ets_t *t) {
+    return t->named ? atomic_load_explicit(&t->name, memory_order_relaxed) : ets_ref(p, t);
+}
 
 /* ---- owners ---- registry locked */
 
@@ -250,9 +356,7 @@ static void owned_unlink(vm_t *vm, ets_t *t) {
 void ets_hold(ets_t *t) { atomic_fetch_add_explicit(&t->fixed, 1, memory_order_relaxed); }
 
 void ets_unhold(vm_t *vm, ets_t *t) {
-    if (atomic_fetch_sub_explicit(&t->fixed, 1, memory_order_relaxed) == 1 &&
-        (t->ndead || t->dead_lost))
-        ets_hash_purge(vm, t);
+    if (atomic_fetch_sub_explicit(&t->fixed, 1, memory_order_relaxed) == 1) ets_hash_purge(vm, t);
 }
 
 static void fix_free(vm_t *vm, ets_fix_t *f) { /* registry locked */
@@ -310,34 +414,40 @@ bool ets_fix(proc_t *p, ets_t *t, bool on) {
 
 /* ---- life ---- */
 
-static bool name_taken(vm_t *vm, term_t name) {
-    ets_t *t = *name_slot(vm, name);
-    while (t && t->name != name) t = t->name_next;
-    return t != NULL;
+/* Names: the registry is locked. */
+static void names_change(vm_t *vm) {
+    _Atomic(uint64_t) *changes = &vm->ets->name_changes;
+    uint64_t n = atomic_load_explicit(changes, memory_order_relaxed);
+    atomic_store_explicit(changes, n + 1, memory_order_seq_cst);
 }
 static void name_link(vm_t *vm, ets_t *t) {
-    ets_t **slot = name_slot(vm, t->name);
-    t->name_next = *slot;
-    *slot = t;
+    _Atomic(ets_t *) *slot = name_slot(vm, t->name);
+    ets_t *first = atomic_load_explicit(slot, memory_order_relaxed);
+    atomic_store_explicit(&t->name_next, first, memory_order_release);
+    atomic_store_explicit(slot, t, memory_order_release);
 }
 static void name_unlink(vm_t *vm, ets_t *t) {
-    ets_t **link = name_slot(vm, t->name);
-    while (*link != t) link = &(*link)->name_next;
-    *link = t->name_next;
+    _Atomic(ets_t *) *link = name_slot(vm, t->name);
+    ets_t *at;
+    while ((at = atomic_load_explicit(link, memory_order_relaxed)) != t) link = &at->name_next;
+    at = atomic_load_explicit(&t->name_next, memory_order_relaxed);
+    atomic_store_explicit(link, at, memory_order_release);
 }
 
 bool ets_rename(vm_t *vm, ets_t *t, term_t name) {
     bool ok = true;
     ets_registry_lock(vm);
     if (t->named) {
-        ok = !name_taken(vm, name);
+        ok = !name_find(vm, name);
         if (ok) {
+            names_change(vm);
             name_unlink(vm, t);
-            t->name = name;
+            atomic_store_explicit(&t->name, name, memory_order_release);
             name_link(vm, t);
+            names_change(vm);
         }
     } else {
-        t->name = name;
+        atomic_store_explicit(&t->name, name, memory_order_relaxed);
     }
     ets_registry_unlock(vm);
     return ok;
@@ -355,17 +465,43 @@ bool ets_set_heir(vm_t *vm, ets_t *t, term_t heir, term_t data) {
     return true;
 }
 
+/* How many shards: with few schedulers two seldom meet in one, and a table should stay small. */
+static uint32_t shards_wanted(vm_t *vm, const ets_options_t *o) {
+    uint32_t n = 16;
+    if (vm->nthreads < 2 || o->type == ETS_ORDERED_SET || o->write_concurrency == A_false) return 1;
+    while (n < 8 * vm->nscheds && n < ETS_SHARDS_MAX) n *= 2;
+    return n;
+}
+
+/* Table's type is set. false: no memory; it is to be destroyed all the same. */
+static bool shards_new(vm_t *vm, ets_t *t, uint32_t n) {
+    t->shards = &t->one;
+    t->nshards = 1;
+    if (n > 1) {
+        ets_shard_t *block = mem_calloc(vm, n * sizeof *block);
+        if (!block) return false;
+        t->shards = block;
+        t->nshards = n;
+    }
+    bool ok = true;
+    for (uint32_t i = 0; i < n; i++) {
+        t->shards[i].number = i + 1;
+        if (!ets_is_tree(t) && !ets_shard_init(vm, &t->shards[i])) ok = false;
+    }
+    return ok;
+}
+
 term_t ets_create(proc_t *p, const ets_options_t *o) {
     vm_t *vm = p->vm;
     ets_t *t = mem_calloc(vm, sizeof *t);
     if (!t) return bif_oom(p);
     magic_init(vm, &t->magic, table_destroy);
-    t->name = o->name;
+    atomic_init(&t->name, o->name);
     t->named = o->named;
     t->compressed = o->compressed;
     t->read_concurrency = o->read_concurrency;
     t->write_concurrency = o->write_concurrency;
-    /* Shown by info/1,2 only, as OTP decides it. */
+    /* Shown by info/1,2 only, as OTP decides it: each shard has counts of its own anyway. */
     bool by_default = o->type == ETS_ORDERED_SET || o->write_concurrency == A_auto;
     t->decentralized_counters =
         o->write_concurrency != A_false &&
@@ -375,11 +511,11 @@ term_t ets_create(proc_t *p, const ets_options_t *o) {
     t->keypos = o->keypos;
     atomic_init(&t->owner, p->pid);
     t->heir = A_none;
-    bool ok = ets_set_heir(vm, t, o->heir, o->heir_data);
-    if (ok && !ets_is_tree(t)) {
-        t->nbuckets = t->base = (size_t)1 << ETS_FIRST_LOG;
-        t->seg[0] = mem_calloc(vm, sizeof(ets_obj_t *) << ETS_FIRST_LOG);
-        ok = t->seg[0] != NULL;
+    bool ok = shards_new(vm, t, shards_wanted(vm, o));
+    ok = ets_set_heir(vm, t, o->heir, o->heir_data) && ok;
+    if (ok && t->read_concurrency && vm->nthreads > 1) {
+        t->readers = mem_calloc(vm, vm->nscheds * sizeof *t->readers);
+        ok = t->readers != NULL;
     }
     term_t id = ok ? ets_id(p, t) : TERM_NONE;
     if (id == TERM_NONE) {
@@ -387,11 +523,15 @@ term_t ets_create(proc_t *p, const ets_options_t *o) {
         return bif_oom(p);
     }
     ets_registry_lock(vm);
-    bool taken = t->named && name_taken(vm, t->name);
+    bool taken = t->named && name_find(vm, o->name);
     ets_owner_t *owner = taken ? NULL : owner_get(vm, p->pid);
     if (owner) {
         owned_link(owner, t);
-        if (t->named) name_link(vm, t);
+        if (t->named) {
+            names_change(vm);
+            name_link(vm, t);
+            names_change(vm);
+        }
         ets_t **slot = id_slot(vm, t->magic.id);
         t->id_next = *slot;
         *slot = t;
@@ -410,7 +550,11 @@ term_t ets_create(proc_t *p, const ets_options_t *o) {
 /* Registry locked. */
 static void registry_remove(vm_t *vm, ets_t *t) {
     owned_unlink(vm, t);
-    if (t->named) name_unlink(vm, t);
+    if (t->named) {
+        names_change(vm);
+        name_unlink(vm, t);
+        names_change(vm);
+    }
     ets_t **link = id_slot(vm, t->magic.id);
     while (*link != t) link = &(*link)->id_next;
     *link = t->id_next;
@@ -424,22 +568,23 @@ static void registry_remove(vm_t *vm, ets_t *t) {
 }
 
 bool ets_drain(vm_t *vm, sched_t *s, ets_t *t, size_t n) {
-    if (!ETS_KIND(t, drain, vm, s, t, n)) return false;
-    t->count = t->words = 0;
+    if (!ets_is_tree(t)) return ets_hash_drain(vm, s, t, n);
+    if (!ets_tree_drain(vm, s, t, n)) return false;
+    atomic_store_explicit(&t->one.count, 0, memory_order_relaxed);
+    atomic_store_explicit(&t->one.words, 0, memory_order_relaxed);
     return true;
 }
 
 size_t ets_clear(vm_t *vm, sched_t *s, ets_t *t) {
-    size_t n = t->count;
+    size_t n = ets_size(t);
     if (ets_is_tree(t)) {
         while (!ets_drain(vm, s, t, SIZE_MAX)) {
         }
-    } else if (ets_is_fixed(t)) {
-        size_t slot = 0;
-        ets_mark_dead(vm, s, t, &slot, SIZE_MAX);
     } else {
-        content_free(vm, s, t);
-        t->nbuckets = t->base = (size_t)1 << ETS_FIRST_LOG;
+        /* While it is fixed its objects stay as dead ones. */
+        size_t place = 0;
+        while (!ets_mark_dead(vm, s, t, &place, SIZE_MAX)) {
+        }
     }
     return n;
 }
@@ -454,7 +599,7 @@ ets_t *ets_kill(vm_t *vm, ets_t *t) {
     registry_remove(vm, t);
     ets_registry_unlock(vm);
     ets_unlock(vm, t, true);
-    ets_release(t); /* the registry's */
+    sched_defer_free(vm, t, release_later); /* the registry's count */
     return corpse;
 }
 
@@ -471,36 +616,37 @@ void ets_free(vm_t *vm) {
     vm->ets = NULL;
 }
 
+/* What a shard holds changes places with what another one holds; locks and numbers stay. */
+static void shard_swap(ets_shard_t *a, ets_shard_t *b) {
+    ets_shard_t was;
+    memcpy(&was, a, sizeof was);
+#define SWAP(field)                                                                                \
+    memcpy(&a->field, &b->field, sizeof a->field);                                                 \
+    memcpy(&b->field, &was.field, sizeof b->field);
+    SWAP(nbuckets)
+    SWAP(base) SWAP(dead_buckets) SWAP(ndead) SWAP(dead_room) SWAP(dead_lost) SWAP(seg)
+#undef SWAP
+}
+
 ets_t *ets_steal(vm_t *vm, ets_t *t) {
     ets_t *c = mem_calloc(vm, sizeof *c);
-    ets_obj_t **first = NULL;
     if (!c) return NULL;
-    if (!ets_is_tree(t)) {
-        first = mem_calloc(vm, sizeof(ets_obj_t *) << ETS_FIRST_LOG);
-        if (!first) {
-            mem_free(vm, c, sizeof *c);
-            return NULL;
-        }
-    }
     magic_init(vm, &c->magic, table_destroy);
     c->odd = ETS_DELETED;
     c->type = t->type;
     c->keypos = t->keypos;
     c->heir = A_none;
+    if (!shards_new(vm, c, t->nshards)) {
+        ets_release(c);
+        return NULL;
+    }
     c->root = t->root;
-    c->nbuckets = t->nbuckets;
-    c->base = t->base;
-    memcpy(c->seg, t->seg, sizeof c->seg);
-    c->dead_buckets = t->dead_buckets;
-    c->dead_room = t->dead_room;
     t->root = NULL;
-    memset(t->seg, 0, sizeof t->seg);
-    t->seg[0] = first;
-    t->nbuckets = t->base = first ? (size_t)1 << ETS_FIRST_LOG : 0;
-    t->dead_buckets = NULL;
-    t->ndead = t->dead_room = 0;
-    t->dead_lost = false;
-    t->count = t->words = 0;
+    for (uint32_t i = 0; i < t->nshards; i++) {
+        shard_swap(&t->shards[i], &c->shards[i]);
+        atomic_store_explicit(&t->shards[i].count, 0, memory_order_relaxed);
+        atomic_store_explicit(&t->shards[i].words, t->shards[i].nbuckets, memory_order_relaxed);
+    }
     return c;
 }
 
@@ -526,7 +672,7 @@ bool ets_set_owner(vm_t *vm, ets_t *t, term_t to) {
 
 bool ets_send_transfer(proc_t *from, vm_t *vm, ets_t *t, term_t to, term_t from_pid, term_t gift) {
     /* {'ETS-TRANSFER', Id, FromPid, Gift}, put together outside any heap. */
-    term_t words[5 + MAGIC_REF_WORDS], id = t->name;
+    term_t words[5 + MAGIC_REF_WORDS], id = atomic_load_explicit(&t->name, memory_order_relaxed);
     magic_ref_t *r = (magic_ref_t *)(words + 5);
     if (!t->named) {
         r->off.header = make_header(T_MAGIC_REF, MAGIC_REF_WORDS - 1);
@@ -610,12 +756,20 @@ void ets_each(vm_t *vm, bool (*fn)(void *user, ets_t *t), void *user) {
     ets_registry_unlock(vm);
 }
 
+size_t ets_words(const ets_t *t) {
+    size_t n = sizeof *t;
+    if (t->nshards > 1) n += t->nshards * sizeof *t->shards;
+    n /= sizeof(term_t);
+    for (uint32_t i = 0; i < t->nshards; i++)
+        n += atomic_load_explicit(&t->shards[i].words, memory_order_relaxed);
+    return n;
+}
+
 size_t ets_memory(vm_t *vm) {
     size_t n = 0;
     if (!vm->ets) return 0;
     ets_registry_lock(vm);
-    for (ets_t *t = vm->ets->all; t; t = t->next)
-        n += sizeof *t + t->words * sizeof(term_t) + t->nbuckets * sizeof(ets_obj_t *);
+    for (ets_t *t = vm->ets->all; t; t = t->next) n += ets_words(t) * sizeof(term_t);
     ets_registry_unlock(vm);
     return n;
 }

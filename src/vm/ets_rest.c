@@ -60,7 +60,7 @@ bool ets_rest_step(vm_t *vm, sched_t *s, ets_t *t) {
     if (r->what == REST_CLEAR && !ets_mark_dead(vm, s, t, &r->slot, STEP_SLOTS)) return false;
     if (r->what == REST_CHECK) {
         for (; r->at && !r->found && n > 0; n--, r->at = r->at->left)
-            r->found = ets_find(vm, t, ets_obj_key(t, r->at)) != NULL;
+            r->found = ets_find(vm, t, r->at->hash, ets_obj_key(t, r->at)) != NULL;
         if (r->at && !r->found) return false;
         if (!r->found) r->what = REST_PUT;
     }
@@ -137,6 +137,7 @@ static bool objects_new(proc_t *p, const ets_t *t, term_t list, ets_obj_t **out,
             return false;
         }
         if (words > WORDS_PER_TICK) words = 0;
+        x->hash = ets_hash(p->vm, t, ets_obj_key(t, x));
         if (t->type == ETS_BAG) {
             x->left = *out;
             *out = x;
@@ -153,21 +154,23 @@ static bool objects_new(proc_t *p, const ets_t *t, term_t list, ets_obj_t **out,
 static term_t put_now(proc_t *p, ets_t *t, ets_obj_t *list, bool only_new) {
     vm_t *vm = p->vm;
     term_t result = A_true;
-    ets_lock(vm, t, true);
+    uint64_t shards = 0;
+    for (ets_obj_t *o = list; o; o = o->left) shards |= ets_shard_set(t, o->hash);
+    if (!shards) shards = 1;
+    ets_lock_some(vm, t, shards, true);
     if (UNLIKELY(t->odd != 0)) {
         bool deleted = (t->odd & ETS_DELETED) != 0;
-        if (!deleted) ets_rest_step(vm, p->sched, t);
         result = deleted ? bif_badarg_cause(p, A_id) : ets_again(p);
     }
     if (only_new)
         for (ets_obj_t *o = list; o && result == A_true; o = o->left)
-            if (ets_find(vm, t, ets_obj_key(t, o))) result = A_false;
+            if (ets_find(vm, t, o->hash, ets_obj_key(t, o))) result = A_false;
     while (list && result == A_true) {
         ets_obj_t *next = list->left;
         ets_put(vm, p->sched, t, list);
         list = next;
     }
-    ets_unlock(vm, t, true);
+    ets_unlock_some(vm, t, shards, true);
     objects_free(vm, p->sched, list);
     return result;
 }
@@ -184,10 +187,9 @@ static term_t put_in_parts(proc_t *p, ets_t *t, ets_obj_t *list, bool only_new) 
 
 static term_t put_list(proc_t *p, term_t id, term_t objects, bool only_new) {
     vm_t *vm = p->vm;
-    ets_t *t = ets_enter(p, id, ETS_NEED_WRITE, false);
+    ets_t *t = ets_enter_open(p, id, ETS_NEED_WRITE);
     if (!t) return TERM_NONE;
     ets_keep(t);
-    ets_leave(vm, t, false);
     term_t result = TERM_NONE;
     ets_obj_t *list;
     size_t n;
@@ -208,17 +210,25 @@ static term_t put_list(proc_t *p, term_t id, term_t objects, bool only_new) {
 LONG_BIF(ets_insert_2) {
     vm_t *vm = p->vm;
     if (UNLIKELY(!is_tuple(a[1]))) return put_list(p, a[0], a[1], false);
-    ets_t *t = ets_enter(p, a[0], ETS_NEED_WRITE, true);
+    ets_t *t = ets_resolve(p, a[0]);
     if (UNLIKELY(!t)) return TERM_NONE;
-    ets_obj_t *o = NULL;
-    if (UNLIKELY(tuple_arity(a[1]) < t->keypos))
-        bif_badarg(p);
-    else if (UNLIKELY(!(o = ets_obj_new(vm, p->sched, t, tuple_elems(a[1]), tuple_arity(a[1])))))
-        bif_oom(p);
-    else
-        ets_put(vm, p->sched, t, o);
-    ets_leave(vm, t, true);
-    return o ? (term_t)A_true : TERM_NONE;
+    if (UNLIKELY(tuple_arity(a[1]) < t->keypos)) {
+        if (!ets_enter_some(p, t, ETS_NEED_WRITE, 1, false)) return TERM_NONE;
+        ets_unlock_some(vm, t, 1, false);
+        return bif_badarg(p);
+    }
+    /* The copy is made before anybody has to wait. */
+    uint64_t h = ets_hash(vm, t, tuple_elem(a[1], t->keypos));
+    ets_obj_t *o = ets_obj_new(vm, p->sched, t, tuple_elems(a[1]), tuple_arity(a[1]));
+    if (UNLIKELY(!o)) return bif_oom(p);
+    o->hash = h;
+    if (UNLIKELY(!ets_enter_some(p, t, ETS_NEED_WRITE, ets_shard_set(t, h), true))) {
+        ets_obj_free(vm, p->sched, o);
+        return TERM_NONE;
+    }
+    ets_put(vm, p->sched, t, o);
+    ets_leave_key(vm, t, h, true);
+    return A_true;
 }
 
 LONG_BIF(ets_insert_new_2) {
@@ -232,7 +242,7 @@ LONG_BIF(ets_internal_delete_all_2) {
     vm_t *vm = p->vm;
     ets_t *t = ets_enter(p, a[0], ETS_NEED_WRITE, true);
     if (!t) return TERM_NONE;
-    size_t n = t->count;
+    size_t n = ets_size(t);
     term_t result = make_small((int64_t)n);
     bool marks = !ets_is_tree(t) && atomic_load_explicit(&t->fixed, memory_order_relaxed) != 0;
     if (!marks) {

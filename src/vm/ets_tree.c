@@ -89,8 +89,7 @@ static void node_swap(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t **link, ets_obj_
     o->right = old->right;
     o->level = old->level;
     *link = o;
-    t->words += ets_obj_room(o);
-    t->words -= ets_obj_room(old);
+    ets_add(&t->one, 0, ets_obj_room(o) - ets_obj_room(old));
     ets_obj_free(vm, s, old);
 }
 
@@ -104,13 +103,13 @@ void ets_tree_put(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o) {
     o->left = o->right = NULL;
     o->level = 1;
     *link = o;
-    ets_count_in(t, o);
+    ets_count_in(&t->one, o);
     rebalance(&l);
 }
 
 static void tree_remove(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t **link, links_t *l) {
     ets_obj_t *o = *link;
-    ets_count_out(t, o);
+    ets_count_out(&t->one, o);
     if (!o->left || !o->right) {
         *link = o->left ? o->left : o->right;
     } else {

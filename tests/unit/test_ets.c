@@ -5,14 +5,18 @@
 #include "vm/compare.h"
 #include "vm/match_spec.h"
 
-static ets_t *table_new(proc_t *p, int type) {
+/* write: A_true: in shards, as with several schedulers. */
+static ets_t *table_new(proc_t *p, int type, term_t write) {
     ets_options_t o = {.name = A_ok,
                        .type = (uint8_t)type,
                        .keypos = 1,
-                       .write_concurrency = A_false,
+                       .write_concurrency = write,
                        .heir = A_none,
                        .heir_data = A_none};
+    unsigned threads = p->vm->nthreads;
+    if (write == A_true) p->vm->nthreads = 2;
     term_t id = ets_create(p, &o);
+    p->vm->nthreads = threads;
     assert_true(id != TERM_NONE);
     ets_t *t = ets_enter(p, id, ETS_NEED_WRITE, true);
     assert_non_null(t);
@@ -23,70 +27,101 @@ static void put(proc_t *p, ets_t *t, term_t key, term_t value) {
     term_t elems[2] = {key, value};
     ets_obj_t *o = ets_obj_new(p->vm, p->sched, t, elems, 2);
     assert_non_null(o);
+    o->hash = ets_hash(p->vm, t, key);
     ets_put(p->vm, p->sched, t, o);
+}
+
+static ets_obj_t *find(vm_t *vm, ets_t *t, term_t key) {
+    return ets_find(vm, t, ets_hash(vm, t, key), key);
+}
+static size_t erase(proc_t *p, ets_t *t, term_t key) {
+    return ets_erase(p->vm, p->sched, t, ets_hash(p->vm, t, key), key);
 }
 
 static size_t chain_count(ets_t *t) {
     size_t n = 0;
-    for (size_t i = 0; i < t->nbuckets; i++)
-        for (ets_obj_t *o = *ets_bucket(t, i); o; o = o->left) n += !o->dead;
+    for (uint32_t k = 0; k < t->nshards; k++)
+        for (size_t i = 0; i < t->shards[k].nbuckets; i++)
+            for (ets_obj_t *o = *ets_bucket(&t->shards[k], i); o; o = o->left) n += !o->dead;
     return n;
 }
 
 enum { MANY = 20000 };
 
-static void test_grow_and_shrink(void **state) {
-    (void)state;
+static void grow_and_shrink(term_t write) {
     vm_t *vm = fixture_vm();
     proc_t *p = fixture_proc(vm);
-    ets_t *t = table_new(p, ETS_SET);
+    ets_t *t = table_new(p, ETS_SET, write);
+    size_t words = ets_words(t), buckets = ets_nbuckets(t);
+    assert_int_equal(t->nshards > 1, write == A_true);
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < MANY; i++) put(p, t, make_small((int64_t)i * (round ? 64 : 1)), A_ok);
-        assert_int_equal(t->count, MANY);
+        assert_int_equal(ets_size(t), MANY);
         assert_int_equal(chain_count(t), MANY);
-        assert_true(t->nbuckets >= MANY - 1);
+        assert_true(ets_nbuckets(t) >= MANY - 1);
+        for (uint32_t k = 0; k < t->nshards; k++) { /* each has its part */
+            size_t n = atomic_load(&t->shards[k].count);
+            assert_true(n > MANY / t->nshards / 2 && n < 2 * MANY / t->nshards);
+        }
         for (int i = 0; i < MANY; i++) {
             term_t k = make_small((int64_t)i * (round ? 64 : 1));
-            assert_int_equal(ets_erase(vm, p->sched, t, k), 1);
-            assert_null(ets_find(vm, t, k));
+            assert_int_equal(erase(p, t, k), 1);
+            assert_null(find(vm, t, k));
             if (i % 1000 == 0) assert_int_equal(chain_count(t), MANY - 1 - i);
         }
-        assert_int_equal(t->count, 0);
-        assert_int_equal(t->words, 0);
-        assert_int_equal(t->nbuckets, 64);
+        assert_int_equal(ets_size(t), 0);
+        assert_int_equal(ets_words(t), words);
+        assert_int_equal(ets_nbuckets(t), buckets);
     }
     ets_leave(vm, t, true);
     fixture_free(vm);
 }
-
-static void test_dead_objects(void **state) {
+static void test_grow_and_shrink(void **state) {
     (void)state;
+    grow_and_shrink(A_false);
+    grow_and_shrink(A_true);
+}
+
+static ets_obj_t *first_from(ets_t *t, uint32_t shard) {
+    ets_obj_t *o = NULL;
+    for (; !o && shard < t->nshards; shard++) o = ets_shard_first(&t->shards[shard]);
+    return o;
+}
+
+static void dead_objects(term_t write) {
     vm_t *vm = fixture_vm();
     proc_t *p = fixture_proc(vm);
-    ets_t *t = table_new(p, ETS_DUPLICATE_BAG);
+    ets_t *t = table_new(p, ETS_DUPLICATE_BAG, write);
     for (int i = 0; i < 1000; i++) put(p, t, make_small(i / 4), make_small(i));
-    size_t buckets = t->nbuckets;
+    size_t buckets = ets_nbuckets(t);
     assert_true(ets_fix(p, t, true));
     bool known;
-    ets_obj_t *o = ets_hash_next(vm, t, TERM_NONE, &known);
+    ets_obj_t *o = first_from(t, 0);
     size_t seen = 0;
     while (o) {
         term_t key = ets_obj_key(t, o);
         seen++;
         bool old = small_value(key) < 5000;
-        assert_int_equal(ets_erase(vm, p->sched, t, key), old ? 4 : 1);
+        assert_int_equal(erase(p, t, key), old ? 4 : 1);
         if (old) put(p, t, make_small(5000 + (int64_t)seen), A_ok);
-        o = ets_hash_next(vm, t, key, &known);
+        uint64_t h = ets_hash(vm, t, key);
+        o = ets_hash_next(vm, t, h, key, &known);
         assert_true(known);
+        if (!o) o = first_from(t, ets_shard(t, h)->number);
     }
     assert_true(seen >= 250);
-    assert_int_equal(t->nbuckets, buckets);
-    assert_int_equal(t->count, chain_count(t));
+    assert_int_equal(ets_nbuckets(t), buckets);
+    assert_int_equal(ets_size(t), chain_count(t));
     assert_true(ets_fix(p, t, false));
-    assert_int_equal(t->count, chain_count(t));
-    assert_int_equal(t->ndead, 0);
+    assert_int_equal(ets_size(t), chain_count(t));
+    for (uint32_t k = 0; k < t->nshards; k++) assert_int_equal(t->shards[k].ndead, 0);
     ets_leave(vm, t, true);
     fixture_free(vm);
+}
+static void test_dead_objects(void **state) {
+    (void)state;
+    dead_objects(A_false);
+    dead_objects(A_true);
 }
 
 /* Height of a subtree; checks order and balance on the way. Trees of tests are low. */
@@ -104,7 +139,7 @@ static void test_tree(void **state) {
     (void)state;
     vm_t *vm = fixture_vm();
     proc_t *p = fixture_proc(vm);
-    ets_t *t = table_new(p, ETS_ORDERED_SET);
+    ets_t *t = table_new(p, ETS_ORDERED_SET, A_true);
     uint64_t r = 42;
     static bool in[2000];
     size_t count = 0;
@@ -117,12 +152,12 @@ static void test_tree(void **state) {
             in[k] = true;
             put(p, t, make_small((int64_t)k), make_small(i));
         } else {
-            assert_int_equal(ets_erase(vm, p->sched, t, make_small((int64_t)k)), in[k]);
+            assert_int_equal(erase(p, t, make_small((int64_t)k)), in[k]);
             count -= in[k];
             in[k] = false;
         }
         if (i % 97 == 0) tree_check(vm, t, t->root);
-        assert_int_equal(t->count, count);
+        assert_int_equal(ets_size(t), count);
     }
     for (int back = 0; back < 2; back++)
         for (int64_t from = -1; from <= 2000; from += 13) {
@@ -152,7 +187,7 @@ static void test_off_heap(void **state) {
     (void)state;
     vm_t *vm = fixture_vm();
     proc_t *p = fixture_proc(vm);
-    ets_t *t = table_new(p, ETS_SET);
+    ets_t *t = table_new(p, ETS_SET, A_true);
     uint8_t *data;
     term_t big = binary_new(p, 1000, &data);
     memset(data, 7, 1000);
@@ -161,7 +196,7 @@ static void test_off_heap(void **state) {
     term_t pair = tuple2(&hp, big, part);
     for (int i = 0; i < 10; i++) put(p, t, make_small(i), pair);
     assert_int_equal(atomic_load(&bin->refs), 21);
-    term_t copy = ets_obj_copy(p, ets_find(vm, t, make_small(3)));
+    term_t copy = ets_obj_copy(p, find(vm, t, make_small(3)));
     assert_int_equal(atomic_load(&bin->refs), 23);
     assert_true(term_eq(vm, tuple_elem(copy, 2), pair));
     for (int i = 0; i < 5; i++) put(p, t, make_small(i), A_ok);
