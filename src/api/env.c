@@ -40,5 +40,5 @@ bool env_init_on(ling_env_t *env, proc_t *p) {
 
 ling_term_t ling_copy(ling_env_t *env, ling_term_t term) {
     if (!is_term(term)) return LING_NONE;
-    return term_copy_to(env->p, term);
+    return env->in_call ? term_copy_to(env->p, term) : term_copy_all_to(env->p, term);
 }

@@ -82,7 +82,7 @@ static term_t push_out(proc_t *p, term_t id, term_t term, uint8_t flags) {
     vm_t *vm = p->vm;
     uint64_t number;
     if (!term_to_uint64(id, &number)) return bif_badarg(p);
-    signal_t *s = signal_new_copy(vm, p->sched, SIG_MESSAGE, term);
+    signal_t *s = signal_new_whole(vm, p->sched, SIG_MESSAGE, term, 0);
     if (!s) return bif_oom(p);
     s->ref = number;
     s->flags = flags;
@@ -183,13 +183,11 @@ int ling_register_nif(ling_vm_t *vm, const void *entry) {
 
 static int reply(vm_t *vm, ling_token_t token, term_t what, term_t value) {
     if (!is_term(value)) return LING_ENOMEM;
-    size_t words = term_size(vm, value) + REF_WORDS + 4;
-    signal_t *s = signal_new(vm, NULL, SIG_ALIAS_MESSAGE, words);
+    signal_t *s = signal_new_whole(vm, NULL, SIG_ALIAS_MESSAGE, value, REF_WORDS + 4);
     if (!s) return LING_ENOMEM;
-    term_t *hp = s->data;
-    term_t copy = term_copy(vm, value, &hp, &s->off_heap);
+    term_t *hp = s->data + s->used;
     term_t ref = make_ref(&hp, token.reference, token.process);
-    s->term = tuple3(&hp, ref, what, copy);
+    s->term = tuple3(&hp, ref, what, s->term);
     s->used = (uint32_t)(hp - s->data);
     s->ref = token.reference;
     s->from = token.process;

@@ -96,7 +96,7 @@ int ling_spawn(ling_vm_t *vm, const char *module, const char *function, size_t a
 int ling_send(ling_vm_t *vm, ling_term_t to, ling_term_t message) {
     if (!is_local_pid(to) && !is_atom(to)) return LING_EINVAL;
     if (!is_term(message)) return LING_EINVAL;
-    signal_t *s = signal_new_copy(vm, NULL, SIG_MESSAGE, message);
+    signal_t *s = signal_new_whole(vm, NULL, SIG_MESSAGE, message, 0);
     if (!s) return LING_ENOMEM;
     s->from = to;
     box_push(&vm->api->inbox, s);

@@ -296,7 +296,8 @@ int enif_get_string(ErlNifEnv *env, ERL_NIF_TERM t, char *buf, unsigned size,
 ERL_NIF_TERM enif_make_ref(ErlNifEnv *env) { return nif_made(env, new_ref(env->p)); }
 
 ERL_NIF_TERM enif_make_copy(ErlNifEnv *env, ERL_NIF_TERM t) {
-    return nif_made(env, term_copy_to(env->p, t));
+    bool own = env->p->pid == TERM_NIL; /* no process: what it holds nobody asks for */
+    return nif_made(env, own ? term_copy_all_to(env->p, t) : term_copy_to(env->p, t));
 }
 
 int enif_is_identical(ERL_NIF_TERM a, ERL_NIF_TERM b) {

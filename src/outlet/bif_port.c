@@ -8,6 +8,7 @@
 #include "outlet/outlet.h"
 
 #include "vm/binary.h"
+#include "vm/copy.h"
 #include "vm/etf.h"
 #include "vm/heap.h"
 #include "vm/proc_ext.h"
@@ -56,7 +57,7 @@ static term_t port_of(proc_t *p, term_t t) {
 }
 
 static signal_t *term_request(proc_t *p, int op, term_t term) {
-    signal_t *sig = signal_new_copy(p->vm, p->sched, SIG_PORT, term);
+    signal_t *sig = signal_new_whole(p->vm, p->sched, SIG_PORT, term, 0);
     if (sig) sig->flags = (uint8_t)op;
     return sig;
 }

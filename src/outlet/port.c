@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include "vm/binary.h"
+#include "vm/copy.h"
 #include "vm/errno_name.h"
 #include "vm/etf.h"
 #include "vm/heap.h"
@@ -28,7 +29,7 @@ void port_answer(vm_t *vm, term_t port, signal_t *sig, term_t answer) {
     if (ref != 0) {
         outlet_t *o = outlet_lookup(vm, port);
         if (o && port_observed(o)) port_stops(o);
-        reply = signal_new_copy(vm, s, SIG_REPLY, answer);
+        reply = signal_new_whole(vm, s, SIG_REPLY, answer, 0);
         if (!reply) { /* the request itself is the answer */
             reply = sig;
             sig = NULL;
@@ -496,7 +497,7 @@ static void on_down(outlet_t *o, signal_t *sig) {
 
 static void set_data(outlet_t *o, signal_t *sig) {
     sched_t *s = sched_current(o->vm);
-    signal_t *copy = signal_new_copy(o->vm, s, SIG_FRAGMENT, sig->term);
+    signal_t *copy = signal_new_whole(o->vm, s, SIG_FRAGMENT, sig->term, 0);
     if (copy) {
         signal_free(o->vm, s, o->data);
         o->data = copy;

@@ -362,17 +362,13 @@ void etimer_free(vm_t *vm) {
 
 /* What will be delivered, in a signal of its own. */
 static signal_t *timer_message(vm_t *vm, sched_t *s, uint64_t ref_id, term_t msg, bool enveloped) {
-    size_t words = is_immed(msg) ? 0 : term_size(vm, msg);
-    signal_t *sig = signal_new(vm, s, SIG_MESSAGE, words + (enveloped ? 4 + REF_WORDS : 0));
+    signal_t *sig = signal_new_whole(vm, s, SIG_MESSAGE, msg, enveloped ? 4 + REF_WORDS : 0);
     if (!sig) return NULL;
-    term_t *hp = sig->data;
-    term_t m = is_immed(msg) ? msg : term_copy(vm, msg, &hp, &sig->off_heap);
+    term_t *hp = sig->data + sig->used;
     if (enveloped) {
         term_t ref = make_ref(&hp, ref_id, 0);
-        m = tuple3(&hp, A_timeout, ref, m);
+        sig->term = tuple3(&hp, A_timeout, ref, sig->term);
     }
-    sig->term = m;
-    sig->from = TERM_NIL;
     sig->used = (uint32_t)(hp - sig->data);
     return sig;
 }

@@ -241,7 +241,8 @@ static BIF(bif_purge_module) {
     return make_bool(r == 1);
 }
 
-/* Literals of purged versions stay (module_purge_old), so there is never an area to release. */
+/* literals.c gives literals back without this process, with OTP and without: there is never an area
+ * for it to release. */
 static BIF(bif_release_area_switch) {
     (void)a;
     if (is_reserved(p, A_erts_literal_area_collector)) return bif_error(p, A_notsup);

@@ -407,7 +407,7 @@ static term_t info_of(proc_t *p, term_t pid, term_t items) {
     }
     term_t known = info_of_dirty(p, q, items);
     if (known != TERM_NONE) return known;
-    signal_t *sig = signal_new_copy(vm, p->sched, SIG_PROCESS_INFO, items);
+    signal_t *sig = signal_new_whole(vm, p->sched, SIG_PROCESS_INFO, items, 0);
     if (!sig) return bif_oom(p);
     sig->from = p->pid;
     sig->ref = proc_ask(p);
@@ -451,6 +451,19 @@ static bool add_process(void *user, proc_t *p) {
     return true;
 }
 
+static bool add_code(void *user, module_t *m, bool is_old) {
+    (void)is_old;
+    *(size_t *)user += m->code_words * sizeof *m->code + m->strings_size +
+                       m->nlines * sizeof *m->lines + m->nfunctions * sizeof *m->functions;
+    return true;
+}
+/* With all literals, those of persistent terms included. */
+static size_t code_bytes(vm_t *vm) {
+    size_t n = literal_bytes(vm);
+    module_each(vm, add_code, &n);
+    return n;
+}
+
 /* Bytes of one kind. Only the total is measured; processes are counted by their blocks. */
 static bool memory_of(proc_t *p, term_t type, size_t *out) {
     vm_t *vm = p->vm;
@@ -473,8 +486,8 @@ static bool memory_of(proc_t *p, term_t type, size_t *out) {
     case A_atom:
     case A_atom_used: *out = atoms; return true;
     case A_ets: *out = ets_memory(p->vm); return true;
-    case A_binary:
-    case A_code: *out = 0; return true;
+    case A_code: *out = code_bytes(vm); return true;
+    case A_binary: *out = 0; return true;
     default: return false;
     }
 }

@@ -5,6 +5,7 @@
 #include "vm/bif.h"
 #include "vm/clock.h"
 #include "vm/compare.h"
+#include "vm/copy.h"
 #include "vm/link.h"
 #include "vm/mailbox.h"
 #include "vm/map.h"
@@ -374,7 +375,7 @@ static term_t watch(proc_t *p, term_t other, term_t name, uint32_t alias, term_t
     if (tag != TERM_NONE) {
         r->tag = tag;
         if (!is_immed(tag)) {
-            r->frag = signal_new_copy(vm, p->sched, SIG_FRAGMENT, tag);
+            r->frag = signal_new_whole(vm, p->sched, SIG_FRAGMENT, tag, 0);
             if (!r->frag) {
                 relation_free(vm, p->sched, r);
                 return bif_oom(p);
@@ -938,7 +939,7 @@ static term_t request_task(proc_t *p, term_t requester, term_t target, term_t re
         !is_atom(tuple_elem(request, 3)))
         return bif_badarg(p);
     /* Room for the answer, which is made of the request. */
-    signal_t *sig = signal_new_reason(p->vm, p->sched, SIG_SYSTEM_TASK, request, 4);
+    signal_t *sig = signal_new_whole(p->vm, p->sched, SIG_SYSTEM_TASK, request, 4);
     if (!sig) return bif_oom(p);
     sig->from = requester;
     signal_send(p->vm, target, sig);

@@ -3,8 +3,9 @@
  *
  * Persistent terms: a table of pointers to entries with open addressing. Readers load the table and
  * its slots with acquire order and take no lock; writers take a spin lock. Entries never change;
- * replaced and erased ones, and tables outgrown, stay until the VM ends, because readers may still
- * look at them and processes may refer to the terms.
+ * replaced and erased ones, and tables outgrown, are freed when no reader can be looking at them
+ * any more, the terms when no process refers to them (literals.c). Processes see the values, not
+ * the pairs or the keys, so an immediate value costs nobody anything.
  *
  * Atomics and counters are magic references to arrays of 64-bit words. Counters with
  * write_concurrency are such an array too. Relies on code.h (literals), map.c, hash.h, compare.h.
@@ -13,23 +14,23 @@
 #include "vm/binary.h"
 #include "vm/code.h"
 #include "vm/compare.h"
+#include "vm/copy.h"
 #include "vm/hash.h"
+#include "vm/literals.h"
 #include "vm/map.h"
+#include "vm/sched.h"
 
 /* ---- persistent terms ---- */
 
 typedef struct pt_entry {
-    struct pt_entry *older; /* all entries ever made */
     uint64_t hash;
     term_t pair; /* {Key, Value}, a literal */
-    term_t *area;
     size_t words;
-    off_heap_t *off_heap;
+    literal_area_t *area;
 } pt_entry_t;
 
 typedef _Atomic(pt_entry_t *) pt_slot_t;
 typedef struct pt_table {
-    struct pt_table *older;
     size_t mask;
     size_t taken; /* slots that are not empty; writers only */
     pt_slot_t slot[];
@@ -38,12 +39,12 @@ typedef struct pt_table {
 struct persistent {
     _Atomic(pt_table_t *) table;
     spin_t lock;
-    pt_entry_t *entries;
     _Atomic(size_t) count, words;
 };
 
 /* A slot whose entry was erased: a search goes on behind it. */
 #define PT_ERASED ((pt_entry_t *)(uintptr_t)1)
+static inline bool is_entry(const pt_entry_t *e) { return e != NULL && e != PT_ERASED; }
 
 static size_t table_bytes(size_t slots) { return sizeof(pt_table_t) + slots * sizeof(pt_slot_t); }
 
@@ -66,26 +67,37 @@ bool persistent_init(vm_t *vm) {
     return true;
 }
 
-static void entry_free(vm_t *vm, pt_entry_t *e) {
-    off_heap_release(vm, e->off_heap);
-    literal_free(vm, e->area, e->words);
-    mem_free(vm, e, sizeof *e);
+static void entry_free(vm_t *vm, void *ptr) { mem_free(vm, ptr, sizeof(pt_entry_t)); }
+static void entry_free_all(vm_t *vm, pt_entry_t *e) {
+    off_heap_release(vm, e->area->off_heap);
+    literal_free(vm, e->area->start, e->words);
+    mem_free(vm, e->area, sizeof *e->area);
+    entry_free(vm, e);
+}
+
+/* e is in no table any more. */
+static void entry_retire(vm_t *vm, pt_entry_t *e) {
+    if (is_immed(tuple_elem(e->pair, 2)))
+        literals_retire_unseen(vm, e->area);
+    else
+        literals_retire(vm, e->area);
+    sched_defer_free(vm, e, entry_free);
+}
+
+static void table_free(vm_t *vm, void *ptr) {
+    pt_table_t *t = ptr;
+    mem_free(vm, t, table_bytes(t->mask + 1));
 }
 
 void persistent_free(vm_t *vm) {
     struct persistent *pt = vm->persistent;
     if (!pt) return;
-    while (pt->entries) {
-        pt_entry_t *e = pt->entries;
-        pt->entries = e->older;
-        entry_free(vm, e);
-    }
     pt_table_t *t = atomic_load_explicit(&pt->table, memory_order_relaxed);
-    while (t) {
-        pt_table_t *older = t->older;
-        mem_free(vm, t, table_bytes(t->mask + 1));
-        t = older;
+    for (size_t i = 0; i <= t->mask; i++) {
+        pt_entry_t *e = atomic_load_explicit(&t->slot[i], memory_order_relaxed);
+        if (is_entry(e)) entry_free_all(vm, e);
     }
+    table_free(vm, t);
     mem_free(vm, pt, sizeof *pt);
     vm->persistent = NULL;
 }
@@ -93,7 +105,6 @@ void persistent_free(vm_t *vm) {
 static pt_table_t *table_of(vm_t *vm) {
     return atomic_load_explicit(&vm->persistent->table, memory_order_acquire);
 }
-static inline bool is_entry(const pt_entry_t *e) { return e != NULL && e != PT_ERASED; }
 
 /* The slot that holds key, or NULL. *e is what was seen there. */
 static pt_slot_t *slot_find(vm_t *vm, pt_table_t *t, uint64_t hash, term_t key, pt_entry_t **e) {
@@ -124,8 +135,8 @@ static pt_table_t *table_with_room(vm_t *vm) {
         pt_entry_t *e = atomic_load_explicit(&t->slot[i], memory_order_relaxed);
         if (is_entry(e)) slot_add(bigger, e);
     }
-    bigger->older = t;
     atomic_store_explicit(&pt->table, bigger, memory_order_release);
+    sched_defer_free(vm, t, table_free);
     return bigger;
 }
 
@@ -140,6 +151,24 @@ static void account(struct persistent *pt, const pt_entry_t *e, bool add) {
     }
 }
 
+/* {Key, Value} as an entry; NULL: no memory. */
+static pt_entry_t *entry_new(vm_t *vm, uint64_t hash, term_t key, term_t value) {
+    term_t words[3], *hp = words;
+    pt_entry_t *e = mem_calloc(vm, sizeof *e);
+    literal_area_t *area = mem_calloc(vm, sizeof *area);
+    if (e && area) {
+        e->pair =
+            literal_copy(vm, tuple2(&hp, key, value), &area->start, &e->words, &area->off_heap);
+        e->hash = hash;
+        e->area = area;
+        area->words = e->words;
+        if (e->pair != TERM_NONE) return e;
+    }
+    if (e) entry_free(vm, e);
+    if (area) mem_free(vm, area, sizeof *area);
+    return NULL;
+}
+
 static BIF(persistent_put) {
     vm_t *vm = p->vm;
     struct persistent *pt = vm->persistent;
@@ -148,19 +177,8 @@ static BIF(persistent_put) {
     if (slot_find(vm, table_of(vm), hash, a[0], &seen) &&
         term_eq(vm, tuple_elem(seen->pair, 2), a[1]))
         return A_ok;
-    pt_entry_t *e = mem_calloc(vm, sizeof *e);
-    term_t *hp = heap_alloc(p, 3);
-    if (!e || !hp) {
-        if (hp) (void)tuple2(&hp, A_ok, A_ok);
-        if (e) mem_free(vm, e, sizeof *e);
-        return bif_oom(p);
-    }
-    e->hash = hash;
-    e->pair = literal_copy(vm, tuple2(&hp, a[0], a[1]), &e->area, &e->words, &e->off_heap);
-    if (e->pair == TERM_NONE) {
-        mem_free(vm, e, sizeof *e);
-        return bif_oom(p);
-    }
+    pt_entry_t *e = entry_new(vm, hash, a[0], a[1]);
+    if (!e) return bif_oom(p);
     bif_bump(p, e->words / 16);
     spin_lock(vm, &pt->lock);
     pt_table_t *t = atomic_load_explicit(&pt->table, memory_order_relaxed);
@@ -171,14 +189,11 @@ static BIF(persistent_put) {
     } else if ((t = table_with_room(vm)) != NULL) {
         slot_add(t, e);
     }
-    if (t) {
-        account(pt, e, true);
-        e->older = pt->entries;
-        pt->entries = e;
-    }
+    if (t) account(pt, e, true);
     spin_unlock(vm, &pt->lock);
+    if (slot) entry_retire(vm, seen);
     if (t) return A_ok;
-    entry_free(vm, e);
+    entry_free_all(vm, e);
     return bif_oom(p);
 }
 
@@ -203,9 +218,11 @@ static BIF(persistent_get_0) {
     for (size_t i = 0; i <= t->mask; i++) {
         pt_entry_t *e = atomic_load_explicit(&t->slot[i], memory_order_acquire);
         if (!is_entry(e)) continue;
-        term_t *hp = heap_alloc(p, 2);
+        term_t key = term_copy_all_to(p, tuple_elem(e->pair, 1));
+        term_t *hp = key == TERM_NONE ? NULL : heap_alloc(p, 5);
         if (!hp) return bif_oom(p);
-        list = cons(&hp, e->pair, list);
+        term_t pair = tuple2(&hp, key, tuple_elem(e->pair, 2));
+        list = cons(&hp, pair, list);
     }
     bif_bump(p, t->mask / 8);
     return list;
@@ -225,20 +242,32 @@ static BIF(persistent_erase) {
     pt_slot_t *slot = slot_find(p->vm, table_of(p->vm), hash, a[0], &e);
     if (slot) slot_erase(pt, slot, e);
     spin_unlock(p->vm, &pt->lock);
+    if (slot) entry_retire(p->vm, e);
     return make_bool(slot != NULL);
 }
 
+/* One after the other: areas are not handed on under the lock. */
 static BIF(persistent_erase_all) {
     (void)a;
-    struct persistent *pt = p->vm->persistent;
-    spin_lock(p->vm, &pt->lock);
-    pt_table_t *t = table_of(p->vm);
-    for (size_t i = 0; i <= t->mask; i++) {
-        pt_entry_t *e = atomic_load_explicit(&t->slot[i], memory_order_relaxed);
-        if (is_entry(e)) slot_erase(pt, &t->slot[i], e);
+    vm_t *vm = p->vm;
+    struct persistent *pt = vm->persistent;
+    pt_table_t *before = NULL;
+    for (size_t i = 0;; i++) {
+        spin_lock(vm, &pt->lock);
+        pt_table_t *t = table_of(vm);
+        pt_entry_t *e = NULL;
+        if (t != before) i = 0;
+        before = t;
+        for (; i <= t->mask; i++) {
+            e = atomic_load_explicit(&t->slot[i], memory_order_relaxed);
+            if (is_entry(e)) break;
+        }
+        bool found = i <= t->mask;
+        if (found) slot_erase(pt, &t->slot[i], e);
+        spin_unlock(vm, &pt->lock);
+        if (!found) return A_true;
+        entry_retire(vm, e);
     }
-    spin_unlock(p->vm, &pt->lock);
-    return A_true;
 }
 
 static BIF(persistent_info) {

@@ -8,11 +8,33 @@
 #include "vm/bif_tables.h"
 #include "vm/copy.h"
 #include "vm/hash.h"
+#include "vm/literals.h"
 #include "vm/nif.h"
 #include "vm/sched.h"
 #include "vm/trace.h"
 
 enum { SLAB_BYTES = 8192, LITERAL_UNIT = 2 /* words: room for a free_literals_t */ };
+
+/* With AddressSanitizer reading what has been given back is found. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LITERALS_ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define LITERALS_ASAN 1
+#endif
+#ifdef LITERALS_ASAN
+#include <sanitizer/asan_interface.h>
+#define LITERALS_USABLE(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
+#define LITERALS_GONE(p, n)   ASAN_POISON_MEMORY_REGION(p, n)
+#elif defined(LING_GC_STRESS)
+#define LITERALS_USABLE(p, n) ((void)0)
+#define LITERALS_GONE(p, n)   memset(p, 0x77, n) /* as words: headers of no object */
+#else
+#define LITERALS_USABLE(p, n) ((void)0)
+#define LITERALS_GONE(p, n)   ((void)0)
+#endif
 
 /* ---- slabs and pointer tables ---- under the lock */
 
@@ -529,11 +551,11 @@ void module_free(vm_t *vm, module_t *m) {
 
 void module_retire(vm_t *vm, module_t *m, bool keep) {
     struct code_table *t = vm->code;
-    kept_literals_t *k = NULL;
+    literal_area_t *area = NULL;
     if (m->nif != NULL && !keep) vm->nif_ops->module_gone(vm, m);
-    if (!keep && m->literal_off_heap != NULL) {
-        k = mem_alloc(vm, sizeof *k);
-        if (k == NULL) keep = true;
+    if (!keep && m->literal_area != NULL) {
+        area = mem_alloc(vm, sizeof *area);
+        if (area == NULL) keep = true;
     }
     spin_lock(vm, &t->lock);
     if (!keep && !code_ranges_remove(vm, m)) keep = true;
@@ -542,15 +564,17 @@ void module_retire(vm_t *vm, module_t *m, bool keep) {
     if (keep) {
         m->next_range = t->zombies;
         t->zombies = m;
-    } else if (k != NULL) {
-        k->off_heap = m->literal_off_heap;
-        k->next = t->kept;
-        t->kept = k;
-        k = NULL;
     }
     spin_unlock(vm, &t->lock);
-    mem_free(vm, k, sizeof *k);
-    if (!keep) sched_defer_free(vm, m, module_release);
+    if (keep) {
+        mem_free(vm, area, sizeof *area);
+        return;
+    }
+    if (area != NULL) {
+        *area = (literal_area_t){NULL, m->literal_area, m->literal_words, m->literal_off_heap};
+        literals_retire(vm, area);
+    }
+    sched_defer_free(vm, m, module_release);
 }
 
 /* ---- literals ---- */
@@ -576,6 +600,7 @@ term_t *literal_alloc(vm_t *vm, size_t words) {
         area = (term_t *)f;
         if (f->words > words) { /* the rest stays in its place of the list */
             free_literals_t *rest = (free_literals_t *)(area + words);
+            LITERALS_USABLE(rest, sizeof *rest);
             rest->words = f->words - words;
             rest->next = f->next;
             *link = rest;
@@ -589,6 +614,7 @@ term_t *literal_alloc(vm_t *vm, size_t words) {
         t->literal_top += words;
     }
     if (area != NULL) {
+        LITERALS_USABLE(area, words * sizeof(term_t));
         t->literal_live += words;
         atomic_fetch_add_explicit(&vm->memory_used, words * sizeof(term_t), memory_order_relaxed);
     }
@@ -633,7 +659,16 @@ void literal_free(vm_t *vm, term_t *area, size_t words) {
         f = before;
     }
     literal_discard(vm, f);
+    LITERALS_GONE(f + 1, f->words * sizeof(term_t) - sizeof *f);
     spin_unlock(vm, &t->literal_lock);
+}
+
+size_t literal_bytes(vm_t *vm) {
+    struct code_table *t = vm->code;
+    spin_lock(vm, &t->literal_lock);
+    size_t words = t->literal_live;
+    spin_unlock(vm, &t->literal_lock);
+    return words * sizeof(term_t);
 }
 
 term_t literal_copy(vm_t *vm, term_t t, term_t **area, size_t *words, off_heap_t **off) {
@@ -669,7 +704,8 @@ bool code_init(vm_t *vm) {
     ptr_table_t *funs = table_new(vm, 64), *modules = table_new(vm, 64);
     atomic_store_explicit(&t->funs, funs, memory_order_relaxed);
     atomic_store_explicit(&t->modules, modules, memory_order_relaxed);
-    if (funs == NULL || modules == NULL || !arena_init(vm) || !bifs_register(vm)) {
+    if (funs == NULL || modules == NULL || !arena_init(vm) || !literals_init(vm) ||
+        !bifs_register(vm)) {
         code_free(vm);
         return false;
     }
@@ -698,11 +734,7 @@ void code_free(vm_t *vm) {
         next = m->next_range;
         version_free(vm, m);
     }
-    for (kept_literals_t *k = t->kept, *next; k != NULL; k = next) {
-        next = k->next;
-        off_heap_release(vm, k->off_heap);
-        mem_free(vm, k, sizeof *k);
-    }
+    literals_free(vm);
     ranges_release(vm, atomic_load_explicit(&t->ranges, memory_order_relaxed));
     table_release(vm, atomic_load_explicit(&t->exports, memory_order_relaxed));
     table_release(vm, atomic_load_explicit(&t->funs, memory_order_relaxed));
@@ -714,6 +746,7 @@ void code_free(vm_t *vm) {
     if (vm->literal_size != 0) {
         atomic_fetch_sub_explicit(&vm->memory_used, t->literal_live * sizeof(term_t),
                                   memory_order_relaxed);
+        LITERALS_USABLE((void *)vm->literal_base, t->literal_top * sizeof(term_t));
         vm->host->ops->pages_release(vm->host, (void *)vm->literal_base, vm->literal_size);
     }
     vm->literal_base = 0;

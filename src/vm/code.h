@@ -116,8 +116,8 @@ int module_delete(vm_t *vm, term_t name);
 /* Frees a module version nobody refers to and nobody ever ran. Any of its arrays may be NULL; each
  * is a block of mem_alloc as long as its count says. */
 void module_free(vm_t *vm, module_t *m);
-/* Frees the old version (the caller has seen to it that no process uses it). Its literals stay
- * where they are for the life of the VM: terms in messages, tables and timers may refer to them. */
+/* Frees the old version (the caller has seen to it that no process uses it). Its literals are given
+ * back later, when no process refers to them any more (literals.h). */
 bool module_purge_old(vm_t *vm, term_t name);
 
 /* ---- purging ---- purge.c: the protocol of erts_code_purger */
@@ -167,6 +167,7 @@ static inline bool is_literal(const vm_t *vm, term_t t) {
 }
 term_t *literal_alloc(vm_t *vm, size_t words); /* NULL: none left */
 void literal_free(vm_t *vm, term_t *area, size_t words);
+size_t literal_bytes(vm_t *vm); /* all that is handed out */
 /* A deep copy as a literal. *words: size for literal_free. TERM_NONE: no memory. */
 term_t literal_copy(vm_t *vm, term_t t, term_t **area, size_t *words, off_heap_t **off);
 

@@ -33,12 +33,6 @@ typedef struct slab {
     max_align_t data[];
 } slab_t;
 
-/* Literals of a purged version: the words stay, what they own is released with the VM. */
-typedef struct kept_literals {
-    struct kept_literals *next;
-    off_heap_t *off_heap;
-} kept_literals_t;
-
 typedef struct free_literals { /* in the arena itself, by address */
     size_t words;
     struct free_literals *next;
@@ -50,7 +44,6 @@ struct code_table {
     _Atomic(code_ranges_t *) ranges;
     slab_t *slabs;
     module_t *zombies; /* out of the tables, but code that may run: kept till the end */
-    kept_literals_t *kept;
 
     /* The version a purge is at work on, and its name. */
     _Atomic(module_t *) purging;

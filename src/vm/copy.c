@@ -9,11 +9,17 @@
  * Both parts must agree on the size of each object: small parts of binaries become binaries of
  * their own, and match contexts (which never leave a process) what is left to match.
  *
+ * What lives on a process's heap or in a message refers to literals; what is kept anywhere else
+ * (tables, timers, ports, match specifications, the host) is copied whole, so that literals can be
+ * given back by asking processes alone (literals.c).
+ *
  * Relies on the layouts of term.h. Any thread that may read the source.
  */
 #include "vm/copy.h"
 #include "vm/binary.h"
 #include "vm/code.h"
+#include "vm/literals.h"
+#include "vm/sched.h"
 #include "vm/wstack.h"
 
 enum { STACK_WORDS = 2 * 64 };
@@ -52,25 +58,46 @@ static size_t part_words(const part_t *part) {
     return part->size & 7 ? words + SUB_BIN_WORDS : words;
 }
 
+/* ---- what is done with literals ---- */
+
+enum which {
+    SHARE, /* they are referred to */
+    ALL,   /* copied like anything else */
+    LEAVE  /* copied where their area is about to be given back, else referred to */
+};
+
+/* While areas leave, copying a reference to one is noted (literals.c). Whoever copies has asked for
+ * the size first, so it is enough to look there. */
+static inline __attribute__((always_inline)) bool shares(vm_t *vm, term_t t, const enum which w,
+                                                         const bool note) {
+    if (w == ALL || !is_literal(vm, t)) return false;
+    if (w == LEAVE) return literal_leaving(vm, t) < 0;
+    if (note && UNLIKELY(atomic_load_explicit(&vm->literals_leave, memory_order_relaxed)))
+        literal_copied(vm, t);
+    return true;
+}
+
 /* ---- sizes ---- */
 
-/* Always inline, here and below: `all` is a constant to each. */
-static inline __attribute__((always_inline)) size_t size_walk(vm_t *vm, term_t t, const bool all) {
+/* Always inline, here and below: `w` is a constant to each. *met: a literal that leaves is in t. */
+static inline __attribute__((always_inline)) size_t size_walk(vm_t *vm, term_t t,
+                                                              const enum which w, bool *met) {
     uint64_t array[STACK_WORDS];
     wstack_t s;
     size_t size = 0;
-#define IS_LEAF(x) (!is_pointer(x) || (!all && is_literal(vm, x)))
+#define IS_LEAF(x) (!is_pointer(x) || shares(vm, x, w, true))
     if (IS_LEAF(t)) return 0;
     wstack_init(&s, vm, array, STACK_WORDS);
     for (;;) {
         /* t is no leaf; what it holds is from p to end, */
         const term_t *p, *end;
+        if (w == LEAVE && is_literal(vm, t)) *met = true;
         if (is_cons(t)) {
             p = cons_ptr(t);
             size += 2;
             while (IS_LEAF(p[0])) {
                 t = p[1];
-                if (!is_cons(t) || (!all && is_literal(vm, t))) break;
+                if (!is_cons(t) || shares(vm, t, w, true)) break;
                 p = cons_ptr(t);
                 size += 2;
             }
@@ -103,6 +130,7 @@ static inline __attribute__((always_inline)) size_t size_walk(vm_t *vm, term_t t
             t = *p;
             if (IS_LEAF(t)) continue;
             if (is_cons(t) || !header_is_raw(boxed_header(t))) break;
+            if (w == LEAVE && is_literal(vm, t)) *met = true;
             size += header_size(boxed_header(t)) + 1;
         }
         if (++p != end) {
@@ -121,8 +149,11 @@ done:
 #undef IS_LEAF
 }
 
-size_t term_size(vm_t *vm, term_t t) { return size_walk(vm, t, false); }
-size_t term_flat_size(vm_t *vm, term_t t) { return size_walk(vm, t, true); }
+size_t term_size(vm_t *vm, term_t t) { return size_walk(vm, t, SHARE, NULL); }
+size_t term_flat_size(vm_t *vm, term_t t) { return size_walk(vm, t, ALL, NULL); }
+COLD size_t term_leaving_size(vm_t *vm, term_t t, bool *met) {
+    return size_walk(vm, t, LEAVE, met);
+}
 
 /* ---- copies ---- */
 
@@ -189,9 +220,9 @@ COLD static term_t *special_copy(const term_t *src, term_t *hp, off_heap_t **off
     }
 }
 
-static inline __attribute__((always_inline)) term_t copy_walk(vm_t *vm, term_t t, term_t **hpp,
-                                                              off_heap_t **off, const bool all) {
-    if (!is_pointer(t) || (!all && is_literal(vm, t))) return t;
+static inline __attribute__((always_inline)) term_t
+copy_walk(vm_t *vm, term_t t, term_t **hpp, off_heap_t **off, const enum which w) {
+    if (!is_pointer(t) || shares(vm, t, w, false)) return t;
     term_t *const start = *hpp;
     term_t *hp = start, *scan = start;
     const term_t result = is_cons(t) ? make_cons(hp) : make_boxed(hp);
@@ -203,7 +234,7 @@ static inline __attribute__((always_inline)) term_t copy_walk(vm_t *vm, term_t t
                 term_t tail = src[1];
                 hp[0] = src[0];
                 hp += 2;
-                if (!is_cons(tail) || (!all && is_literal(vm, tail))) {
+                if (!is_cons(tail) || shares(vm, tail, w, false)) {
                     hp[-1] = tail;
                     break;
                 }
@@ -238,7 +269,7 @@ static inline __attribute__((always_inline)) term_t copy_walk(vm_t *vm, term_t t
             if (is_pointer(t)) {
                 /* Not what is a literal, nor what points to the copy already (cells of a spine). */
                 if ((uintptr_t)t - (uintptr_t)start >= (uintptr_t)hp - (uintptr_t)start &&
-                    (all || !is_literal(vm, t)))
+                    !shares(vm, t, w, false))
                     break;
             } else if (is_header(t) && header_is_raw(t)) {
                 scan += header_size(t);
@@ -249,10 +280,13 @@ static inline __attribute__((always_inline)) term_t copy_walk(vm_t *vm, term_t t
 }
 
 term_t term_copy(vm_t *vm, term_t t, term_t **hp, off_heap_t **off) {
-    return copy_walk(vm, t, hp, off, false);
+    return copy_walk(vm, t, hp, off, SHARE);
 }
 term_t term_copy_all(vm_t *vm, term_t t, term_t **hp, off_heap_t **off) {
-    return copy_walk(vm, t, hp, off, true);
+    return copy_walk(vm, t, hp, off, ALL);
+}
+COLD term_t term_copy_leaving(vm_t *vm, term_t t, term_t **hp, off_heap_t **off) {
+    return copy_walk(vm, t, hp, off, LEAVE);
 }
 
 term_t term_copy_to(proc_t *p, term_t t) {
@@ -261,4 +295,37 @@ term_t term_copy_to(proc_t *p, term_t t) {
     term_t *hp = size < TERM_SIZE_UNKNOWN ? heap_alloc(p, size) : NULL;
     if (!hp) return TERM_NONE;
     return term_copy(p->vm, t, &hp, &p->off_heap);
+}
+
+term_t term_copy_all_to(proc_t *p, term_t t) {
+    if (is_immed(t)) return t;
+    size_t size = term_flat_size(p->vm, t);
+    term_t *hp = size < TERM_SIZE_UNKNOWN ? heap_alloc(p, size) : NULL;
+    if (!hp) return TERM_NONE;
+    return term_copy_all(p->vm, t, &hp, &p->off_heap);
+}
+
+signal_t *signal_new_whole(vm_t *vm, sched_t *s, int kind, term_t term, size_t extra) {
+    size_t words = is_immed(term) ? 0 : term_flat_size(vm, term);
+    signal_t *sig = words < TERM_SIZE_UNKNOWN ? signal_new(vm, s, kind, words + extra) : NULL;
+    if (!sig) return NULL;
+    term_t *hp = sig->data;
+    sig->term = term_copy_all(vm, term, &hp, &sig->off_heap);
+    sig->used = (uint32_t)(hp - sig->data);
+    return sig;
+}
+
+COLD signal_t *signal_whole_reason(vm_t *vm, signal_t *sig) {
+    if (sig->kind != SIG_EXIT && sig->kind != SIG_DOWN) return sig;
+    sched_t *s = sched_current(vm);
+    signal_t *copy = signal_new_whole(vm, s, sig->kind, sig->term, 0);
+    if (!copy) {
+        sig->term = A_system_limit;
+        return sig;
+    }
+    copy->from = sig->from;
+    copy->ref = sig->ref;
+    copy->flags = sig->flags;
+    signal_free(vm, s, sig);
+    return copy;
 }

@@ -456,7 +456,7 @@ bool ets_rename(vm_t *vm, ets_t *t, term_t name) {
 bool ets_set_heir(vm_t *vm, ets_t *t, term_t heir, term_t data) {
     signal_t *gift = NULL;
     if (heir != A_none) {
-        gift = signal_new_copy(vm, NULL, SIG_MESSAGE, data);
+        gift = signal_new_whole(vm, NULL, SIG_MESSAGE, data, 0);
         if (!gift) return false;
     }
     if (t->gift) signal_free(vm, NULL, t->gift);

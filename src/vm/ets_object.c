@@ -22,14 +22,14 @@ ets_obj_t *ets_obj_alloc(vm_t *vm, sched_t *s, size_t words) {
 ets_obj_t *ets_obj_new(vm_t *vm, sched_t *s, const ets_t *t, const term_t *elems, size_t n) {
     size_t words = n + 1;
     for (size_t i = 0; i < n; i++)
-        if (!is_immed(elems[i])) words += term_size(vm, elems[i]);
+        if (!is_immed(elems[i])) words += term_flat_size(vm, elems[i]);
     ets_obj_t *o = ets_obj_alloc(vm, s, words);
     if (UNLIKELY(!o)) return NULL;
     term_t *hp = o->data + n + 1;
     o->data[0] = make_header(T_TUPLE, n);
     for (size_t i = 0; i < n; i++) {
         term_t e = elems[i];
-        o->data[i + 1] = is_immed(e) ? e : term_copy(vm, e, &hp, &o->off);
+        o->data[i + 1] = is_immed(e) ? e : term_copy_all(vm, e, &hp, &o->off);
     }
     return UNLIKELY(t->compressed) ? ets_obj_pack(vm, s, t, o) : o;
 }

@@ -10,10 +10,14 @@
  * message received or a BIF's overflow): it moves to the young block and all fragments are
  * released. The one exception is the message a `receive` is looking at, which is still the
  * queue's: pointers into it are left alone.
+ *
+ * Literals stay where they are, but for a process that is asked to leave some (literals.c): the
+ * areas it turns out to use are copied, and those copies are one more space survivors come from.
  */
 #include "vm/heap.h"
 #include "vm/binary.h"
 #include "vm/code.h"
+#include "vm/literals.h"
 #include "vm/process.h"
 #include "vm/sysmon.h"
 #include "vm/trace.h"
@@ -198,8 +202,16 @@ void heap_release(proc_t *p, term_t *hp, term_t *end) {
 
 /* ---- collection ---- */
 
+/* A process leaves literals: by their areas' numbers, what it refers to, and copies of that. */
+typedef struct {
+    bool found, in_message;
+    bool used[LITERALS_LEAVING];
+    term_t *copy[LITERALS_LEAVING];
+} gc_leave_t;
+
 typedef struct {
     proc_t *p;
+    gc_leave_t *leave;
     uintptr_t young, young_size; /* from-space: the used part of the young block */
     uintptr_t mature_size;       /* bytes below high_water */
     uintptr_t old, old_size;     /* old generation, used part */
@@ -235,16 +247,40 @@ static inline term_t gc_move(gc_t *g, term_t t, bool to_old) {
     return moved;
 }
 
+/* How pointers are followed; constants to each collection. */
+enum { HOW_MAJOR = 1 /* the old generation moves, too */, HOW_LEAVE = 2 /* g->leave is there */ };
+
+/* t points to a literal. What is copied of a literal that leaves is an object like any other. */
+COLD static bool gc_stays(gc_t *g, term_t *t) {
+    vm_t *vm = g->p->vm;
+    int i = literal_leaving(vm, *t);
+    if (i < 0) return true;
+    g->leave->found = g->leave->used[i] = true;
+    if (!g->leave->copy[i]) return true;
+    size_t words;
+    off_heap_t *off;
+    *t += (uintptr_t)g->leave->copy[i] - (uintptr_t)literal_leaving_area(vm, i, &words, &off);
+    return false;
+}
+
 /* Where the object behind a pointer is now. */
-static inline term_t gc_forward(gc_t *g, term_t t, bool major) {
+static inline term_t gc_forward(gc_t *g, term_t t, const unsigned how) {
     if (!is_pointer(t)) return t;
     uintptr_t a = (uintptr_t)(t & ~(term_t)TAG_MASK);
     bool to_old;
     if (LIKELY(a - g->young < g->young_size))
         to_old = a - g->young < g->mature_size;
     else if (a - g->old < g->old_size) {
-        if (!major) return t;
+        if (!(how & HOW_MAJOR)) return t;
         to_old = true;
+    } else if (how & HOW_LEAVE) {
+        if (a - g->msg < g->msg_size) {
+            g->leave->in_message = true;
+            return t;
+        }
+        if (a - g->lit < g->lit_size && gc_stays(g, &t)) return t;
+        a = (uintptr_t)(t & ~(term_t)TAG_MASK);
+        to_old = false;
     } else if (a - g->lit < g->lit_size || a - g->msg < g->msg_size)
         return t;
     else
@@ -257,8 +293,8 @@ static inline term_t gc_forward(gc_t *g, term_t t, bool major) {
     return gc_move(g, t, to_old);
 }
 
-static inline void gc_roots(gc_t *g, term_t *t, size_t n, bool major) {
-    for (size_t i = 0; i < n; i++) t[i] = gc_forward(g, t[i], major);
+static inline void gc_roots(gc_t *g, term_t *t, size_t n, const unsigned how) {
+    for (size_t i = 0; i < n; i++) t[i] = gc_forward(g, t[i], how);
 }
 
 COLD static void gc_fix_ctx(match_ctx_t *ctx) {
@@ -267,18 +303,18 @@ COLD static void gc_fix_ctx(match_ctx_t *ctx) {
 }
 
 /* Scans words [scan, top): returns when all of them point to where things are now. top moves. */
-static inline term_t *gc_scan(gc_t *g, term_t *scan, term_t *const *top, bool major) {
+static inline term_t *gc_scan(gc_t *g, term_t *scan, term_t *const *top, const unsigned how) {
     while (scan < *top) {
         term_t w = *scan;
         if (is_pointer(w)) {
-            *scan++ = gc_forward(g, w, major);
+            *scan++ = gc_forward(g, w, how);
         } else if (!is_header(w)) {
             scan++;
         } else if (header_is_raw(w)) {
             scan += header_size(w) + 1;
         } else if (UNLIKELY(header_type(w) == T_MATCH_CTX)) {
             match_ctx_t *ctx = (match_ctx_t *)scan;
-            ctx->orig = gc_forward(g, ctx->orig, major);
+            ctx->orig = gc_forward(g, ctx->orig, how);
             gc_fix_ctx(ctx);
             scan += MATCH_CTX_WORDS;
         } else {
@@ -290,11 +326,11 @@ static inline term_t *gc_scan(gc_t *g, term_t *scan, term_t *const *top, bool ma
 
 typedef struct {
     gc_t *g;
-    bool major;
+    unsigned how;
 } ext_roots_t;
 static void ext_root(void *user, term_t *t, size_t n) {
     ext_roots_t *e = user;
-    gc_roots(e->g, t, n, e->major);
+    gc_roots(e->g, t, n, e->how);
 }
 
 /* Sorts a list of off-heap objects by their fate: released, young or old. */
@@ -326,12 +362,11 @@ enum gc_mode {
 
 /* new_words: memory of the new young block, enough if everything survives. size: how much of it is
  * to be used, unless survivors, stack and need want more. */
-static inline __attribute__((always_inline)) bool gc_run(proc_t *p, size_t new_words, size_t size,
-                                                         size_t need, size_t old_words, term_t *x,
-                                                         unsigned live, term_t *extra,
-                                                         unsigned nextra, enum gc_mode mode) {
+static inline __attribute__((always_inline)) bool
+gc_run(proc_t *p, size_t new_words, size_t size, size_t need, size_t old_words, term_t *x,
+       unsigned live, term_t *extra, unsigned nextra, enum gc_mode mode, gc_leave_t *leave) {
     vm_t *vm = p->vm;
-    const bool major = mode == GC_MAJOR;
+    const unsigned how = (mode == GC_MAJOR ? HOW_MAJOR : 0) | (leave ? HOW_LEAVE : 0);
     size_t stack = (size_t)(p->hend - p->sp);
     size_t before = heap_used_words(p);
     term_t *block = young_alloc(p, &new_words);
@@ -346,6 +381,7 @@ static inline __attribute__((always_inline)) bool gc_run(proc_t *p, size_t new_w
     }
     const bool collapse = mode == GC_COLLAPSE;
     gc_t g = {.p = p,
+              .leave = leave,
               .young = (uintptr_t)p->heap,
               .young_size = (uintptr_t)p->htop - (uintptr_t)p->heap,
               .mature_size = collapse ? 0 : (uintptr_t)p->high_water - (uintptr_t)p->heap,
@@ -362,23 +398,23 @@ static inline __attribute__((always_inline)) bool gc_run(proc_t *p, size_t new_w
     }
     term_t *old_base = g.old_top, *old_scan = g.old_top;
 
-    gc_roots(&g, p->sp, stack, major); /* in place: it moves when the survivors are known */
-    gc_roots(&g, x, live, major);
-    gc_roots(&g, extra, nextra, major);
-    gc_roots(&g, &p->fvalue, 1, major);
-    gc_roots(&g, &p->ftrace, 1, major);
-    gc_roots(&g, &p->cause, 1, major);
-    gc_roots(&g, &p->group_leader, 1, major);
+    gc_roots(&g, p->sp, stack, how); /* in place: it moves when the survivors are known */
+    gc_roots(&g, x, live, how);
+    gc_roots(&g, extra, nextra, how);
+    gc_roots(&g, &p->fvalue, 1, how);
+    gc_roots(&g, &p->ftrace, 1, how);
+    gc_roots(&g, &p->cause, 1, how);
+    gc_roots(&g, &p->group_leader, 1, how);
     size_t n = 0;
     term_t *dict = pdict_roots(p, &n);
-    gc_roots(&g, dict, n, major);
-    ext_roots_t er = {&g, major};
+    gc_roots(&g, dict, n, how);
+    ext_roots_t er = {&g, how};
     proc_ext_roots(p, ext_root, &er);
 
     term_t *scan = block;
     do {
-        scan = gc_scan(&g, scan, &g.young_top, major);
-        old_scan = gc_scan(&g, old_scan, &g.old_top, major);
+        scan = gc_scan(&g, scan, &g.young_top, how);
+        old_scan = gc_scan(&g, old_scan, &g.old_top, how);
     } while (scan < g.young_top);
 
     off_heap_t *young_list = p->off_heap, *old_list = p->old_off_heap;
@@ -479,11 +515,23 @@ static bool minor(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extr
     if (!p->old_heap && mature) p->old_limit = old_words = heap_next_size(mature * 2);
     size_t size = young_size(p);
     if (!gc_run(p, young_memory(p, size, young_worst(p, need)), size, need, old_words, x, live,
-                extra, nextra, GC_MINOR))
+                extra, nextra, GC_MINOR, NULL))
         return false;
     p->gen_gcs++;
     after_gc(p, need);
     return within_limit(p);
+}
+
+static void after_major(proc_t *p, size_t need) {
+    p->flags &= ~(uint32_t)PF_NEED_MAJOR;
+    p->gen_gcs = 0;
+    /* What did survive decides when the next major collection is due. */
+    size_t live_old = (size_t)(p->old_top - p->old_heap);
+    p->old_limit = 2 * live_old + 256;
+    if (p->old_limit > (size_t)(p->old_end - p->old_heap))
+        p->old_limit = (size_t)(p->old_end - p->old_heap);
+    p->old_vheap_limit = 2 * p->old_vheap + (64u << 20);
+    after_gc(p, need);
 }
 
 static bool major(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra,
@@ -494,23 +542,16 @@ static bool major(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extr
     size_t old_words = mature + old_used ? heap_next_size(2 * (mature + old_used)) : 0;
     size_t size = young_size(p);
     if (!gc_run(p, young_memory(p, size, young_worst(p, need)), size, need, old_words, x, live,
-                extra, nextra, GC_MAJOR))
+                extra, nextra, GC_MAJOR, NULL))
         return false;
-    p->flags &= ~(uint32_t)PF_NEED_MAJOR;
-    p->gen_gcs = 0;
-    /* What did survive decides when the next major collection is due. */
-    size_t live_old = (size_t)(p->old_top - p->old_heap);
-    p->old_limit = 2 * live_old + 256;
-    if (p->old_limit > (size_t)(p->old_end - p->old_heap))
-        p->old_limit = (size_t)(p->old_end - p->old_heap);
-    p->old_vheap_limit = 2 * p->old_vheap + (64u << 20);
-    after_gc(p, need);
+    after_major(p, need);
     /* A young block far too large for what is in it is copied once more, into a small one. */
     size_t used = (size_t)(p->htop - p->heap) + (size_t)(p->hend - p->sp) + need + STACK_RESERVE;
     if (heap_block_words(p) > YOUNG_CACHE_WORDS && used < heap_block_words(p) / 8) {
         p->high_water = p->heap; /* nothing is mature: all of it stays young */
         size = heap_next_size(used * 2);
-        if (gc_run(p, size, size, need, 0, x, live, extra, nextra, GC_MINOR)) after_gc(p, need);
+        if (gc_run(p, size, size, need, 0, x, live, extra, nextra, GC_MINOR, NULL))
+            after_gc(p, need);
     }
     return within_limit(p);
 }
@@ -518,12 +559,102 @@ static bool major(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extr
 static bool collapse(proc_t *p, term_t *x, unsigned live) {
     size_t stack = (size_t)(p->hend - p->sp) + STACK_RESERVE;
     size_t all = heap_used_words(p) + stack;
-    if (!gc_run(p, all, all, 0, 0, x, live, NULL, 0, GC_COLLAPSE)) return false;
+    if (!gc_run(p, all, all, 0, 0, x, live, NULL, 0, GC_COLLAPSE, NULL)) return false;
     size_t used = (size_t)(p->htop - p->heap) + stack;
-    if (!gc_run(p, used, used, 0, 0, x, live, NULL, 0, GC_COLLAPSE)) return false;
+    if (!gc_run(p, used, used, 0, 0, x, live, NULL, 0, GC_COLLAPSE, NULL)) return false;
     p->high_water = p->heap; /* it starts young again */
     p->gen_gcs = 0;
     p->grow_young = false;
+    return true;
+}
+
+/* ---- leaving literals ---- */
+
+/* What the objects in the copy of an area own. They go on the process's list. */
+static void adopt_copy(proc_t *p, term_t *copy, const term_t *area, off_heap_t *off) {
+    for (; off; off = off->next) {
+        off_heap_t *mine = (off_heap_t *)(copy + ((const term_t *)off - area));
+        if (header_type(mine->header) == T_PROC_BIN)
+            shared_bin_keep(((proc_bin_t *)mine)->bin);
+        else
+            atomic_fetch_add_explicit(&((magic_ref_t *)mine)->magic->refs, 1, memory_order_relaxed);
+        mine->next = p->off_heap;
+        p->off_heap = mine;
+    }
+}
+
+/* Copies the areas in use, as they are: pointers in the copies still point to the areas, as do the
+ * process's. */
+static bool copy_areas(proc_t *p, gc_leave_t *l, size_t *total) {
+    vm_t *vm = p->vm;
+    size_t words;
+    off_heap_t *off;
+    *total = 0;
+    for (int i = 0; i < LITERALS_LEAVING; i++) {
+        if (!l->used[i]) continue;
+        const term_t *area = literal_leaving_area(vm, i, &words, &off);
+        l->copy[i] = mem_alloc(vm, words * sizeof(term_t));
+        if (!l->copy[i]) return false;
+        memcpy(l->copy[i], area, words * sizeof(term_t));
+        *total += words;
+    }
+    for (int i = 0; i < LITERALS_LEAVING; i++) {
+        if (!l->copy[i]) continue;
+        const term_t *area = literal_leaving_area(vm, i, &words, &off);
+        adopt_copy(p, l->copy[i], area, off);
+    }
+    return true;
+}
+
+static void free_areas(proc_t *p, gc_leave_t *l) {
+    size_t words;
+    off_heap_t *off;
+    for (int i = 0; i < LITERALS_LEAVING; i++) {
+        if (!l->copy[i]) continue;
+        (void)literal_leaving_area(p->vm, i, &words, &off);
+        mem_free(p->vm, l->copy[i], words * sizeof(term_t));
+    }
+}
+
+/* First a major collection that only looks whether there are such references: mostly there are
+ * none. Then one that takes what is used of the areas, from copies of them, since others still read
+ * them; all goes to the young block, in which no pointer need be remembered. Its block is for the
+ * worst case, so what survived moves once more. */
+bool gc_leave_literals(proc_t *p, bool *in_message) {
+    gc_leave_t l;
+    memset(&l, 0, sizeof l);
+    size_t mature = (size_t)(p->high_water - p->heap);
+    size_t old_used = (size_t)(p->old_top - p->old_heap);
+    size_t old_words = mature + old_used ? heap_next_size(2 * (mature + old_used)) : 0;
+    size_t size = young_size(p);
+    if (!gc_run(p, young_memory(p, size, young_worst(p, 0)), size, 0, old_words, NULL, 0, NULL, 0,
+                GC_MAJOR, &l))
+        return false;
+    after_major(p, 0);
+    *in_message = l.in_message;
+    if (!l.found) return true;
+    size_t areas;
+    off_heap_t *mine = p->off_heap;
+    bool ok = copy_areas(p, &l, &areas);
+    if (ok) {
+        size_t all = heap_used_words(p) + (size_t)(p->hend - p->sp) + STACK_RESERVE + areas;
+        ok = gc_run(p, all, all, 0, 0, NULL, 0, NULL, 0, GC_COLLAPSE, &l);
+        for (off_heap_t *o = p->off_heap, *next; !ok && o != mine; o = next) {
+            next = o->next;
+            o->next = NULL;
+            off_heap_release(p->vm, o);
+            p->off_heap = next;
+        }
+    }
+    free_areas(p, &l);
+    if (!ok) return false;
+    p->gen_gcs = 0;
+    size_t used = (size_t)(p->htop - p->heap) + (size_t)(p->hend - p->sp) + STACK_RESERVE;
+    if (used < heap_block_words(p) / 2) {
+        size = heap_next_size(used + used / 2);
+        (void)gc_run(p, size, size, 0, 0, NULL, 0, NULL, 0, GC_COLLAPSE, NULL);
+    }
+    after_gc(p, 0);
     return true;
 }
 

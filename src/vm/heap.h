@@ -42,6 +42,11 @@ bool gc_major(proc_t *p, size_t need, term_t *x, unsigned live, term_t *extra, u
 /* Moves the whole live heap to a block of just its size (hibernate). */
 bool gc_hibernate(proc_t *p, term_t *x, unsigned live);
 
+/* p, which does not run, leaves the literals that are to be given back: what it refers to of them
+ * moves to its heap. *in_message: it has pointers into the message it looks at. false: no memory;
+ * there may be references left. */
+bool gc_leave_literals(proc_t *p, bool *in_message);
+
 /* Shared binaries referred to since the last collection, in bytes, that make one worthwhile. */
 #define GC_VHEAP_LIMIT (4u << 20)
 

@@ -27,6 +27,17 @@ signal_t *msg_queue_unlink(msg_queue_t *q, signal_t **at) {
     return m;
 }
 
+void msg_queue_replace(msg_queue_t *q, signal_t **at, signal_t *m) {
+    signal_t *old = *at;
+    m->next = old->next;
+    *at = m;
+    if (q->last == &old->next) q->last = &m->next;
+    if (q->save == &old->next) q->save = &m->next;
+    for (int i = 0; i < MARKS; i++)
+        if (q->mark[i].pos == &old->next) q->mark[i].pos = &m->next;
+    old->next = NULL;
+}
+
 signal_t *msg_queue_drop(msg_queue_t *q) {
     signal_t *m = msg_queue_unlink(q, q->save);
     q->save = &q->first;

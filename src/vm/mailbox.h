@@ -7,6 +7,8 @@
 
 /* Takes the message *at out, keeping every position valid, and returns it. */
 signal_t *msg_queue_unlink(msg_queue_t *q, signal_t **at);
+/* m takes the place of the message *at, which is no longer in the queue. */
+void msg_queue_replace(msg_queue_t *q, signal_t **at, signal_t *m);
 /* A receive is over without taking a message (timeout): the next one starts at the beginning. */
 void msg_queue_done(msg_queue_t *q);
 /* Appends a copy of t. 0; -1: no memory. */

@@ -585,7 +585,7 @@ static ms_t *ms_make(comp_t *c) {
     ms_t *ms = mem_calloc(vm, sizeof *ms);
     if (!ms) return NULL;
     size_t words = 0;
-    for (size_t i = 0; i < c->fix.n; i++) words += term_size(vm, c->code.at[c->fix.at[i]]);
+    for (size_t i = 0; i < c->fix.n; i++) words += term_flat_size(vm, c->code.at[c->fix.at[i]]);
     if (words >= TERM_SIZE_UNKNOWN ||
         (words && !(ms->consts = mem_alloc(vm, words * sizeof(term_t))))) {
         mem_free(vm, ms, sizeof *ms);
@@ -595,7 +595,7 @@ static ms_t *ms_make(comp_t *c) {
     term_t *hp = ms->consts;
     for (size_t i = 0; i < c->fix.n; i++) {
         term_t *t = &c->code.at[c->fix.at[i]];
-        *t = term_copy(vm, *t, &hp, &ms->off);
+        *t = term_copy_all(vm, *t, &hp, &ms->off);
     }
     magic_init(vm, &ms->magic, ms_destroy);
     ms->code = c->code.at;

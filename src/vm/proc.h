@@ -31,6 +31,7 @@ enum {
     SIG_TIMEOUT,       /* the receive timeout p->timer stands for fired */
     SIG_CALL,          /* native: fn(p, sig) runs in the receiver, p NULL: it is gone; takes sig */
     SIG_PORT,          /* a request to a port: outlet/outlet.h; to: the port */
+    SIG_LITERALS,      /* a request to leave literals: literals.c */
     SIG_FRAGMENT       /* not a signal: a heap fragment */
 };
 

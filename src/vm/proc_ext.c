@@ -2,6 +2,7 @@
  * Owner only.
  */
 #include "vm/proc_ext.h"
+#include "vm/copy.h"
 #include "vm/link.h"
 #include "vm/process.h"
 #include "vm/seq_trace.h"
@@ -70,7 +71,7 @@ uint64_t proc_ask(proc_t *p) {
 void proc_answer(proc_t *p, signal_t *sig, term_t answer) {
     vm_t *vm = p->vm;
     if (is_pointer(answer)) {
-        signal_t *reply = signal_new_copy(vm, sched_current(vm), SIG_REPLY, answer);
+        signal_t *reply = signal_new_whole(vm, sched_current(vm), SIG_REPLY, answer, 0);
         if (reply) {
             reply->from = sig->from;
             reply->ref = sig->ref;

@@ -112,6 +112,26 @@ void proc_each(vm_t *vm, bool (*fn)(void *user, proc_t *p), void *user) {
     }
 }
 
+term_t proc_next(vm_t *vm, uint32_t *place) {
+    struct proc_table *t = vm->procs;
+    vm_visit_t v = vm_enter(vm);
+    term_t pid = TERM_NONE;
+    while (pid == TERM_NONE && *place < t->nchunks << CHUNK_BITS) {
+        chunk_t *chunk =
+            atomic_load_explicit(&t->chunk[*place >> CHUNK_BITS], memory_order_acquire);
+        if (!chunk) {
+            *place = ((*place >> CHUNK_BITS) + 1) << CHUNK_BITS;
+            continue;
+        }
+        proc_t *p =
+            atomic_load_explicit(&chunk->slot[*place & (CHUNK_SLOTS - 1)], memory_order_acquire);
+        if (p && p != RESERVED) pid = p->pid;
+        ++*place;
+    }
+    vm_leave(vm, v);
+    return pid;
+}
+
 static inline void count_add(vm_t *vm, struct proc_table *t, uint32_t n) {
     if (vm->threaded)
         atomic_fetch_add_explicit(&t->count, n, memory_order_relaxed);
@@ -270,7 +290,7 @@ static bool ties_make(proc_t *parent, sched_t *s, term_t child, const spawn_opts
         if (o->monitor_tag != TERM_NONE) {
             t->mon_here->tag = o->monitor_tag;
             if (!is_immed(o->monitor_tag)) {
-                signal_t *f = signal_new_copy(vm, s, SIG_FRAGMENT, o->monitor_tag);
+                signal_t *f = signal_new_whole(vm, s, SIG_FRAGMENT, o->monitor_tag, 0);
                 if (!f) return false;
                 t->mon_here->frag = f;
                 t->mon_here->tag = f->term;

@@ -27,6 +27,9 @@ uint32_t proc_count(vm_t *vm);
 uint32_t proc_limit(vm_t *vm);
 /* Calls fn for each live process, in order of table slots, until it returns false. */
 void proc_each(vm_t *vm, bool (*fn)(void *user, proc_t *p), void *user);
+/* The pid of the next process from *place (0: the first) on, which moves behind it; TERM_NONE:
+ * there is none. A process that begins meanwhile may be left out. */
+term_t proc_next(vm_t *vm, uint32_t *place);
 
 /* ---- creation ---- */
 typedef struct {

@@ -25,6 +25,7 @@
 #include "vm/fiber.h"
 #include "vm/heap.h"
 #include "vm/io.h"
+#include "vm/literals.h"
 #include "vm/os_signal.h"
 #include "vm/sched_internal.h"
 #include "vm/sysmon.h"
@@ -125,6 +126,14 @@ void sched_defer_free(vm_t *vm, void *ptr, void (*fn)(vm_t *vm, void *ptr)) {
     if (!d) return;
     *d = (deferred_t){.ptr = ptr, .fn = fn};
     defer(vm, d);
+}
+
+uint64_t sched_epoch_begin(vm_t *vm) {
+    return atomic_fetch_add_explicit(&sched_shared(vm)->epoch, 1, memory_order_seq_cst);
+}
+
+bool sched_epoch_is_over(vm_t *vm, uint64_t epoch) {
+    return !vm->threaded || oldest_epoch(vm) > epoch;
 }
 
 void sched_defer_proc(proc_t *p, void (*fn)(vm_t *vm, void *ptr)) {
@@ -653,6 +662,10 @@ static int run_here(vm_t *vm, int mode) {
         progress |= run_round(vm, s);
         if (is_halting(vm)) return 2;
         uint64_t closest = expire(vm);
+        if (UNLIKELY(literals_due(vm))) {
+            uint64_t at = literals_step(vm);
+            if (at < closest) closest = at;
+        }
         if (has_runnable(s)) {
             if (round % POLL_ROUNDS == 0) poll(vm, 0);
             if (mode != VM_RUN_DEFAULT && round >= ONCE_ROUNDS) return 1;
@@ -694,6 +707,10 @@ static int run_polling(vm_t *vm, int mode) {
     for (bool first = true;; first = false) {
         if (is_halting(vm)) return 2;
         uint64_t closest = expire(vm);
+        if (UNLIKELY(literals_due(vm))) {
+            uint64_t at = literals_step(vm);
+            if (at < closest) closest = at;
+        }
         bool idle_now = sched_all_idle(vm);
         bool over = idle_now && closest == HOST_FOREVER && !devices_left(vm);
         if (mode == VM_RUN_NOWAIT || over) {
@@ -767,7 +784,8 @@ int vm_run(vm_t *vm, int mode) {
 
 uint64_t vm_next_deadline(vm_t *vm) {
     if (!vm->threaded && has_runnable(vm->scheds[0])) return vm_now(vm);
-    return etimer_closest_timeout(vm);
+    uint64_t timer = etimer_closest_timeout(vm), at = literals_next(vm);
+    return at < timer ? at : timer;
 }
 
 sys_state_t *sched_sys_state(vm_t *vm) { return &sched_shared(vm)->sys; }

@@ -88,6 +88,10 @@ uint64_t vm_next_deadline(vm_t *vm);
  * every scheduler has passed a quiescent point. At once when not threaded. */
 void sched_defer_free(vm_t *vm, void *ptr, void (*fn)(vm_t *vm, void *ptr));
 
+/* Begins a wait for that, and whether it is over. */
+uint64_t sched_epoch_begin(vm_t *vm);
+bool sched_epoch_is_over(vm_t *vm, uint64_t epoch);
+
 /* The scheduler of the calling thread, or NULL. */
 sched_t *sched_current(vm_t *vm);
 /* The calling thread runs processes of the VM right now. */

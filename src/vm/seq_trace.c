@@ -44,7 +44,7 @@ static bool token_set(proc_t *p, term_t token) {
         return true;
     }
     proc_ext_t *x = proc_ext_get(p);
-    signal_t *s = x ? signal_new_copy(p->vm, sched_current(p->vm), SIG_FRAGMENT, token) : NULL;
+    signal_t *s = x ? signal_new_whole(p->vm, sched_current(p->vm), SIG_FRAGMENT, token, 0) : NULL;
     if (!s) return false;
     seq_forget(p);
     x->token = s;

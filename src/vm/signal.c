@@ -13,6 +13,7 @@
 #include "vm/copy.h"
 #include "vm/heap.h"
 #include "vm/link.h"
+#include "vm/literals.h"
 #include "vm/proc_ext.h"
 #include "vm/process.h"
 #include "vm/seq_trace.h"
@@ -392,7 +393,10 @@ static bool on_system_task(proc_t *p, sched_t *s, signal_t *sig) {
     (void)s;
     proc_ext_t *x = proc_ext_get(p);
     if (!x) {
-        signal_undeliverable(p->vm, p->pid, sig);
+        if (sig->kind == SIG_LITERALS)
+            literals_answer(p->vm, sig, false);
+        else
+            signal_undeliverable(p->vm, p->pid, sig);
         return false;
     }
     sig->next = x->tasks;
@@ -469,6 +473,7 @@ static bool handle(proc_t *p, sched_t *s, signal_t *sig) {
     case SIG_IS_ALIVE: proc_answer(p, sig, A_true); return false;
     case SIG_REPLY: return on_reply(p, s, sig);
     case SIG_SUSPEND:
+    case SIG_LITERALS:
     case SIG_SYSTEM_TASK: return on_system_task(p, s, sig);
     case SIG_RESUME: return on_resume(p, s, sig);
     case SIG_TIMEOUT: return on_timeout(p, s, sig);
@@ -543,6 +548,7 @@ void proc_signal(vm_t *vm, proc_t *to, signal_t *sig) {
 
 void signal_send(vm_t *vm, term_t to, signal_t *sig) {
     if (UNLIKELY(is_local_port(to))) {
+        if (is_pointer(sig->term)) sig = signal_whole_reason(vm, sig);
         outlet_signal(vm, to, sig);
         return;
     }
@@ -601,6 +607,7 @@ void signal_undeliverable(vm_t *vm, term_t dead, signal_t *sig) {
         task_result(vm, sig, tuple_elem(sig->term, 1) == A_copy_literals ? A_ok : A_false);
         return;
     case SIG_PORT: port_undeliverable(vm, dead, sig); return;
+    case SIG_LITERALS: literals_answer(vm, sig, true); return;
     default: signal_free(vm, sched_current(vm), sig); return;
     }
     sig->from = dead;
@@ -733,7 +740,7 @@ static term_t task_run(proc_t *p, term_t request) {
     }
     if (tuple_elem(request, 1) == A_check_process_code && tuple_arity(request) == 3)
         return make_bool(proc_uses_old_code(p, tuple_elem(request, 3), false));
-    return A_ok; /* copy_literals: literals are never moved */
+    return A_ok; /* copy_literals: that is not how it is done here, see literals.c */
 }
 
 void proc_run_tasks(proc_t *p) {
@@ -751,6 +758,12 @@ void proc_run_tasks(proc_t *p) {
             p->suspended++;
             atomic_fetch_or_explicit(&p->state, PS_SUSPENDED, memory_order_seq_cst);
             proc_answer(p, list, A_true);
+        } else if (list->kind == SIG_LITERALS) {
+            if (!literals_leave(p, list)) { /* after the next slice */
+                list->next = p->ext->tasks;
+                p->ext->tasks = list;
+                p->flags |= PF_TASKS;
+            }
         } else {
             task_result(p->vm, list, task_run(p, list->term));
         }

@@ -26,7 +26,7 @@ bool trace_init(vm_t *vm) {
 trace_spec_t *trace_spec_new(proc_t *p, term_t source, ms_t *ms) {
     vm_t *vm = p->vm;
     trace_spec_t *s = mem_alloc(vm, sizeof *s);
-    signal_t *src = s ? signal_new_copy(vm, p->sched, SIG_FRAGMENT, source) : NULL;
+    signal_t *src = s ? signal_new_whole(vm, p->sched, SIG_FRAGMENT, source, 0) : NULL;
     if (!src) {
         mem_free(vm, s, sizeof *s);
         if (ms) ms_release(ms);

@@ -52,7 +52,7 @@ term_t tracer_of_module(proc_t *p, term_t module, term_t state) {
     if (!is_atom(module)) return TERM_NIL;
     if (module == A_erl_tracer && (is_local_pid(state) || is_local_port(state))) return state;
     if (!vm->nif_ops || !vm->nif_ops->is_tracer(vm, module)) return TERM_NIL;
-    signal_t *copy = signal_new_copy(vm, p->sched, SIG_FRAGMENT, state);
+    signal_t *copy = signal_new_whole(vm, p->sched, SIG_FRAGMENT, state, 0);
     tracer_module_t *made = copy ? mem_alloc(vm, sizeof *made) : NULL, *m;
     if (!made) {
         if (copy) signal_free(vm, p->sched, copy);

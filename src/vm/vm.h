@@ -60,7 +60,8 @@ struct ling_vm {
     bool threaded;          /* more than one thread may run Erlang code or send signals lock-free */
     uintptr_t literal_base; /* the literal arena, see code.h */
     size_t literal_size;
-    _Atomic(uint32_t) watching; /* WATCH_* of sysmon.h */
+    _Atomic(bool) literals_leave; /* literals.c: copies of references to some are noted */
+    _Atomic(uint32_t) watching;   /* WATCH_* of sysmon.h */
     /* clock.c: monotonic time is not the host's; when the wall clock is to be looked at next */
     _Atomic(bool) clock_bent;
     _Atomic(uint64_t) clock_due;
@@ -77,6 +78,7 @@ struct ling_vm {
     struct ets_tables *ets;
     struct magic_table *magics; /* magic.h */
     struct persistent *persistent;
+    struct literals *literals;     /* literals.h */
     _Atomic(struct re_state *) re; /* compiled regular expressions; made at first use */
     struct os_signals *os_signals;
     _Atomic(struct crash *) crash; /* crash_dump.c: the slogan it was halted with */
