@@ -781,7 +781,7 @@ static BIF(bif_system_flag) {
     }
     case A_reset_seq_trace:
         if (v != A_true) return bif_badarg(p);
-        seq_reset(p->vm);
+        seq_reset(p);
         return A_true;
     default: return bif_badarg_cause(p, A_badopt);
     }

@@ -12,6 +12,7 @@
 #include "vm/proc_dict.h"
 #include "vm/proc_ext.h"
 #include "vm/process.h"
+#include "vm/seq_trace.h"
 #include "vm/trace.h"
 
 /* p has been told to end (PF_EXIT_PENDING): it goes to sleep for ever and the scheduler ends it. */
@@ -225,11 +226,13 @@ static BIF(bif_spawn_opt_2) {
     }
     if (!is_fun(a[0])) return bif_badarg(p);
     if (!parse_spawn_opts(p, a[1], &o, NULL)) return bif_badarg_cause(p, A_badopt);
+    o.seq = &(seq_spawn_t){.options = a[1]};
     return spawn_fun(p, a[0], &o);
 }
 static BIF(bif_spawn_opt_4) {
     spawn_opts_t o = SPAWN_DEFAULTS;
     if (!parse_spawn_opts(p, a[3], &o, NULL)) return bif_badarg_cause(p, A_badopt);
+    o.seq = &(seq_spawn_t){.options = a[3]};
     return spawn_mfa(p, a[0], a[1], a[2], &o);
 }
 
@@ -250,11 +253,18 @@ static BIF(bif_spawn_request) {
     term_t *hp = heap_alloc(p, REF_WORDS);
     if (!hp) return bif_oom(p);
     term_t ref = make_ref(&hp, id, o.alias ? p->pid : 0), err = A_badopt;
+    seq_spawn_t seq = {a[3], true, req.reply_tag, ref, NULL};
+    o.seq = &seq;
     term_t pid = good ? proc_spawn(p->vm, p, a[0], a[1], a[2], &o, &id, &err) : TERM_NONE;
     if (pid == TERM_NONE && err == TERM_NONE) return bif_oom(p);
     bool told = true;
     if (pid != TERM_NONE) {
-        if (req.reply_ok) told = spawn_reply(p, &req, ref, A_ok, pid);
+        if (seq.answer && req.reply_ok)
+            proc_signal(p->vm, p, seq.answer);
+        else if (req.reply_ok)
+            told = spawn_reply(p, &req, ref, A_ok, pid);
+        else
+            signal_free(p->vm, p->sched, seq.answer);
     } else if (req.reply_error) {
         told = spawn_reply(p, &req, ref, A_error, err);
     }

@@ -18,6 +18,7 @@
 #include "vm/mailbox.h"
 #include "vm/print.h"
 #include "vm/proc_ext.h"
+#include "vm/seq_trace.h"
 #include "vm/sysmon.h"
 #include "vm/trace.h"
 
@@ -351,6 +352,8 @@ static term_t start(vm_t *vm, proc_t *parent, const uint64_t *ip, const term_t *
                  atomic_load_explicit(&vm->trace->new_procs, memory_order_relaxed)) &&
         !o->system)
         trace_spawn(parent, p, m, f, args, o->link);
+    if (UNLIKELY(parent && parent->flags & PF_SEQ_TRACE))
+        seq_spawned(parent, p, m, f, arity, args, o);
     atomic_store_explicit(slot, p, memory_order_release);
     sched_make_runnable(vm, p);
     return pid;
@@ -473,14 +476,17 @@ static void notify_links(proc_t *p, sched_t *s, term_t reason) {
             relation_free(vm, s, r);
             continue;
         }
-        signal_t *sig = signal_new_reason(vm, s, SIG_EXIT, reason, EXIT_WORDS);
+        bool token =
+            UNLIKELY(p->flags & PF_SEQ_TRACE) && is_local_pid(other) && !is_nil(seq_token(p));
+        signal_t *sig = token ? seq_exit(p, other, reason)
+                              : signal_new_reason(vm, s, SIG_EXIT, reason, EXIT_WORDS);
         if (sig) {
             relation_free(vm, s, r);
         } else {
             sig = signal_from_relation(r, SIG_EXIT);
             sig->term = is_pointer(reason) ? A_system_limit : reason;
         }
-        sig->flags = SIGF_LINK;
+        sig->flags |= SIGF_LINK;
         sig->from = p->pid;
         signal_send(vm, other, sig);
     }
@@ -561,8 +567,8 @@ void proc_exit(proc_t *p, term_t reason) {
 
     /* From here on nobody finds it: whoever hears of its end sees it gone. */
     slot_release(vm, slot_of(vm->procs, pid_slot(p->pid)));
-    if (UNLIKELY(p->ext != NULL)) proc_ext_free(p);
     if (p->links) notify_links(p, s, reason);
+    if (UNLIKELY(p->ext != NULL)) proc_ext_free(p);
     if (p->monitored_by) notify_monitors_N(p, p->pid, reason);
     if (p->monitors) stop_watching(p, s);
     close_queue(p);

@@ -45,7 +45,8 @@ typedef struct {
     bool has_fullsweep_after;
     bool off_heap_msgs;
     bool system;
-    term_t group_leader; /* TERM_NONE: parent's */
+    term_t group_leader;   /* TERM_NONE: parent's */
+    struct seq_spawn *seq; /* seq_trace.h, or NULL */
 } spawn_opts_t;
 /* max_heap_flags: both are done unless these are set. */
 enum { MAX_HEAP_NO_KILL = 1, MAX_HEAP_NO_LOG = 2 };
@@ -116,7 +117,7 @@ enum {
     SIGF_KILLED = 4,
     SIGF_TRACE = 8,  /* messages: told by a trace, not traced itself */
     SIGF_TOKEN = 16, /* messages: from is a sequential trace token */
-    SIGF_PLAIN = 32  /* messages: from the machine itself */
+    SIGF_PLAIN = 32  /* messages: the receiver keeps the token it has, whoever they are from */
 };
 
 /* ---- receive timeouts ---- the engine's part of `receive ... after` */

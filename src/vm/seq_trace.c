@@ -70,19 +70,28 @@ static void tell(proc_t *p, term_t token, term_t what, term_t to, term_t msg) {
                 &(trace_event_t){0, A_seq_trace, info, TERM_NONE, TERM_NONE});
 }
 
+/* A number as it fits OTP's small integers. */
+static term_t serial_term(uint64_t n) { return make_small((int64_t)(n << 4) >> 4); }
+
 static void count(proc_t *p, term_t token) {
     term_t *e = boxed_ptr(token);
-    e[TOKEN_SERIAL] = make_small((int64_t)++p->ext->seq_clock);
-    e[TOKEN_LAST] = make_small((int64_t)p->ext->seq_last);
+    e[TOKEN_SERIAL] = serial_term(++p->ext->seq_clock);
+    e[TOKEN_LAST] = serial_term(p->ext->seq_last);
     e[TOKEN_FROM] = p->pid;
+}
+
+void seq_sent(proc_t *p, term_t to, term_t msg) {
+    term_t token = seq_token(p);
+    if (is_nil(token)) return;
+    count(p, token);
+    if (token_flags(token) & SEQ_SEND) tell(p, token, A_send, to, msg);
 }
 
 signal_t *seq_send(proc_t *p, term_t to, term_t msg, int kind) {
     vm_t *vm = p->vm;
     term_t token = seq_token(p);
     if (is_nil(token)) return signal_new_copy(vm, p->sched, kind, msg);
-    count(p, token);
-    if (token_flags(token) & SEQ_SEND) tell(p, token, A_send, to, msg);
+    seq_sent(p, to, msg);
     size_t words = is_immed(msg) ? 0 : term_size(vm, msg);
     signal_t *sig = signal_new(vm, p->sched, kind, words + term_size(vm, token));
     if (!sig) return NULL;
@@ -94,18 +103,88 @@ signal_t *seq_send(proc_t *p, term_t to, term_t msg, int kind) {
     return sig;
 }
 
+signal_t *seq_exit(proc_t *p, term_t to, term_t reason) {
+    vm_t *vm = p->vm;
+    term_t token = seq_token(p), words[4], *hp = words;
+    count(p, token);
+    if (token_flags(token) & SEQ_SEND)
+        tell(p, token, A_send, to, tuple3(&hp, A_EXIT, p->pid, reason));
+    size_t n = term_size(vm, token);
+    signal_t *sig = signal_new_reason(vm, sched_current(vm), SIG_EXIT, reason, n + EXIT_WORDS);
+    if (!sig) return NULL;
+    hp = sig->data + sig->used;
+    sig->ref = term_copy(vm, token, &hp, &sig->off_heap);
+    sig->used = (uint32_t)(hp - sig->data);
+    sig->flags = SIGF_TOKEN;
+    return sig;
+}
+
+/* p gets a token that came with a message. false: no memory. */
+static bool token_take(proc_t *p, term_t token) {
+    if (!token_set(p, token)) return false;
+    proc_ext_t *x = p->ext;
+    x->seq_last = (uint64_t)small_value(tuple_elem(token, TOKEN_SERIAL));
+    if ((int64_t)(x->seq_clock - x->seq_last) < 0) x->seq_clock = x->seq_last;
+    return true;
+}
+
+/* Messages of the machine itself leave the token alone, others without one take it away. */
 void seq_received(proc_t *p, signal_t *m) {
     if (!(m->flags & SIGF_TOKEN)) {
-        token_set(p, TERM_NIL);
+        if (!(m->flags & SIGF_PLAIN) && !is_nil(m->from)) token_set(p, TERM_NIL);
         return;
     }
     term_t token = m->from;
     m->flags &= (uint8_t)~SIGF_TOKEN;
-    if (!token_set(p, token)) return; /* no memory: the chain ends here */
-    proc_ext_t *x = p->ext;
-    x->seq_last = (uint64_t)small_value(tuple_elem(token, TOKEN_SERIAL));
-    if (x->seq_clock < x->seq_last) x->seq_clock = x->seq_last;
+    if (!token_take(p, token)) return; /* no memory: the chain ends here */
     if (token_flags(token) & SEQ_RECEIVE) tell(p, token, A_receive_, p->pid, m->term);
+}
+
+/* A list of the options in the simple functions' names. */
+static term_t simple_options(const spawn_opts_t *o, term_t **hp) {
+    term_t l = o->monitor ? cons(hp, A_monitor, TERM_NIL) : TERM_NIL;
+    return o->link ? cons(hp, A_link, l) : l;
+}
+
+/* The parent's request and the child's answer count as messages, also where the parent waits for
+ * the answer. Then OTP takes the answer's number in the form of a term for the number itself. */
+void seq_spawned(proc_t *parent, proc_t *child, term_t m, term_t f, uint32_t arity, term_t args,
+                 const spawn_opts_t *o) {
+    vm_t *vm = parent->vm;
+    seq_spawn_t *q = o->seq;
+    bool is_request = q && q->is_request;
+    term_t token = seq_token(parent), words[64], *hp = words;
+    if (is_nil(token)) return;
+    uint32_t set = token_flags(token);
+    term_t ref = q && q->is_request ? q->ref : make_ref(&hp, vm_next_ref(vm), 0);
+    term_t tag = is_request ? q->tag : (term_t)A_spawn_reply;
+    term_t options = q && !is_nil(q->options) ? q->options : simple_options(o, &hp);
+    term_t mfa;
+    if (is_request) {
+        args = cons(&hp, tuple3(&hp, m, f, args), TERM_NIL);
+        mfa = tuple3(&hp, A_erts_internal, A_spawn_init, make_small(1));
+    } else {
+        mfa = tuple3(&hp, m, f, make_small(arity));
+    }
+    term_t *t = hp;
+    hp += 9;
+    t[0] = make_header(T_TUPLE, 8);
+    t[1] = A_spawn_request, t[2] = ref, t[3] = parent->pid, t[4] = child->group_leader;
+    t[5] = mfa, t[6] = options, t[7] = tag, t[8] = args;
+    count(parent, token);
+    if (set & SEQ_SEND) tell(parent, token, A_send, child->pid, make_boxed(t));
+    if (!token_take(child, token)) return;
+    if (set & SEQ_RECEIVE) tell(child, token, A_receive_, child->pid, make_boxed(t));
+    term_t answer = tuple4(&hp, tag, ref, A_ok, child->pid);
+    if (is_request) {
+        q->answer = seq_send(child, parent->pid, answer, SIG_MESSAGE);
+        return;
+    }
+    token = seq_token(child);
+    count(child, token);
+    if (set & SEQ_SEND) tell(child, token, A_send, parent->pid, answer);
+    if (set & SEQ_RECEIVE) tell(parent, token, A_receive_, parent->pid, answer);
+    parent->ext->seq_clock = parent->ext->seq_last = child->ext->seq_clock << 4 | 15;
 }
 
 static void reset_one(proc_t *p, signal_t *sig) {
@@ -121,7 +200,11 @@ static bool ask_reset(void *user, proc_t *p) {
     proc_signal(vm, p, sig);
     return true;
 }
-void seq_reset(vm_t *vm) { proc_each(vm, ask_reset, vm); }
+void seq_reset(proc_t *p) {
+    for (signal_t *m = p->mq.first; m; m = m->next) m->flags &= (uint8_t)~SIGF_TOKEN;
+    token_set(p, TERM_NIL);
+    proc_each(p->vm, ask_reset, p->vm);
+}
 
 /* ---- setting ---- */
 

@@ -214,7 +214,7 @@ static inline void message_look(proc_t *p, signal_t *sig, term_t term) {
 static inline bool take_as_message(proc_t *p, signal_t *sig, term_t term, const term_t *hp) {
     if (hp) {
         sig->used = (uint32_t)(hp - sig->data);
-        sig->flags = 0;
+        sig->flags &= SIGF_TOKEN | SIGF_PLAIN;
     }
     sig->kind = SIG_MESSAGE;
     sig->term = term;
@@ -312,6 +312,7 @@ static bool on_exit(proc_t *p, sched_t *s, signal_t *sig) {
         term_t *hp = signal_room(vm, s, &sig, EXIT_WORDS);
         if (!hp) return no_memory(p, s, sig);
         term_t m = tuple3(&hp, A_EXIT, from, sig->term);
+        if (sig->flags & SIGF_TOKEN) sig->from = sig->ref;
         return take_as_message(p, sig, m, hp);
     }
     if (reason == A_normal && (linked || from != p->pid)) {
@@ -343,6 +344,7 @@ static bool on_down(proc_t *p, sched_t *s, signal_t *sig) {
     r->flags &= ~(uint32_t)REL_MONITOR;
     if (r->flags & REL_ALIAS_WATCH) r->flags &= ~(uint32_t)REL_ALIAS;
     forget_if_idle(p, s, r);
+    sig->flags = SIGF_PLAIN;
     return take_as_message(p, sig, m, hp);
 }
 
@@ -582,7 +584,7 @@ void signal_undeliverable(vm_t *vm, term_t dead, signal_t *sig) {
     switch (sig->kind) {
     case SIG_LINK:
         sig->kind = SIG_EXIT;
-        sig->flags = SIGF_LINK;
+        sig->flags = SIGF_LINK | SIGF_PLAIN;
         sig->term = A_noproc;
         break;
     case SIG_UNLINK: sig->kind = SIG_UNLINK_ACK; break;
@@ -624,13 +626,22 @@ COLD static bool send_from_outside(vm_t *vm, term_t to, term_t msg) {
 static inline bool is_watched(proc_t *from) {
     return UNLIKELY(trace_of(from) != NULL || (from->flags & PF_SEQ_TRACE));
 }
+/* As in OTP: told by the port, and before as {Name, Node} where that was given; a closed port is
+ * nothing to send to. */
+COLD static bool bang_watched(proc_t *from, term_t to, term_t port, term_t msg) {
+    if (!outlet_lookup(from->vm, port)) return true;
+    if (is_tuple(to)) trace_send(from, to, msg, true);
+    trace_send(from, port, msg, true);
+    seq_sent(from, port, msg);
+    return outlet_bang(from, port, msg);
+}
 /* By a process that is traced or has a sequential trace token. to: what the program named; pid: who
  * that is, or NONE. */
 COLD static bool send_watched(proc_t *from, term_t to, term_t pid, term_t msg) {
     vm_t *vm = from->vm;
     proc_t *p = is_local_pid(pid) ? proc_lookup(vm, pid) : NULL;
-    trace_send(from, to, msg, p || to != pid || is_local_port(pid));
-    if (is_local_port(pid)) return outlet_bang(from, pid, msg);
+    if (is_local_port(pid)) return bang_watched(from, to, pid, msg);
+    trace_send(from, to, msg, p || to != pid);
     if (!p) return true;
     signal_t *sig = seq_send(from, pid, msg, SIG_MESSAGE);
     if (!sig) return false;
@@ -665,7 +676,7 @@ static bool send_alias(vm_t *vm, proc_t *from, term_t ref, term_t msg) {
     proc_t *p = is_local_pid(pid) ? proc_lookup(vm, pid) : NULL;
     if (!p) return true;
     signal_t *sig = from->flags & PF_SEQ_TRACE
-                        ? seq_send(from, pid, msg, SIG_ALIAS_MESSAGE)
+                        ? seq_send(from, ref, msg, SIG_ALIAS_MESSAGE)
                         : signal_new_copy(vm, from->sched, SIG_ALIAS_MESSAGE, msg);
     if (!sig) return false;
     if (!(sig->flags & SIGF_TOKEN)) sig->from = from->pid;
@@ -700,7 +711,7 @@ term_t proc_send_any(proc_t *from, term_t to, term_t msg) {
     } else if (is_pid(to)) {
         return is_former(to) ? (term_t)A_ok : (term_t)A_noconnection;
     } else if (is_local_port(to)) {
-        ok = outlet_bang(from, to, msg);
+        ok = is_watched(from) ? send_watched(from, to, to, msg) : outlet_bang(from, to, msg);
     } else if (!is_port(to)) {
         return A_badarg;
     }

@@ -14,6 +14,7 @@ main([]) ->
     patterns(),
     stamps(),
     inherited(),
+    senders(),
     tracers(),
     closed_while_traced().
 
@@ -293,6 +294,26 @@ inherited() ->
     P ! go,
     receive {'DOWN', M, _, _, _} -> ok end,
     out("inherited", []),
+    show(told()).
+
+%% A process that sends to ports.
+senders() ->
+    {P, M} = spawn_monitor(fun() ->
+        receive go -> ok end,
+        Q = ram(),
+        Q ! {self(), {command, <<4>>}},
+        receive {Q, _} -> ok end,
+        register(trace_ports_t_sender, Q),
+        trace_ports_t_sender ! {self(), {command, <<4>>}},
+        {trace_ports_t_sender, node()} ! {self(), {command, <<4>>}},
+        [receive {Q, _} -> ok end || _ <- [1, 2]],
+        close(Q),
+        Q ! {self(), close}
+    end),
+    1 = erlang:trace(P, true, [send]),
+    P ! go,
+    receive {'DOWN', M, _, _, _} -> ok end,
+    out("senders", []),
     show(told()).
 
 tracers() ->
