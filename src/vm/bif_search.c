@@ -6,6 +6,8 @@
  */
 #include "vm/bif_bytes.h"
 
+enum { FIRST_MAX = 4 };
+
 /* A compiled pattern. For one pattern: its bytes and, for KMP, the length of the longest border of
  * each prefix. For several: the automaton. Everything is in one block. */
 typedef struct {
@@ -16,12 +18,16 @@ typedef struct {
     size_t n;
     uint32_t *border; /* n + 1 of them, or NULL: not made yet */
     /* several */
-    uint32_t states, classes;
+    uint32_t states;
+    uint32_t width;    /* words of a state's row: ROW_EDGES and one for each class */
     uint8_t *class_of; /* 256: class of a byte; the last class is "in no pattern" */
-    uint32_t *next;    /* states * classes */
-    uint32_t *depth;   /* per state */
-    uint32_t *out;     /* per state: length of the longest pattern that ends here, 0: none */
+    uint32_t *rows;
+    uint8_t first[FIRST_MAX]; /* what patterns begin with, where that is few different bytes */
+    uint32_t nfirst;          /* 0: many */
 } pattern_t;
+/* A state's row, and a state is where its row begins: the length of the longest pattern that ends
+ * there (0: none), how many bytes lead there, and where each class of bytes leads to. */
+enum { ROW_OUT, ROW_DEPTH, ROW_EDGES };
 
 static void pattern_destroy(magic_t *m) {
     pattern_t *c = (pattern_t *)m;
@@ -29,7 +35,9 @@ static void pattern_destroy(magic_t *m) {
 }
 
 /* A tick for some thousand steps of making or using an automaton. */
-#define STEP_TICK(p, n) BIF_TICK_EVERY(p, n, 16384, 128)
+#define STEPS_PER_TICK  16384
+#define STEPS_PER_RED   128
+#define STEP_TICK(p, n) BIF_TICK_EVERY(p, n, STEPS_PER_TICK, STEPS_PER_TICK / STEPS_PER_RED)
 
 /* false: stopped */
 static bool borders(proc_t *p, const uint8_t *s, size_t n, uint32_t *border) {
@@ -111,62 +119,71 @@ static pattern_t *pattern_many(proc_t *p, term_t list, size_t total) {
         classes++;
     }
     size_t head = (sizeof(pattern_t) + 7) & ~(size_t)7, states = total + 1, cells;
-    if (states > UINT32_MAX / 2 || __builtin_mul_overflow(states, (size_t)classes, &cells) ||
-        cells > PTRDIFF_MAX / 8)
-        return NULL;
-    pattern_t *c = pattern_new(p, head + 256 + (cells + 2 * states) * sizeof(uint32_t));
+    uint32_t width = ROW_EDGES + classes;
+    if (__builtin_mul_overflow(states, (size_t)width, &cells) || cells > UINT32_MAX) return NULL;
+    pattern_t *c = pattern_new(p, head + 256 + cells * sizeof(uint32_t));
     if (!c) return NULL;
     uint32_t *work = mem_alloc(vm, 2 * states * sizeof(uint32_t)); /* queue and fail links */
     if (!work) {
         pattern_destroy(&c->magic);
         return NULL;
     }
-    c->classes = classes;
+    c->width = width;
     c->class_of = (uint8_t *)c + head;
     memcpy(c->class_of, class_of, 256);
-    c->next = (uint32_t *)(c->class_of + 256);
-    c->depth = c->next + cells;
-    c->out = c->depth + states;
+    uint32_t *rows = c->rows = (uint32_t *)(c->class_of + 256);
     bool stopped = false;
-    uint32_t n = 1;
+    uint32_t n = 1; /* states are counted here; the last pass makes places of their numbers */
     for (term_t l = list; is_cons(l) && !stopped; l = cons_tail(l)) {
         bits_of(cons_head(l), &b);
         uint32_t s = 0, len = (uint32_t)(b.bit_size / 8);
         for (uint32_t i = 0; i < len; i++) {
-            uint32_t *e = &c->next[(size_t)s * classes + class_of[bits_byte(&b, i)]];
+            uint32_t *e = &rows[(size_t)s * width + ROW_EDGES + class_of[bits_byte(&b, i)]];
             if (!*e) {
-                c->depth[n] = i + 1;
+                rows[(size_t)n * width + ROW_DEPTH] = i + 1;
                 *e = n++;
             }
             s = *e;
             if ((stopped = STEP_TICK(p, ++steps))) break;
         }
-        c->out[s] = len;
+        rows[(size_t)s * width + ROW_OUT] = len;
+    }
+    for (unsigned i = 0; i < 256; i++) {
+        if (!used[i] || !rows[ROW_EDGES + class_of[i]]) continue;
+        if (c->nfirst == FIRST_MAX) {
+            c->nfirst = 0;
+            break;
+        }
+        c->first[c->nfirst++] = (uint8_t)i;
     }
     /* Breadth first: a state's missing edges are those of the state its longest proper suffix
      * leads to, which is done already. 0 as an edge is the root in either sense. */
     uint32_t *queue = work, *fail = work + states, qh = 0, qt = 0;
-    for (uint32_t k = 0; k < classes; k++)
-        if (c->next[k]) {
-            fail[c->next[k]] = 0;
-            queue[qt++] = c->next[k];
+    for (uint32_t k = ROW_EDGES; k < width; k++)
+        if (rows[k]) {
+            fail[rows[k]] = 0;
+            queue[qt++] = rows[k];
         }
     while (qh < qt && !stopped) {
         stopped = BIF_TICK_EVERY(p, ++steps, 64, classes);
         uint32_t s = queue[qh++], f = fail[s];
-        uint32_t *edge = c->next + (size_t)s * classes, *fedge = c->next + (size_t)f * classes;
-        if (!c->out[s]) c->out[s] = c->out[f];
-        for (uint32_t k = 0; k < classes; k++) {
+        uint32_t *row = rows + (size_t)s * width, *frow = rows + (size_t)f * width;
+        if (!row[ROW_OUT]) row[ROW_OUT] = frow[ROW_OUT];
+        for (uint32_t k = ROW_EDGES; k < width; k++) {
             /* A real child is deeper by one; anything else was never set. */
-            if (edge[k]) {
-                fail[edge[k]] = fedge[k];
-                queue[qt++] = edge[k];
+            if (row[k]) {
+                fail[row[k]] = frow[k];
+                queue[qt++] = row[k];
             } else {
-                edge[k] = fedge[k];
+                row[k] = frow[k];
             }
         }
     }
     mem_free(vm, work, 2 * states * sizeof(uint32_t));
+    for (uint32_t i = 0; i < n && !stopped; i++) {
+        stopped = BIF_TICK_EVERY(p, i + 1, 256, classes);
+        for (uint32_t k = ROW_EDGES; k < width; k++) rows[(size_t)i * width + k] *= width;
+    }
     if (stopped) {
         pattern_destroy(&c->magic);
         return NULL;
@@ -219,24 +236,54 @@ static int find_one(proc_t *p, const pattern_t *c, const uint8_t *s, size_t n, s
     return NOT_FOUND;
 }
 
+typedef uint8_t chunk_t __attribute__((vector_size(16)));
+
+/* The first place from i on where a pattern may begin, or end. */
+static size_t find_first(const pattern_t *c, const uint8_t *s, size_t i, size_t end) {
+    if (c->nfirst) {
+        chunk_t want[FIRST_MAX];
+        for (unsigned k = 0; k < FIRST_MAX; k++)
+            want[k] = c->first[k < c->nfirst ? k : 0] - (chunk_t){0};
+        for (; end - i >= sizeof(chunk_t); i += sizeof(chunk_t)) {
+            chunk_t x;
+            uint64_t hit[2];
+            memcpy(&x, s + i, sizeof x);
+            x = (chunk_t)((x == want[0]) | (x == want[1]) | (x == want[2]) | (x == want[3]));
+            memcpy(hit, &x, sizeof hit);
+            if (hit[0] | hit[1]) break;
+        }
+    }
+    const uint32_t *root = c->rows + ROW_EDGES;
+    while (i < end && root[c->class_of[s[i]]] == 0) i++;
+    return i;
+}
+
 /* The leftmost match from *pos on, the longest of those that start there. */
 static int find_many(proc_t *p, const pattern_t *c, const uint8_t *s, size_t n, size_t *pos,
                      size_t *len) {
-    uint32_t st = 0;
-    size_t best = SIZE_MAX, best_len = 0;
-    for (size_t i = *pos; i < n; i++) {
-        st = c->next[(size_t)st * c->classes + c->class_of[s[i]]];
-        if (best != SIZE_MAX && i + 1 - c->depth[st] > best) break; /* can only start later */
-        if (c->out[st]) {
-            size_t start = i + 1 - c->out[st];
-            if (start < best || (start == best && c->out[st] > best_len)) {
-                best = start;
-                best_len = c->out[st];
+    const uint32_t *rows = c->rows;
+    size_t best = SIZE_MAX, best_len = 0, state = 0, i = *pos;
+    while (i < n) {
+        size_t end = n - i < STEPS_PER_TICK ? n : i + STEPS_PER_TICK;
+        while (i < end) {
+            if (state == 0) {
+                if (best != SIZE_MAX) goto found; /* another can only start later */
+                i = find_first(c, s, i, end);
+                if (i == end) break;
+            }
+            state = rows[state + ROW_EDGES + c->class_of[s[i++]]];
+            if (best != SIZE_MAX && i - rows[state + ROW_DEPTH] > best) goto found;
+            size_t out = rows[state + ROW_OUT];
+            if (out == 0) continue;
+            if (i - out < best || (i - out == best && out > best_len)) {
+                best = i - out;
+                best_len = out;
             }
         }
-        if (STEP_TICK(p, i)) return STOPPED;
+        if (i < n && bif_tick(p, STEPS_PER_TICK / STEPS_PER_RED)) return STOPPED;
     }
     if (best == SIZE_MAX) return NOT_FOUND;
+found:
     *pos = best;
     *len = best_len;
     return FOUND;
