@@ -52,7 +52,7 @@ LONG_BIF(iolist_size_1) {
 }
 
 /* Binaries up to this size are copied together, larger ones go into the vector as they are. */
-#define IOVEC_COPY_MAX 256
+#define IOVEC_SMALL 256 /* as OTP has it: the cuts can be seen */
 
 typedef struct {
     term_t *cells; /* cons cells, one behind the other; NULL while counting */
@@ -78,20 +78,31 @@ static bool iovec_flush(proc_t *p, iovec_t *v) {
     return true;
 }
 
-static bool iovec_binary(proc_t *p, iovec_t *v, term_t t) {
-    size_t n = bit_size_of(t) / 8;
-    if (n > IOVEC_COPY_MAX) {
-        if (!iovec_flush(p, v)) return false;
-        if (v->cells) v->cells[2 * v->count] = t;
-        v->count++;
-        return true;
-    }
+static void iovec_copy(iovec_t *v, term_t t, size_t n) {
     if (v->cells) {
         bits_t b;
         bits_of(t, &b);
-        bits_copy(v->data, v->used * 8, b.base, b.bit_offset, b.bit_size);
+        bits_copy(v->data, v->used * 8, b.base, b.bit_offset, n * 8);
     }
     v->used += n;
+}
+
+/* A binary that is not small stands for itself, but a short run before it is filled up first. */
+static bool iovec_binary(proc_t *p, iovec_t *v, term_t t) {
+    size_t n = bit_size_of(t) / 8, run = v->used - v->from;
+    size_t fill = run > 0 && run < IOVEC_SMALL ? IOVEC_SMALL - run : 0;
+    if (n < IOVEC_SMALL || n - fill < IOVEC_SMALL) {
+        iovec_copy(v, t, n);
+        return true;
+    }
+    if (fill > 0) iovec_copy(v, t, fill);
+    if (!iovec_flush(p, v)) return false;
+    if (v->cells) {
+        if (fill > 0) t = bits_part(p, t, fill * 8, (n - fill) * 8);
+        if (t == TERM_NONE) return false;
+        v->cells[2 * v->count] = t;
+    }
+    v->count++;
     return true;
 }
 

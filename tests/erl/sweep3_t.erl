@@ -3,7 +3,7 @@
 -export([start/0, id/1]).
 
 start() ->
-    identities(), signals(), spawning(), requests(), errors(), sizes(), tools(),
+    identities(), signals(), spawning(), requests(), errors(), sizes(), tools(), vectors(),
     io:format("done~n").
 
 t(Name, F) ->
@@ -101,3 +101,13 @@ tools() ->
      || A <- [2, 256, -1, 1 bsl 59, (1 bsl 59) - 1, -(1 bsl 59), -(1 bsl 59) - 1, 1 bsl 60]],
     [t({print, A}, fun() -> erlang:seq_trace_print(A, x) end) || A <- [1, x, 1 bsl 70, {}, [a]]],
     [t({monitor, A, O}, fun() -> erlang:system_monitor(A, O) end) || A <- [1, x, undefined, hd([P || {dead, P} <- kinds()])], O <- [[], x, [foo]]].
+
+%% Where iolist_to_iovec/1 cuts.
+vectors() ->
+    B = fun(N) -> binary:copy(<<1>>, N) end,
+    Part = fun(N) -> <<_:3, R:N/binary, _/bits>> = B(N + 1), R end,
+    [io:format("~p~n", [{P, N, [[byte_size(X) || X <- erlang:iolist_to_iovec([Before(P), F(N), [After(P)], B(300), 3])]
+                               || Before <- [B, fun(K) -> lists:duplicate(K, 7) end], After <- [B, fun(K) -> lists:duplicate(K, 7) end], F <- [B, Part]]}])
+     || P <- [1, 3, 64, 100, 255, 256, 257], N <- [1, 64, 65, 255, 256, 257, 300, 411, 412, 448, 508, 510, 511, 512, 513, 1000]],
+    L = [B(70), 1, B(500), Part(600), [2 | B(900)]],
+    io:format("~p~n", [iolist_to_binary(L) =:= iolist_to_binary(erlang:iolist_to_iovec(L))]).
