@@ -889,13 +889,16 @@ static BIF(bif_false_any) {
 /* ---- nodes ---- this node is never part of a network */
 
 static term_t node_info(proc_t *p, term_t opts) {
+    static const term_t keys[] = {A_connection_id, A_node_type}, values[] = {A_undefined, A_this};
     term_t kv[4];
-    size_t n = 0;
+    size_t n = 0, known = 0;
     if (!is_map(opts)) return bif_badarg(p);
-    if (map_get(p->vm, opts, A_connection_id) == A_true)
-        kv[n++] = A_connection_id, kv[n++] = A_undefined;
-    if (map_get(p->vm, opts, A_node_type) == A_true) kv[n++] = A_node_type, kv[n++] = A_this;
-    return map_from_pairs(p, kv, n / 2);
+    for (size_t i = 0; i < 2; i++) {
+        term_t v = map_get(p->vm, opts, keys[i]);
+        known += v == A_true || v == A_false;
+        if (v == A_true) kv[n++] = keys[i], kv[n++] = values[i];
+    }
+    return known == map_size(opts) ? map_from_pairs(p, kv, n / 2) : bif_badarg(p);
 }
 /* [this] and [known] are this node, the others are empty. */
 static bool node_kinds(term_t k, bool *this_node) {

@@ -213,6 +213,13 @@ static BIF(bif_spawn_monitor_1) {
 static BIF(bif_spawn_monitor_3) {
     spawn_opts_t o = SPAWN_DEFAULTS;
     o.monitor = true;
+    if (is_atom(a[0]) && is_atom(a[1]) && is_cons(a[2]) && list_length(a[2]) < 0) {
+        /* OTP leaves that to spawn_opt/4. */
+        term_t *hp = heap_alloc(p, 2);
+        if (!hp) return bif_oom(p);
+        const term_t call[] = {a[0], a[1], a[2], cons(&hp, A_monitor, TERM_NIL)};
+        return bif_trap(p, A_erlang, A_spawn_opt, 4, call);
+    }
     return spawn_mfa(p, a[0], a[1], a[2], &o);
 }
 static BIF(bif_spawn_opt_2) {
@@ -1019,7 +1026,7 @@ static BIF(bif_yield_0) {
 }
 static BIF(bif_bump_reductions) {
     int64_t n;
-    if (!term_to_int64(a[0], &n) || n < 0) return bif_badarg(p);
+    if (!is_otp_small(a[0]) || (n = small_value(a[0])) < 0) return bif_badarg(p);
     bif_bump(p, (size_t)n);
     return A_true;
 }

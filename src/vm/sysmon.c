@@ -286,7 +286,7 @@ static BIF(system_profile_2) {
     vm_t *vm = p->vm;
     struct sysmon *m = vm->sysmon;
     uint32_t flags = 0, stamps = TF_NOW_TS;
-    if (a[0] != A_undefined) {
+    if (a[0] != A_undefined && !is_nil(a[1])) {
         term_t l = a[1];
         if (tracer_is_module(a[0]) || !tracer_lives(vm, a[0], A_undefined)) return bif_badarg(p);
         for (; is_cons(l); l = cons_tail(l))

@@ -67,6 +67,7 @@ ended(F) ->
 spawning() ->
     [t({opt, F, O}, fun() -> spawn_opt(F, O) end)
      || F <- [1, {a, 1}, {a, b}, {a, b, c}, fun(X) -> X end], O <- [x, [foo], [link | x], {}]],
+    t(monitor, fun() -> spawn_monitor(m, f, [a | b]) end),
     t(apply, fun() -> {_, M} = spawn_opt({a, b}, [monitor]), receive {'DOWN', M, _, _, {R, _}} -> R end end),
     process_flag(trap_exit, true),
     t(link, fun() -> P = spawn_link(?MODULE:id({a, b})), receive {'EXIT', P, {R, _}} -> R end end),
@@ -100,7 +101,11 @@ tools() ->
     [t({exported, A}, fun() -> erlang:function_exported(lists, member, A) end)
      || A <- [2, 256, -1, 1 bsl 59, (1 bsl 59) - 1, -(1 bsl 59), -(1 bsl 59) - 1, 1 bsl 60]],
     [t({print, A}, fun() -> erlang:seq_trace_print(A, x) end) || A <- [1, x, 1 bsl 70, {}, [a]]],
-    [t({monitor, A, O}, fun() -> erlang:system_monitor(A, O) end) || A <- [1, x, undefined, hd([P || {dead, P} <- kinds()])], O <- [[], x, [foo]]].
+    [t({monitor, A, O}, fun() -> erlang:system_monitor(A, O) end) || A <- [1, x, undefined, hd([P || {dead, P} <- kinds()])], O <- [[], x, [foo]]],
+    [t({profile, A, O}, fun() -> erlang:system_profile(A, O) end) || A <- [1, x, undefined], O <- [[], x, [foo]], A =/= undefined orelse O =:= []],
+    [t({nodes, A, O}, fun() -> nodes(A, O) end)
+     || A <- [this, visible], O <- [#{}, #{a => 1}, #{connection_id => true}, #{connection_id => x}, #{node_type => true, connection_id => false}]],
+    [t({bump, N}, fun() -> erlang:bump_reductions(N) end) || N <- [0, -1, (1 bsl 59) - 1, 1 bsl 59, 1 bsl 64]].
 
 %% Where iolist_to_iovec/1 cuts.
 vectors() ->
