@@ -138,7 +138,7 @@ static _Atomic(outlet_t *) *slot_take(vm_t *vm, uint64_t *number, term_t *error)
     *error = A_system_limit;
     if (outlet_count(vm) >= OUTLET_LIMIT) return NULL;
     for (;;) {
-        uint64_t n = t->next++;
+        uint64_t n = t->next++ & ((1u << PORT_NUMBER_BITS) - 1);
         uint32_t c = (uint32_t)(n % OUTLET_LIMIT) / CHUNK_SLOTS;
         if (!atomic_load_explicit(&t->chunk[c], memory_order_relaxed)) {
             slots_t *s = mem_calloc(vm, sizeof *s);

@@ -493,8 +493,6 @@ static bool read_identity(term_t l, const char *prefix, unsigned count, uint64_t
     return *s == 0;
 }
 
-enum { PORT_TEXT_BITS = 28 }; /* list_to_port/1 takes no more, as in OTP */
-
 static BIF(list_to_pid) {
     uint64_t n[2];
     if (!read_identity(a[0], "<", 2, n)) return bif_badarg(p);
@@ -503,7 +501,7 @@ static BIF(list_to_pid) {
 }
 static BIF(list_to_port) {
     uint64_t n[1];
-    if (!read_identity(a[0], "#Port<", 1, n) || n[0] >> PORT_TEXT_BITS) return bif_badarg(p);
+    if (!read_identity(a[0], "#Port<", 1, n) || n[0] >> PORT_NUMBER_BITS) return bif_badarg(p);
     return make_port(n[0]);
 }
 static BIF(list_to_ref) {

@@ -112,10 +112,13 @@ typedef struct {
     bool local;
 } thing_t;
 
+/* What the forms before OTP 23 had room for. */
+enum { OLD_CREATION_MAX = 3, OLD_REF_WORD_MAX = (1 << 18) - 1 };
+
 static bool read_creation(reader_t *r, bool old, uint32_t *creation) {
     if (left(r) < (old ? 1u : 4u)) return false;
     *creation = old ? get8(r) : get32(r);
-    return true;
+    return !old || *creation <= OLD_CREATION_MAX;
 }
 
 static bool read_pid(vm_t *vm, reader_t *r, unsigned tag, thing_t *t) {
@@ -136,7 +139,7 @@ static bool read_port(vm_t *vm, reader_t *r, unsigned tag, thing_t *t) {
     t->id[1] = (uint32_t)(number >> 32);
     if (!read_creation(r, tag == ETF_PORT, &t->creation)) return false;
     t->local = is_this_node(vm, &t->node, t->creation);
-    return !t->local || number < 1ull << PORT_BITS;
+    return !t->local || number < 1ull << PORT_NUMBER_BITS;
 }
 
 static bool read_ref(vm_t *vm, reader_t *r, unsigned tag, thing_t *t) {
@@ -145,13 +148,15 @@ static bool read_ref(vm_t *vm, reader_t *r, unsigned tag, thing_t *t) {
         if (left(r) < 2) return false;
         t->count = get16(r);
     }
-    if (t->count > 5 || !check_atom(r, &t->node)) return false;
+    if (t->count > 5 || (t->count == 0 && tag != ETF_NEWER_REFERENCE) || !check_atom(r, &t->node))
+        return false;
     if (tag != ETF_REFERENCE && !read_creation(r, tag == ETF_NEW_REFERENCE, &t->creation))
         return false;
     if (left(r) < 4 * t->count) return false;
     memset(t->id, 0, sizeof t->id);
     for (uint32_t i = 0; i < t->count; i++) t->id[i] = get32(r);
     if (tag == ETF_REFERENCE && !read_creation(r, true, &t->creation)) return false;
+    if (tag != ETF_NEWER_REFERENCE && t->id[0] > OLD_REF_WORD_MAX) return false;
     t->local = is_this_node(vm, &t->node, t->creation);
     if (!t->local) return true;
     /* Of more bits than ours have: not one of this node's, but a reference all the same. */

@@ -93,10 +93,10 @@ static inline bool is_immed(term_t t) {
 /* A local pid: slot in the process table (28 bits) and how often the table went round (19 bits).
  * Outside (texts, external format) it is told as OTP tells it: a number of 15 bits and a serial of
  * 13 bits, in which the rounds follow. */
-#define PID_SLOT_BITS   28
-#define PID_SERIAL_BITS 19
-#define PID_NUMBER_BITS 15
-#define PORT_BITS       58
+#define PID_SLOT_BITS    28
+#define PID_SERIAL_BITS  19
+#define PID_NUMBER_BITS  15
+#define PORT_NUMBER_BITS 28
 static inline bool is_local_pid(term_t t) { return is_immed_kind(t, IMMED_PID); }
 static inline term_t make_pid(uint32_t slot, uint32_t serial) {
     return ((term_t)serial << PID_SLOT_BITS | slot) << IMMED_SHIFT | IMMED_PID;

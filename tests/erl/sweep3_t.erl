@@ -3,7 +3,7 @@
 -export([start/0, id/1]).
 
 start() ->
-    identities(), signals(), spawning(), requests(), errors(), sizes(), tools(), vectors(),
+    identities(), signals(), spawning(), requests(), errors(), sizes(), tools(), vectors(), external(),
     io:format("done~n").
 
 t(Name, F) ->
@@ -116,3 +116,18 @@ vectors() ->
      || P <- [1, 3, 64, 100, 255, 256, 257], N <- [1, 64, 65, 255, 256, 257, 300, 411, 412, 448, 508, 510, 511, 512, 513, 1000]],
     L = [B(70), 1, B(500), Part(600), [2 | B(900)]],
     io:format("~p~n", [iolist_to_binary(L) =:= iolist_to_binary(erlang:iolist_to_iovec(L))]).
+
+%% Identities in the old and new forms: what has room where.
+external() ->
+    Ok = fun(T) -> try binary_to_term(<<131, T/binary>>), ok catch error:badarg -> no end end,
+    Edges = lists:append([[(1 bsl B) - 1, 1 bsl B] || B <- [15, 18, 20, 28, 31]]),
+    [io:format("~p~n", [{byte_size(N),
+        [{V, Ok(<<103, N/binary, V:32, 0:40>>), Ok(<<103, N/binary, 0:32, V:32, 0>>), Ok(<<88, N/binary, V:32, 0:64>>),
+          Ok(<<88, N/binary, 0:32, V:32, 0:32>>), Ok(<<102, N/binary, V:32, 0>>), Ok(<<89, N/binary, V:32, 0:32>>),
+          Ok(<<120, N/binary, V:64, 0:32>>), Ok(<<101, N/binary, V:32, 0>>),
+          [{Ok(<<114, K:16, N/binary, 0, V:32, 0:((K - 1) * 32)>>), Ok(<<90, K:16, N/binary, 0:32, V:32, 0:((K - 1) * 32)>>)} || K <- [1, 2, 3, 6]]}
+         || V <- Edges],
+        [{C, Ok(<<103, N/binary, 1:32, 0:32, C>>), Ok(<<102, N/binary, 1:32, C>>), Ok(<<101, N/binary, 1:32, C>>), Ok(<<114, 1:16, N/binary, C, 1:32>>),
+          Ok(<<88, N/binary, 1:32, 0:32, C:32>>), Ok(<<89, N/binary, 1:32, C:32>>), Ok(<<90, 1:16, N/binary, C:32, 1:32>>)}
+         || C <- [0, 1, 3, 4, 128, 255]]}])
+     || N <- [<<100, 0, 3, "a@b">>, <<119, 13, "nonode@nohost">>]].
