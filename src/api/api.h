@@ -65,8 +65,9 @@ typedef struct api_state {
     bool started; /* the built-in servers */
     call_t *calls;
     mailbox_t *mailboxes;
-    char *crash_dump; /* copy of the option, or NULL */
-    char *text;       /* a long error message, or NULL: vm->errmsg */
+    char *crash_dump;          /* copy of the option, or NULL */
+    off_heap_t *boot_off_heap; /* binaries in vm->boot_args */
+    char *text;                /* a long error message, or NULL: vm->errmsg */
     size_t text_size;
     ling_log_fn log;
     void *log_user;

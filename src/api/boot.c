@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include "api/api.h"
 #include "vm/binary.h"
+#include "vm/code.h"
 #include "vm/codepath.h"
 
 /* Modules OTP's own machine carries inside; here they are files of the installation. Those of the
@@ -175,6 +176,19 @@ static ling_term_t make_args(vm_t *vm, ling_env_t *env, const char *root, const 
     return ling_make_cons(env, ling_make_atom(env, "init"), args);
 }
 
+/* For system_info(emu_args). Lives as long as the VM. */
+static bool keep_args(vm_t *vm, term_t args) {
+    term_t *area;
+    size_t words;
+    off_heap_t *off = NULL;
+    term_t list = cons_head(cons_tail(args));
+    list = literal_copy(vm, list, &area, &words, &off);
+    if (list == TERM_NONE) return false;
+    vm->boot_args = list;
+    vm->api->boot_off_heap = off;
+    return true;
+}
+
 int ling_boot(ling_vm_t *vm, const char *const *argv, size_t argc) {
     char dir[PATH_MAX], bindir[PATH_MAX + 8];
     const char *root = code_path_root(vm);
@@ -193,6 +207,7 @@ int ling_boot(ling_vm_t *vm, const char *const *argv, size_t argc) {
     /* OTP has its own `user`, `init` and code server. */
     vm->api->started = true;
     vm->use_error_handler = true;
+    if (args != LING_NONE && !keep_args(vm, args)) args = LING_NONE;
     rc = args == LING_NONE ? api_fail(vm, LING_ENOMEM, NULL) : start_all(vm, args);
     ling_env_free(env);
     if (rc == LING_OK) vm->host->ops->wake(vm->host);

@@ -224,6 +224,8 @@ void ling_destroy(ling_vm_t *vm) {
         box_free(vm);
         hostfun_free(vm);
         host->ops = api->real_ops;
+        vm->boot_args = 0;
+        if (api->boot_off_heap) off_heap_release(vm, api->boot_off_heap);
         mem_free(vm, api->text, api->text_size);
         vm->options.crash_dump = NULL;
         if (api->crash_dump) mem_free(vm, api->crash_dump, strlen(api->crash_dump) + 1);

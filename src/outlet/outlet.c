@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include "vm/heap.h"
+#include "vm/microstate.h"
 #include "vm/process.h"
 #include "vm/trace.h"
 
@@ -319,6 +320,8 @@ static void handle(vm_t *vm, signal_t *sig) {
 static void drain(vm_t *vm) {
     struct outlets *t = vm->outlets;
     vm_visit_t v = vm_enter(vm);
+    bool counted = microstates_on(vm);
+    int state = counted ? microstate_change(vm, microstate_of_poller(vm), MS_PORT) : MS_OTHER;
     t->depth++;
     for (;;) {
         signal_t *list = take_all(&t->inbox, vm->threaded), *next;
@@ -336,6 +339,7 @@ static void drain(vm_t *vm) {
         }
     }
     t->depth--;
+    if (UNLIKELY(counted)) microstate_change(vm, microstate_of_poller(vm), state);
     vm_leave(vm, v);
 }
 

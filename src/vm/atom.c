@@ -225,6 +225,19 @@ bool atom_init(vm_t *vm) {
     return true;
 }
 
+size_t atom_memory(vm_t *vm) {
+    struct atom_table *at = vm->atoms;
+    size_t n = sizeof *at + at->predefined_bytes;
+    spin_lock(vm, &at->lock);
+    for (const atom_arena_t *a = at->arenas; a; a = a->next) n += a->bytes;
+    for (const atom_index_t *ix = atomic_load_explicit(&at->index, memory_order_relaxed); ix;
+         ix = ix->older)
+        n += index_bytes(ix->mask + 1);
+    spin_unlock(vm, &at->lock);
+    size_t chunks = (atom_count(vm) + CHUNK_SIZE - 1) / CHUNK_SIZE;
+    return n + chunks * CHUNK_SIZE * sizeof(text_ptr_t);
+}
+
 void atom_free(vm_t *vm) {
     struct atom_table *at = vm->atoms;
     if (!at) return;

@@ -53,6 +53,7 @@ static inline const char *atom_name(const vm_t *vm, term_t atom) {
     return (const char *)atom_text(vm, atom)->name;
 }
 size_t atom_count(const vm_t *vm);
+size_t atom_memory(vm_t *vm); /* bytes of the table and of all texts */
 size_t atom_limit(const vm_t *vm);
 int atom_compare(const vm_t *vm, term_t a, term_t b); /* by code points, as OTP orders atoms */
 

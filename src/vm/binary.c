@@ -15,7 +15,7 @@
 
 shared_bin_t *shared_bin_new(vm_t *vm, size_t size) {
     if (size > BITS_MAX / 8) return NULL; /* sizes in bits stay far from overflow */
-    shared_bin_t *b = mem_alloc(vm, SHARED_HEAD + size);
+    shared_bin_t *b = mem_alloc_as(vm, MEM_BINARY, SHARED_HEAD + size);
     if (!b) return NULL;
     atomic_init(&b->refs, 1);
     b->size = size;
@@ -54,7 +54,7 @@ void shared_bin_release(shared_bin_t *b) {
     vm_t *vm = b->vm;
     if (!drop_count(vm, &b->refs)) return;
     if (b->destroy) b->destroy(b);
-    mem_free(vm, b, SHARED_HEAD + (b->flags & SHARED_BIN_FOREIGN ? 0 : b->size));
+    mem_free_as(vm, MEM_BINARY, b, SHARED_HEAD + (b->flags & SHARED_BIN_FOREIGN ? 0 : b->size));
 }
 
 /* ---- terms ---- */

@@ -101,22 +101,6 @@ static bool kill_processes(menu_t *m) {
 
 /* ---- modules, tables, figures ---- */
 
-static bool module(void *user, module_t *mod, bool is_old) {
-    menu_t *m = user;
-    if (is_old) return true;
-    text_str(&m->text, atom_name(m->vm, mod->name));
-    text_char(&m->text, ' ');
-    text_uint(&m->text, dump_module_bytes(mod));
-    module_t *old = module_find_old(m->vm, mod->name);
-    if (old) {
-        text_str(&m->text, " (");
-        text_uint(&m->text, dump_module_bytes(old));
-        text_str(&m->text, " old)");
-    }
-    text_char(&m->text, '\n');
-    return true;
-}
-
 static void object(menu_t *m, const ets_obj_t *o) {
     ets_obj_t *whole = (ets_obj_t *)(uintptr_t)o, *seen = ets_obj_open(m->vm, NULL, whole);
     if (seen) text_term(&m->text, ets_obj_term(seen));
@@ -153,42 +137,6 @@ static bool table(void *user, ets_t *e) {
     return true;
 }
 
-static bool count_module(void *user, module_t *mod, bool is_old) {
-    (void)mod;
-    if (!is_old) ++*(uint64_t *)user;
-    return true;
-}
-
-static void information(menu_t *m) {
-    vm_t *vm = m->vm;
-    text_t *t = &m->text;
-    uint64_t modules = 0, tables = ets_memory(vm);
-    uint64_t total = atomic_load_explicit(&vm->memory_used, memory_order_relaxed);
-    module_each(vm, count_module, &modules);
-    dump_line(t, "=memory\ntotal: ", total);
-    dump_line(t, "processes: ", total > tables ? total - tables : 0);
-    dump_line(t, "ets: ", tables);
-    dump_line(t, "=index_table:atom_tab\nlimit: ", atom_limit(vm));
-    dump_line(t, "entries: ", atom_count(vm));
-    dump_line(t, "=index_table:module_code\nentries: ", modules);
-    dump_line(t, "=process_table\nlimit: ", proc_limit(vm));
-    dump_line(t, "entries: ", proc_count(vm));
-    dump_line(t, "=port_table\nlimit: ", OUTLET_LIMIT);
-    dump_line(t, "entries: ", outlet_count(vm));
-    dump_line(t, "=ets_tables\nentries: ", ets_count(vm));
-    dump_line(t, "=timers\nentries: ", etimer_count(vm));
-    sched_stats_t s;
-    sched_stats(vm, &s);
-    dump_line(t, "=schedulers\nthreads: ", vm->nthreads);
-    dump_line(t, "runnable: ", s.runnable);
-    dump_line(t, "reductions: ", s.reductions);
-    dump_line(t, "switches: ", s.switches);
-    dump_line(t, "collections: ", s.gcs);
-    dump_line(t, "words reclaimed: ", s.gc_words);
-    dump_line(t, "dirty CPU running: ", s.dirty_running[0]);
-    dump_line(t, "dirty I/O running: ", s.dirty_running[1]);
-}
-
 /* ---- the menu ---- */
 
 static void halt(menu_t *m) {
@@ -221,17 +169,14 @@ static bool choose(menu_t *m) {
         proc_each(vm, process, m);
         outlet_each(vm, port, m);
         break;
-    case 'i': information(m); break;
-    case 'l':
-        dump_code_size(t, vm);
-        module_each(vm, module, m);
-        break;
+    case 'i': dump_information(t, vm); break;
+    case 'l': dump_modules(t, vm); break;
     case 'v': text_str(t, "Erlang (LING) emulator version " ERTS_VERSION "\n"); break;
     case 'k':
         if (!kill_processes(m)) halt(m);
         break;
     case 'D': ets_each(vm, table, m); break;
-    case 'd': text_str(t, "=node:'nonode@nohost'\n=no_distribution\n"); break;
+    case 'd': dump_distribution(t); break;
     case '\n': return false;
     default:
         text_str(t, "Invalid option '");

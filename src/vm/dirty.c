@@ -107,7 +107,9 @@ static void idle(vm_t *vm, dirty_pool_t *pool, struct sched_priv *q) {
         heap_spare_free(sched_current(vm));
         fiber_spare_free(sched_current(vm));
         idle_begin(vm, q);
+        microstate_enter(vm, MS_SLEEP);
         vm->host->ops->park(vm->host, q->parker, HOST_FOREVER);
+        microstate_enter(vm, MS_OTHER);
         idle_end(vm, q);
     }
     take_parked(q);

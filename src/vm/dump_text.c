@@ -1,6 +1,11 @@
 /* dump_text.c: see dump_text.h. */
 #include "vm/dump_text.h"
+#include "outlet/outlet.h"
+#include "timer/etimer.h"
 #include "vm/code.h"
+#include "vm/memory.h"
+#include "vm/process.h"
+#include "vm/sched.h"
 
 void dump_line(text_t *t, const char *name, uint64_t value) {
     text_str(t, name);
@@ -53,6 +58,77 @@ void dump_code_size(text_t *t, vm_t *vm) {
     dump_line(t, "Old code: ", bytes[1]);
 }
 
+uint64_t module_bytes(const module_t *m) {
+    return m->code_words * sizeof *m->code + m->nfunctions * sizeof *m->functions +
+           m->nlines * sizeof *m->lines + m->nfiles * sizeof *m->files +
+           m->nexports * sizeof *m->exports + m->nfuns * (sizeof *m->funs + sizeof *m->fun_code) +
+           (m->beam ? m->beam_size : m->strings_size);
+}
+
 uint64_t dump_module_bytes(const module_t *m) {
     return 8 * (uint64_t)(m->code_words + m->literal_words);
+}
+
+void dump_distribution(text_t *t) { text_str(t, "=node:'nonode@nohost'\n=no_distribution\n"); }
+
+static bool add_module(void *user, module_t *m, bool is_old) {
+    text_t *t = user;
+    if (is_old) return true;
+    text_str(t, atom_name(t->vm, m->name));
+    text_char(t, ' ');
+    text_uint(t, dump_module_bytes(m));
+    module_t *old = module_find_old(t->vm, m->name);
+    if (old) {
+        text_str(t, " (");
+        text_uint(t, dump_module_bytes(old));
+        text_str(t, " old)");
+    }
+    text_char(t, '\n');
+    return true;
+}
+
+void dump_modules(text_t *t, vm_t *vm) {
+    dump_code_size(t, vm);
+    module_each(vm, add_module, t);
+}
+
+static bool count_module(void *user, module_t *m, bool is_old) {
+    (void)m;
+    if (!is_old) ++*(uint64_t *)user;
+    return true;
+}
+
+void dump_information(text_t *t, vm_t *vm) {
+    uint64_t modules = 0;
+    memory_use_t m;
+    memory_use(vm, &m);
+    module_each(vm, count_module, &modules);
+    dump_line(t, "=memory\ntotal: ", m.total);
+    dump_line(t, "processes: ", memory_of_processes(&m));
+    dump_line(t, "processes_used: ", memory_of_processes(&m));
+    dump_line(t, "system: ", m.total - memory_of_processes(&m));
+    dump_line(t, "atom: ", m.atoms);
+    dump_line(t, "atom_used: ", m.atoms);
+    dump_line(t, "binary: ", m.binaries);
+    dump_line(t, "code: ", m.code + m.literals);
+    dump_line(t, "ets: ", m.tables);
+    dump_line(t, "=index_table:atom_tab\nlimit: ", atom_limit(vm));
+    dump_line(t, "entries: ", atom_count(vm));
+    dump_line(t, "=index_table:module_code\nentries: ", modules);
+    dump_line(t, "=process_table\nlimit: ", proc_limit(vm));
+    dump_line(t, "entries: ", proc_count(vm));
+    dump_line(t, "=port_table\nlimit: ", OUTLET_LIMIT);
+    dump_line(t, "entries: ", outlet_count(vm));
+    dump_line(t, "=ets_tables\nentries: ", ets_count(vm));
+    dump_line(t, "=timers\nentries: ", etimer_count(vm));
+    sched_stats_t s;
+    sched_stats(vm, &s);
+    dump_line(t, "=schedulers\nthreads: ", vm->nthreads);
+    dump_line(t, "runnable: ", s.runnable);
+    dump_line(t, "reductions: ", s.reductions);
+    dump_line(t, "switches: ", s.switches);
+    dump_line(t, "collections: ", s.gcs);
+    dump_line(t, "words reclaimed: ", s.gc_words);
+    dump_line(t, "dirty CPU running: ", s.dirty_running[0]);
+    dump_line(t, "dirty I/O running: ", s.dirty_running[1]);
 }

@@ -14,6 +14,11 @@ void dump_table_end(text_t *t, ets_t *e);
 /* Memory of all modules: current, old. */
 void dump_code_size(text_t *t, vm_t *vm);
 uint64_t dump_module_bytes(const module_t *m);
+/* What of a module is not literals. */
+uint64_t module_bytes(const module_t *m);
+void dump_distribution(text_t *t);
+void dump_modules(text_t *t, vm_t *vm);
+void dump_information(text_t *t, vm_t *vm); /* memory and tables: the menu's (i)nfo */
 void dump_line(text_t *t, const char *name, uint64_t value);
 void dump_line_text(text_t *t, const char *name, const char *value);
 

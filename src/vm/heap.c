@@ -19,7 +19,7 @@
 #include "vm/code.h"
 #include "vm/literals.h"
 #include "vm/process.h"
-#include "vm/sysmon.h"
+#include "vm/microstate.h"
 #include "vm/trace.h"
 
 /* A process that collects more than once in a slice allocates fast: its young block doubles, up to
@@ -54,7 +54,7 @@ bool heap_init(proc_t *p, size_t words) {
         p->hend = p->heap0 + inline_words;
         p->inline_heap = 1;
     } else {
-        p->heap = mem_alloc(p->vm, words * sizeof(term_t));
+        p->heap = mem_alloc_as(p->vm, MEM_HEAP, words * sizeof(term_t));
         if (!p->heap) return false;
         p->hend = p->heap + words;
         p->inline_heap = 0;
@@ -88,7 +88,7 @@ void off_heap_release(vm_t *vm, off_heap_t *o) {
 #define SPARE_MAX_WORDS (4u << 20)
 
 void heap_spare_free(sched_t *s) {
-    if (s->spare) mem_free(s->vm, s->spare, s->spare_words * sizeof(term_t));
+    if (s->spare) mem_free_as(s->vm, MEM_HEAP, s->spare, s->spare_words * sizeof(term_t));
     s->spare = NULL;
     s->spare_words = 0;
 }
@@ -104,7 +104,7 @@ static void young_free(proc_t *p, term_t *heap, size_t words, bool is_inline) {
         s->spare_words = words;
         return;
     }
-    mem_free(p->vm, heap, words * sizeof(term_t));
+    mem_free_as(p->vm, MEM_HEAP, heap, words * sizeof(term_t));
 }
 
 /* *words may become more: the spare block is taken as it is where it is not far too large. */
@@ -117,10 +117,10 @@ static term_t *young_alloc(proc_t *p, size_t *words) {
         s->spare_words = 0;
         return block;
     }
-    term_t *block = mem_alloc(p->vm, *words * sizeof(term_t));
+    term_t *block = mem_alloc_as(p->vm, MEM_HEAP, *words * sizeof(term_t));
     if (!block && s->spare) { /* memory is short */
         heap_spare_free(s);
-        block = mem_alloc(p->vm, *words * sizeof(term_t));
+        block = mem_alloc_as(p->vm, MEM_HEAP, *words * sizeof(term_t));
     }
     return block;
 }
@@ -144,7 +144,8 @@ void heap_free(proc_t *p) {
     frags_free(p);
     young_free(p, p->heap, young_capacity(p), p->inline_heap);
     if (p->old_heap)
-        mem_free(p->vm, p->old_heap, (size_t)(p->old_end - p->old_heap) * sizeof(term_t));
+        mem_free_as(p->vm, MEM_HEAP, p->old_heap,
+                    (size_t)(p->old_end - p->old_heap) * sizeof(term_t));
     p->heap = p->htop = p->hend = p->sp = p->old_heap = p->old_top = p->old_end = NULL;
 }
 
@@ -373,9 +374,9 @@ gc_run(proc_t *p, size_t new_words, size_t size, size_t need, size_t old_words, 
     if (!block) return false;
     term_t *new_old = NULL;
     if (old_words) {
-        new_old = mem_alloc(vm, old_words * sizeof(term_t));
+        new_old = mem_alloc_as(vm, MEM_HEAP, old_words * sizeof(term_t));
         if (!new_old) {
-            mem_free(vm, block, new_words * sizeof(term_t));
+            mem_free_as(vm, MEM_HEAP, block, new_words * sizeof(term_t));
             return false;
         }
     }
@@ -436,7 +437,7 @@ gc_run(proc_t *p, size_t new_words, size_t size, size_t need, size_t old_words, 
     young_free(p, p->heap, young_capacity(p), p->inline_heap);
     p->inline_heap = 0;
     if (mode != GC_MINOR && p->old_heap) {
-        mem_free(vm, p->old_heap, (size_t)(p->old_end - p->old_heap) * sizeof(term_t));
+        mem_free_as(vm, MEM_HEAP, p->old_heap, (size_t)(p->old_end - p->old_heap) * sizeof(term_t));
         p->old_heap = p->old_top = p->old_end = NULL;
     }
     if (new_old) {
@@ -661,19 +662,21 @@ bool gc_leave_literals(proc_t *p, bool *in_message) {
 /* ---- with the events a tracer may want ---- */
 
 static inline bool is_watched(proc_t *p) {
-    return UNLIKELY(trace_of(p) != NULL) || sysmon_watches(p->vm, WATCH_GC);
+    return UNLIKELY(trace_of(p) != NULL) || sysmon_watches(p->vm, WATCH_GC | WATCH_STATES);
 }
 
 typedef struct {
     size_t words;
     uint64_t ns;
+    int state; /* microstate of the thread before */
 } gc_begin_t;
 COLD static gc_begin_t tell_begin(proc_t *p, bool is_major, size_t need) {
     trace_gc(p, is_major, true, need);
-    return (gc_begin_t){heap_used_words(p), vm_now(p->vm)};
+    return (gc_begin_t){heap_used_words(p), vm_now(p->vm), microstate_enter(p->vm, MS_GC)};
 }
 COLD static void tell_end(proc_t *p, bool is_major, gc_begin_t b) {
     size_t after = heap_used_words(p);
+    microstate_enter(p->vm, b.state);
     trace_gc(p, is_major, false, b.words > after ? b.words - after : 0);
     if (sysmon_watches(p->vm, WATCH_GC)) sysmon_collected(p, b.ns);
 }

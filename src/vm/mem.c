@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include "vm/fiber.h"
 #include "vm/heap.h"
-#include "vm/sched.h"
+#include "vm/sched_internal.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define POOLS 0
@@ -55,6 +55,49 @@ void mem_free(vm_t *vm, void *p, size_t size) {
     if (!p) return;
     vm->alloc(vm->alloc_user, p, size, 0);
     count_down(vm, size);
+}
+
+/* ---- kinds ----
+ * One word counts blocks and bytes, in units of 16: one addition, whose carries cancel out when the
+ * words of all threads are added up. A scheduler has its own; without scheduler threads, and for
+ * threads that are none, there is the VM's. */
+enum { UNIT = 16, UNIT_BITS = 36 };
+
+static void count_kind(vm_t *vm, int kind, uint64_t much) {
+    sched_t *s = vm->threaded ? sched_current(vm) : NULL;
+    if (!s) {
+        atomic_fetch_add_explicit(&vm->memory_kinds[kind], much, memory_order_relaxed);
+        return;
+    }
+    _Atomic(uint64_t) *mine = &s->priv->memory_kinds[kind];
+    atomic_store_explicit(mine, atomic_load_explicit(mine, memory_order_relaxed) + much,
+                          memory_order_relaxed);
+}
+static uint64_t block_of(size_t size) {
+    return (UINT64_C(1) << UNIT_BITS) + (size + UNIT - 1) / UNIT;
+}
+
+void *mem_alloc_as(vm_t *vm, int kind, size_t size) {
+    void *p = mem_alloc(vm, size);
+    if (p) count_kind(vm, kind, block_of(size));
+    return p;
+}
+
+void mem_free_as(vm_t *vm, int kind, void *p, size_t size) {
+    if (!p) return;
+    mem_free(vm, p, size);
+    count_kind(vm, kind, 0 - block_of(size));
+}
+
+void mem_counted(vm_t *vm, int kind, uint64_t *blocks, uint64_t *bytes) {
+    uint64_t sum = atomic_load_explicit(&vm->memory_kinds[kind], memory_order_relaxed);
+    const struct sched_priv *q;
+    for (unsigned i = 0; (q = sched_priv_at(vm, i)) != NULL; i++)
+        sum += atomic_load_explicit(&q->memory_kinds[kind], memory_order_relaxed);
+    /* Counted on one thread and released on another a moment ago: never less than nothing. */
+    if ((int64_t)sum < 0) sum = 0;
+    *blocks = sum >> UNIT_BITS;
+    *bytes = (sum & ((UINT64_C(1) << UNIT_BITS) - 1)) * UNIT;
 }
 
 /* ---- pools ---- */

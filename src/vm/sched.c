@@ -340,7 +340,8 @@ uint32_t sched_run(sched_t *s, proc_t *p) {
         !prepare(vm, p))
         return 0;
     if (UNLIKELY(trace_of(p) != NULL)) trace_sched(p, true);
-    int result = UNLIKELY(sysmon_watches(vm, WATCH_SCHEDULE)) ? sysmon_run(s, p) : engine_run(s, p);
+    int result = UNLIKELY(sysmon_watches(vm, WATCH_SCHEDULE | WATCH_STATES)) ? sysmon_run(s, p)
+                                                                             : engine_run(s, p);
     if (UNLIKELY(trace_of(p) != NULL) && result != RUN_EXIT) trace_sched(p, false);
     int32_t left = p->reds;
     uint32_t used = left < SLICE_REDS ? (uint32_t)(SLICE_REDS - left) : 0;
@@ -434,7 +435,9 @@ static void sleep_scheduler(sched_t *s) {
         heap_spare_free(s);
         fiber_spare_free(s);
         idle_begin(vm, s->priv);
+        microstate_enter(vm, MS_SLEEP);
         vm->host->ops->park(vm->host, s->priv->parker, HOST_FOREVER);
+        microstate_enter(vm, MS_OTHER);
         idle_end(vm, s->priv);
         sched_announce(sh, &s->priv->epoch);
     }
@@ -610,8 +613,13 @@ static bool poll(vm_t *vm, uint64_t deadline) {
         fiber_spare_free(vm->scheds[0]);
     }
     if (!vm->threaded) idle_begin(vm, vm->scheds[0]->priv);
+    /* Whether it sleeps in there only the host knows; with a deadline it mostly does. */
+    bool counted = microstates_on(vm);
+    if (UNLIKELY(counted))
+        microstate_change(vm, microstate_of_poller(vm), deadline ? MS_SLEEP : MS_CHECK_IO);
     bool more = vm->host->ops->wait(vm->host, clock_host_time(vm, deadline));
     if (!vm->threaded) idle_end(vm, vm->scheds[0]->priv);
+    if (UNLIKELY(counted)) microstate_change(vm, microstate_of_poller(vm), MS_OTHER);
     if (UNLIKELY(os_signal_break_asked(vm))) break_menu(vm);
     outlets_poll(vm);
     return more;
@@ -786,6 +794,13 @@ uint64_t vm_next_deadline(vm_t *vm) {
     if (!vm->threaded && has_runnable(vm->scheds[0])) return vm_now(vm);
     uint64_t timer = etimer_closest_timeout(vm), at = literals_next(vm);
     return at < timer ? at : timer;
+}
+
+struct sched_priv *sched_priv_at(vm_t *vm, unsigned i) {
+    unsigned cpu = dirty_count(vm, DIRTY_CPU);
+    if (i < vm->nscheds) return vm->scheds[i]->priv;
+    i -= vm->nscheds;
+    return i < cpu ? dirty_priv(vm, DIRTY_CPU, i) : dirty_priv(vm, DIRTY_IO, i - cpu);
 }
 
 sys_state_t *sched_sys_state(vm_t *vm) { return &sched_shared(vm)->sys; }

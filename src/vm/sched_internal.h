@@ -4,6 +4,7 @@
 #ifndef LING_VM_SCHED_INTERNAL_H
 #define LING_VM_SCHED_INTERNAL_H
 
+#include "vm/microstate.h"
 #include "vm/process.h"
 
 typedef struct deferred {
@@ -45,7 +46,9 @@ struct sched_priv {
     _Atomic(bool) running;
     /* Nanoseconds asleep, times 2; while it sleeps less the time since when, plus 1. */
     _Atomic(uint64_t) idle;
-    _Atomic(uint64_t) idle_before; /* asleep when scheduler_wall_time was set */
+    _Atomic(uint64_t) idle_before;             /* asleep when scheduler_wall_time was set */
+    _Atomic(uint64_t) memory_kinds[MEM_KINDS]; /* mem.c */
+    microstate_t microstate;
 };
 
 /* Around the sleep of a scheduler, by itself. */
@@ -79,6 +82,7 @@ typedef struct sched_shared {
     spin_t lock;             /* of foreign */
     deferred_list_t foreign; /* deferred by threads that are no scheduler */
     sys_state_t sys;
+    microstate_t poller;           /* of the thread that polls, where it is no scheduler */
     dirty_pool_t dirty[2];         /* by kind - 1 */
     _Atomic(uint32_t) dirty_procs; /* processes with a pool */
 } sched_shared_t;
@@ -94,6 +98,8 @@ uint32_t sched_run(sched_t *s, proc_t *p);
 /* From asleep to active: publishes the epoch pointers are held from. */
 void sched_announce(sched_shared_t *sh, _Atomic(uint64_t) *mine);
 bool sched_all_idle(vm_t *vm);
+/* Scheduler i of all, from 0: ordinary ones, then the dirty pools'. NULL: there are no more. */
+struct sched_priv *sched_priv_at(vm_t *vm, unsigned i);
 
 /* ---- dirty.c ---- */
 void dirty_pause(vm_t *vm);   /* returns when each thread is in native code or has no process */

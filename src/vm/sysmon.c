@@ -2,6 +2,7 @@
  * together on the C stack, as those of tracers are.
  */
 #include "vm/sysmon.h"
+#include "vm/microstate.h"
 #include "vm/bif.h"
 #include "vm/code.h"
 #include "vm/engine.h"
@@ -50,7 +51,9 @@ static void watch(vm_t *vm, const struct sysmon *m) {
     if (profile & PROFILE_PORTS) w |= WATCH_PORTS;
     if (profile & PROFILE_SCHEDULER) w |= WATCH_SCHEDULERS;
     if (profile & PROFILE_PROCS && profile & PROFILE_EXCLUSIVE) w |= WATCH_EXCLUSIVE;
-    PUT(vm->watching, w);
+    uint32_t old = atomic_load_explicit(&vm->watching, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak(&vm->watching, &old, (old & WATCH_STATES) | w)) {
+    }
 }
 
 /* ---- telling ---- */
@@ -98,10 +101,17 @@ void sysmon_collected(proc_t *p, uint64_t since) {
 int sysmon_run(sched_t *s, proc_t *p) {
     vm_t *vm = p->vm;
     uint64_t limit = GET(vm->sysmon->long_schedule), since = vm_now(vm);
+    microstate_enter(vm, MS_EMULATOR);
+    if (!limit || s->dirty) {
+        int only_run = engine_run(s, p);
+        microstate_enter(vm, MS_OTHER);
+        return only_run;
+    }
     term_t words[4 + 4 + 3 * 5], *hp = words, in = trace_where(p, true, &hp, A_undefined);
     int result = engine_run(s, p);
     uint64_t ms = (vm_now(vm) - since) / 1000000;
-    if (!limit || ms < limit || s->dirty) return result;
+    microstate_enter(vm, MS_OTHER);
+    if (ms < limit) return result;
     term_t out = result == RUN_EXIT ? (term_t)A_undefined : trace_where(p, false, &hp, A_undefined);
     term_t list = pair(&hp, A_out, out, TERM_NIL);
     list = pair(&hp, A_in, in, list);

@@ -16,7 +16,8 @@ enum {
     WATCH_PROCS = 8,
     WATCH_PORTS = 16,
     WATCH_SCHEDULERS = 32,
-    WATCH_EXCLUSIVE = 64 /* processes that call ports are not runnable meanwhile */
+    WATCH_EXCLUSIVE = 64, /* processes that call ports are not runnable meanwhile */
+    WATCH_STATES = 128    /* microstate.h */
 };
 
 static inline bool sysmon_watches(const vm_t *vm, uint32_t what) {

@@ -27,6 +27,9 @@ static inline void spin_unlock(vm_t *vm, spin_t *l);
 /* The embedder's allocator. new_size 0 frees; ptr NULL allocates. old_size is exact. */
 typedef void *(*vm_alloc_fn)(void *user, void *ptr, size_t old_size, size_t new_size);
 
+/* What memory is for, where that is counted. */
+enum { MEM_HEAP, MEM_BINARY, MEM_KINDS };
+
 /* SIGINT: not the VM's business; the break menu; ignored. */
 enum { BREAK_NONE, BREAK_MENU, BREAK_IGNORE };
 
@@ -103,12 +106,14 @@ struct ling_vm {
     bool quiet;             /* crashes of processes are not logged */
     bool use_error_handler; /* unknown functions go to error_handler, not straight to undef */
     uint64_t exit_code[2];  /* the instruction every process returns to in the end */
+    term_t boot_args;       /* literal list of binaries OTP was booted with, or 0 */
     uint64_t salt;          /* for hashes that must not be predictable */
 
     /* Memory. */
     vm_alloc_fn alloc;
     void *alloc_user;
     _Atomic(size_t) memory_used;
+    _Atomic(uint64_t) memory_kinds[MEM_KINDS]; /* counts of threads that are no scheduler: mem.c */
     size_t memory_limit;
     vm_options_t options;
     uint64_t start_ns; /* monotonic clock at creation */
@@ -132,6 +137,11 @@ void *mem_alloc(vm_t *vm, size_t size);
 void *mem_calloc(vm_t *vm, size_t size);
 void *mem_realloc(vm_t *vm, void *p, size_t old_size, size_t new_size); /* old stays on failure */
 void mem_free(vm_t *vm, void *p, size_t size);
+/* The same, counted as a block of that kind. A block counted is released as one. */
+void *mem_alloc_as(vm_t *vm, int kind, size_t size);
+void mem_free_as(vm_t *vm, int kind, void *p, size_t size);
+/* Blocks of a kind there are, and their bytes in steps of 16. */
+void mem_counted(vm_t *vm, int kind, uint64_t *blocks, uint64_t *bytes);
 
 /* Small blocks that come and go: kept on free lists of the scheduler that releases them. s may be
  * NULL (threads that are no scheduler). A block from either may be released by any thread. */

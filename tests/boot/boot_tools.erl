@@ -154,3 +154,66 @@ restart() ->
             io:format("second~n"),
             ok
     end.
+
+%% Tools that read figures of the system.
+figures() ->
+    Sys = observer_backend:sys_info(),
+    out([{K, kind(V)} || {K, V} <- Sys, K =/= alloc_info]),
+    out([{K, lists:usort([[Kind || {Kind, _} <- I, Kind =/= mbcs_pool, Kind =/= fix_types]
+                          || {instance, _, I} <- Is])}
+         || {K, Is} <- proplists:get_value(alloc_info, Sys)]),
+    out([{A, length(observer_backend:get_table_list(A, [{sys_hidden, false}, {unread_hidden, false}])) > 0}
+         || A <- [ets]]),
+    Self = self(),
+    observer_backend:etop_collect(Self),
+    {Self, Etop} = receive E -> E end,
+    out([kind(F) || F <- tuple_to_list(Etop)]),
+    spawn(fun() -> observer_backend:procs_info(Self) end),
+    {procs_info, _, [P | _]} = receive I -> I end,
+    out([kind(F) || F <- tuple_to_list(P)]),
+    Stats = spawn(fun() -> observer_backend:fetch_stats(Self, 10) end),
+    {stats, 1, W, {{input, In}, {output, Out}}, Memory} = receive S -> S end,
+    Stats ! stop,
+    out({kind(W), kind(In), kind(Out), [K || {K, _} <- Memory]}),
+    %% A report, and what is read from it.
+    ok = system_information:to_file("report"),
+    Report = system_information:from_file("report"),
+    out([K || {K, _} <- Report]),
+    out([{K, kind(V)} || {K, V} <- proplists:get_value(system_info, Report), K =/= {cpu_topology, detected}]),
+    {ok, _} = system_information:start(),
+    ok = system_information:load_report(file, "report"),
+    ok = system_information:stop(),
+    {ok, {128, Unscanned, Allocations}} = instrument:allocations(),
+    out({kind(Unscanned), kind(Allocations)}),
+    {ok, {64, _, _}} = instrument:allocations(#{histogram_start => 64, histogram_width => 4,
+                                                allocator_types => [binary_alloc]}),
+    {ok, {512, Carriers}} = instrument:carriers(),
+    out(lists:usort([[kind(F) || F <- tl(tuple_to_list(C))] ++ [tuple_size(element(6, C))] || C <- Carriers])),
+    out(catch instrument:allocations(#{histogram_width => 33})),
+    out({msacc:available(), msacc:start(30), msacc:stop(), msacc:start()}),
+    out(msacc:stop()),
+    Ms = msacc:stats(),
+    N = erlang:system_info(schedulers),
+    out([Id || #{type := scheduler, id := Id} <- Ms] =:= lists:seq(1, N)),
+    out(lists:usort([{'$type', maps:get('$type', M)} || M <- Ms])),
+    out(lists:usort([maps:keys(C) || #{counters := C} <- Ms])),
+    out(msacc:stats(system_realtime, Ms) >= msacc:stats(system_runtime, Ms)),
+    ok = msacc:print("msacc", Ms, #{system => true}),
+    ok = msacc:to_file("stats"),
+    out(length(msacc:from_file("stats")) =:= length(Ms)),
+    {ok, Printed} = file:read_file("msacc"),
+    out(length(binary:matches(Printed, <<"scheduler(">>)) >= N),
+    msacc:reset(),
+    out([element(1, U) || U <- scheduler:utilization(1), element(1, U) =/= cpu]).
+
+kind(X) when is_list(X) -> list;
+kind(X) when is_integer(X) -> integer;
+kind(X) when is_float(X) -> float;
+kind(X) when is_map(X) -> map;
+kind(X) when is_pid(X) -> pid;
+kind(X) when is_tuple(X) -> {tuple, tuple_size(X)};
+kind(X) when is_binary(X) -> binary;
+kind(true) -> boolean;
+kind(false) -> boolean;
+kind(X) when is_atom(X) -> atom;
+kind(_) -> other.

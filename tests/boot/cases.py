@@ -54,11 +54,12 @@ def tool(name, **options):
 
 
 for name in ("dets mnesia_ram mnesia_disc sasl xref cover compile parsetools files programs crypto"
-             " distribution purge restart").split():
+             " distribution purge restart figures").split():
     CASES[name] = tool(name, timeout=300)
 # Reports of the logger and what a program prints may change places.
 CASES["mnesia_disc"].update(mask=[(r'"/[^"]*/db"', "DIR")], sort=True)
 CASES["mnesia_ram"]["sort"] = True
+CASES["figures"]["mask"] = [(r"system version: .*", "system version: V")]
 FIGURES = [(r"(heap_size|stack_size|reductions): \d+", r"\1: N")]
 
 CASES.update({
