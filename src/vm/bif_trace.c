@@ -85,8 +85,8 @@ static unsigned who_of(term_t t) {
 static BIF(trace_3) {
     vm_t *vm = p->vm;
     trace_all_t t = {.vm = vm, .on = a[1] == A_true};
-    if ((a[1] != A_true && a[1] != A_false) || !parse_flags(p, a[2], &t.o))
-        return t.o.oom ? bif_oom(p) : bif_badarg(p);
+    if (a[1] != A_true && a[1] != A_false) return bif_badarg(p);
+    if (!parse_flags(p, a[2], &t.o)) return t.o.oom ? bif_oom(p) : bif_badarg_cause(p, A_badopt);
     if (t.o.tracer == TERM_NONE) t.o.tracer = p->pid;
     if (t.o.flags & TF_CPU_TS && a[0] != A_all) return bif_badarg(p);
     t.o.flags &= TF_ALL;
@@ -206,12 +206,12 @@ static term_t message_pattern(proc_t *p, bool send, term_t t, term_t opts) {
     struct trace_state *ts = p->vm->trace;
     trace_spec_t *spec = NULL;
     bool bad;
-    if (!is_nil(opts)) return bif_badarg(p);
+    if (!is_nil(opts)) return bif_badarg_cause(p, A_badopt);
     if (is_cons(t)) {
         spec = spec_of(p, t, &bad);
-        if (!spec) return bad ? bif_badarg(p) : bif_oom(p);
+        if (!spec) return bad ? bif_badarg_cause(p, A_match_spec) : bif_oom(p);
     } else if (t != A_true && t != A_false && !is_nil(t)) {
-        return bif_badarg(p);
+        return bif_badarg_cause(p, A_match_spec);
     }
     spin_lock(p->vm, &ts->lock);
     trace_spec_t *old =
@@ -242,23 +242,26 @@ static BIF(trace_pattern_3) {
     if (a[0] == A_send || a[0] == A_receive_) return message_pattern(p, a[0] == A_send, a[1], a[2]);
     pattern_opts_t o;
     bp_filter_t f = {TERM_NIL, TERM_NIL, -1};
-    if (!parse_kinds(p, a[2], &o)) return bif_badarg(p);
-    if (a[0] != A_on_load && !parse_mfa(a[0], &f)) return bif_badarg(p);
+    if (!parse_kinds(p, a[2], &o)) return bif_badarg_cause(p, A_badopt);
+    if (a[0] != A_on_load && !parse_mfa(a[0], &f)) return bif_badarg_cause(p, A_none);
     const uint32_t counters = BP_COUNT | BP_TIME;
     int how = a[1] == A_false     ? BP_CLEAR
               : a[1] == A_restart ? BP_RESTART
               : a[1] == A_pause   ? BP_PAUSE
                                   : BP_SET;
     bool bad = false;
-    trace_spec_t *spec = how == BP_SET ? spec_of(p, a[1], &bad) : NULL;
+    /* Of modules to come, restart and pause say no more than true. */
+    bool on_load = a[0] == A_on_load && how != BP_CLEAR;
+    term_t what = on_load && how != BP_SET ? (term_t)A_true : a[1];
+    trace_spec_t *spec = on_load || how == BP_SET ? spec_of(p, what, &bad) : NULL;
     if (bad || (o.kinds & counters && is_cons(a[1]))) {
         trace_spec_release(spec);
-        return bif_badarg(p);
+        return bif_badarg_cause(p, bad ? A_match_spec : A_call_count);
     }
-    if (how == BP_SET && !spec) return bif_oom(p);
+    if ((on_load || how == BP_SET) && !spec) return bif_oom(p);
     int64_t n;
     if (a[0] == A_on_load) {
-        n = small_value(on_load_pattern(p, o.kinds, how == BP_SET, spec, o.meta));
+        n = small_value(on_load_pattern(p, o.kinds, on_load, spec, o.meta));
     } else {
         n = trace_points_change(vm, &f, o.kinds, how, spec, o.meta);
     }
@@ -311,7 +314,7 @@ static term_t on_load_info(proc_t *p, term_t item) {
     if (item != A_all) {
         for (size_t i = 0; i < sizeof items / sizeof *items; i++)
             if (items[i] == item) return info_pair(p, item, on_load_item(p, item));
-        return bif_badarg(p);
+        return item == A_call_time ? info_pair(p, item, A_false) : bif_badarg(p);
     }
     if (!p->vm->trace->on_load_kinds) return info_pair(p, item, A_false);
     term_t list = TERM_NIL;
@@ -347,6 +350,7 @@ static BIF(trace_info_2) {
                                                 memory_order_acquire);
         return info_of_trace(p, t, A_undefined, a[1]);
     }
+    if (is_atom(a[0])) return bif_badarg_cause(p, A_badopt);
     if (!is_tuple_of(a[0], 3) || !is_atom(tuple_elem(a[0], 1)) || !is_atom(tuple_elem(a[0], 2)) ||
         !is_small(tuple_elem(a[0], 3)))
         return bif_badarg(p);
@@ -359,11 +363,11 @@ static BIF(trace_info_2) {
     case A_call_count:
     case A_call_time:
     case A_all: break;
-    default:
-        if (module_find(vm, f.module) != NULL &&
-            trace_point_info(p, f.module, f.function, (uint32_t)f.arity, A_traced) != A_undefined)
-            return bif_badarg(p);
-        return info_pair(p, a[1], A_undefined);
+    default: { /* nothing is known of what there is not and of what is not traced, whatever it is */
+        term_t all = trace_point_info(p, f.module, f.function, (uint32_t)f.arity, A_all);
+        if (all == TERM_NONE) return bif_oom(p);
+        return is_list(all) ? bif_badarg(p) : info_pair(p, a[1], all);
+    }
     }
     return info_pair(p, a[1], trace_point_info(p, f.module, f.function, (uint32_t)f.arity, a[1]));
 }

@@ -35,18 +35,20 @@ enum {
     OP_VAR_COPY,
     OP_OBJECT,
     OP_OBJECT_COPY,
-    OP_ALL,    /* count, registers: '$$' */
-    OP_COPY,   /* top may be part of the object */
-    OP_CALL,   /* bif, arity */
-    OP_ACTION, /* name, arguments: of the trace dialect */
+    OP_ALL,     /* count, registers: '$$' */
+    OP_REVERSE, /* count: so many words, the last one first */
+    OP_COPY,    /* top may be part of the object */
+    OP_CALL,    /* bif, arity */
+    OP_ACTION,  /* name, arguments: of the trace dialect */
     OP_SELF,
-    OP_RECORD,   /* is_record/3 */
-    OP_MK_TUPLE, /* arity */
-    OP_MK_CONS,
-    OP_MK_MAP,  /* pairs */
-    OP_AND,     /* n */
-    OP_OR,      /* n */
-    OP_ANDALSO, /* where to go with false */
+    OP_RECORD,     /* is_record/3 */
+    OP_MK_TUPLE,   /* arity */
+    OP_MK_CONS,    /* tail below head */
+    OP_MK_CONS_UP, /* head below tail */
+    OP_MK_MAP,     /* pairs */
+    OP_AND,        /* n */
+    OP_OR,         /* n */
+    OP_ANDALSO,    /* where to go with false */
     OP_ORELSE
 };
 

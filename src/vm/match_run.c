@@ -178,6 +178,14 @@ term_t ms_match(ms_run_t *r, term_t obj, const ets_obj_t *o) {
             ip += 2 + n;
             continue;
         }
+        case OP_REVERSE:
+            for (size_t i = 0, n = ip[1]; i < n / 2; i++) {
+                t = sp[-1 - (ptrdiff_t)i];
+                sp[-1 - (ptrdiff_t)i] = sp[(ptrdiff_t)i - (ptrdiff_t)n];
+                sp[(ptrdiff_t)i - (ptrdiff_t)n] = t;
+            }
+            ip += 2;
+            continue;
         case OP_COPY:
             sp[-1] = copy_word(r, sp[-1]);
             if (r->oom) return TERM_NONE;
@@ -239,14 +247,15 @@ term_t ms_match(ms_run_t *r, term_t obj, const ets_obj_t *o) {
             ip += 2;
             continue;
         }
-        case OP_MK_CONS: { /* tail below head */
+        case OP_MK_CONS:
+        case OP_MK_CONS_UP: {
             term_t *hp = heap_alloc(p, 2);
             if (!hp) {
                 r->oom = true;
                 return TERM_NONE;
             }
             sp--;
-            sp[-1] = cons(&hp, sp[0], sp[-1]);
+            sp[-1] = *ip == OP_MK_CONS ? cons(&hp, sp[0], sp[-1]) : cons(&hp, sp[-1], sp[0]);
             ip++;
             continue;
         }

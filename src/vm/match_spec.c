@@ -46,6 +46,7 @@ typedef struct {
     vec_t jumps; /* places in code of jumps to the end of their expression */
     size_t depth, max_depth;
     bool no_memory, bad, bad_head, trace, in_guard;
+    bool reverse; /* todo_args */
     term_t *errors;
 } comp_t;
 
@@ -72,12 +73,15 @@ static void deeper(comp_t *c, int64_t n) {
     if (c->depth > c->max_depth) c->max_depth = c->depth;
 }
 
+#define ERROR_BYTES 99 /* no more of a text is told, as in OTP */
+
 /* What is wrong is told as text; the first text_* calls are the caller's. */
 COLD static void error_add(comp_t *c, text_t *x) {
     c->bad = true;
     if (c->errors) {
+        size_t n = x->len < ERROR_BYTES ? x->len : ERROR_BYTES;
         term_t s =
-            x->failed ? TERM_NONE : bytes_to_list(c->p, (const uint8_t *)x->data, x->len, TERM_NIL);
+            x->failed ? TERM_NONE : bytes_to_list(c->p, (const uint8_t *)x->data, n, TERM_NIL);
         term_t *hp = s == TERM_NONE ? NULL : heap_alloc(c->p, 5);
         if (hp) {
             term_t e = tuple2(&hp, A_error, s);
@@ -263,10 +267,34 @@ static const bif_def_t *guard_fun(comp_t *c, term_t f, size_t arity) {
 
 /* EX_TERM: an expression to be used in place; EX_COPY: for a result. Else what comes when its
  * arguments are on the stack. */
-enum { EX_TERM, EX_COPY, EX_OP, EX_OP_N, EX_CALL, EX_ACTION, EX_JUMP, EX_LABEL };
+enum { EX_TERM, EX_COPY, EX_OP, EX_OP_N, EX_CALL, EX_ACTION, EX_JUMP, EX_LABEL, EX_REVERSE };
 
+/* OTP begins with the last one: that shows where they have effects, and in what errors are told
+ * first. Where neither matters they come in the order in which they are needed. */
 static void todo_args(comp_t *c, term_t tuple, size_t from, uint64_t how) {
-    for (size_t i = tuple_arity(tuple); i >= from; i--) todo(c, how, tuple_elem(tuple, i), 0);
+    size_t n = tuple_arity(tuple);
+    if (!c->reverse) {
+        for (size_t i = n; i >= from; i--) todo(c, how, tuple_elem(tuple, i), 0);
+        return;
+    }
+    if (n > from) todo(c, EX_REVERSE, n - from + 1, 0);
+    for (size_t i = from; i <= n; i++) todo(c, how, tuple_elem(tuple, i), 0);
+}
+
+/* A list's elements: the tail first, which needs less of the stack; or as OTP does, the head. */
+static void todo_list(comp_t *c, term_t l) {
+    size_t n = 0, at;
+    for (term_t t = l; is_cons(t) && !c->no_memory; t = cons_tail(t), n++) {
+        todo(c, EX_OP, c->reverse ? OP_MK_CONS_UP : OP_MK_CONS, 1);
+        if (!c->reverse) todo(c, EX_COPY, cons_head(t), 0);
+    }
+    term_t end = l;
+    while (is_cons(end)) end = cons_tail(end);
+    todo(c, EX_COPY, end, 0);
+    if (!c->reverse) return;
+    at = c->todo.n;
+    for (size_t i = 0; i < n && !c->no_memory; i++) todo(c, EX_COPY, TERM_NIL, 0);
+    for (; n > 0 && !c->no_memory; l = cons_tail(l)) c->todo.at[at + 3 * --n + 1] = cons_head(l);
 }
 
 static void emit_action(comp_t *c, term_t t, term_t f, size_t argc) {
@@ -294,7 +322,8 @@ static void compile_action(comp_t *c, term_t t, term_t f, size_t argc) {
         error_form(c, f == A_set_seq_token ? "set_seq_trace" : name, "used in wrong dialect.",
                    TERM_NONE);
     else if (c->in_guard && !actions[i].guard)
-        error_form(c, name, "called in guard context.", TERM_NONE);
+        error_form(c, f == A_set_seq_token ? "set_seq_trace" : name, "called in guard context.",
+                   TERM_NONE);
     else if (argc > actions[i].most && actions[i].most == 0)
         error_form(c, name, "called with arguments in ", t);
     else if (argc < actions[i].least || argc > actions[i].most)
@@ -483,6 +512,7 @@ static void compile_expr(comp_t *c, term_t expr, bool for_result) {
             emit(c, y);
             deeper(c, 1 - (int64_t)y);
             continue;
+        case EX_REVERSE: emit2(c, OP_REVERSE, x); continue;
         case EX_JUMP:
             emit2(c, x, 0);
             push(c, &c->jumps, c->code.n - 1);
@@ -495,11 +525,7 @@ static void compile_expr(comp_t *c, term_t expr, bool for_result) {
         }
         term_t t = x;
         if (is_cons(t)) {
-            for (; is_cons(t) && !c->no_memory; t = cons_tail(t)) {
-                todo(c, EX_OP, OP_MK_CONS, 1);
-                todo(c, EX_COPY, cons_head(t), 0);
-            }
-            todo(c, EX_COPY, t, 0);
+            todo_list(c, t);
         } else if (is_tuple(t)) {
             compile_call(c, t, copy);
         } else if (is_map(t)) {
@@ -640,17 +666,30 @@ static bool check_clauses(comp_t *c, term_t spec) {
     return true;
 }
 
-ms_t *ms_compile(proc_t *p, term_t spec, unsigned flags, term_t *errors, bool *oom) {
-    comp_t c = {.p = p, .vm = p->vm, .errors = errors, .trace = (flags & MS_TRACE) != 0};
-    if (errors) *errors = TERM_NIL;
+static void compile_spec(comp_t *c, term_t spec) {
     if (!is_cons(spec)) {
-        error_text(&c, "Match programs are not in a list.", TERM_NONE, "");
+        error_text(c, "Match programs are not in a list.", TERM_NONE, "");
     } else if (!is_proper(spec)) {
-        error_text(&c, "Match programs are not in a proper list.", TERM_NONE, "");
+        error_text(c, "Match programs are not in a proper list.", TERM_NONE, "");
     } else {
-        bool shape = check_clauses(&c, spec);
-        for (; shape && is_cons(spec) && !c.no_memory && !c.bad; spec = cons_tail(spec))
-            compile_clause(&c, cons_head(spec), is_nil(cons_tail(spec)));
+        bool shape = check_clauses(c, spec);
+        for (; shape && is_cons(spec) && !c->no_memory && !c->bad; spec = cons_tail(spec))
+            compile_clause(c, cons_head(spec), is_nil(cons_tail(spec)));
+    }
+}
+
+ms_t *ms_compile(proc_t *p, term_t spec, unsigned flags, term_t *errors, bool *oom) {
+    const comp_t empty = {.p = p, .vm = p->vm, .errors = errors, .trace = (flags & MS_TRACE) != 0};
+    comp_t c = empty;
+    if (errors) *errors = TERM_NIL;
+    c.reverse = c.trace;
+    compile_spec(&c, spec);
+    if (c.bad && errors && !c.reverse && !c.no_memory) { /* again, for the order of errors */
+        comp_end(&c, oom);
+        c = empty;
+        *errors = TERM_NIL;
+        c.reverse = true;
+        compile_spec(&c, spec);
     }
     if (errors && is_cons(*errors)) { /* the first one first */
         term_t l = TERM_NIL, e = *errors;

@@ -229,6 +229,14 @@ static term_t serial_of(proc_t *p, term_t token) {
               : TERM_NONE;
 }
 
+bool seq_accepts(term_t what, term_t value) {
+    if (flag_of(what)) return value == A_true || value == A_false;
+    if (what == A_serial)
+        return is_tuple_of(value, 2) && is_small(tuple_elem(value, 1)) &&
+               is_small(tuple_elem(value, 2));
+    return what == A_label;
+}
+
 term_t seq_set(proc_t *p, term_t what, term_t value, bool *oom) {
     term_t token = seq_token(p), old;
     uint32_t flag = flag_of(what);

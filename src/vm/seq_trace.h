@@ -33,6 +33,8 @@ void seq_spawned(proc_t *parent, proc_t *child, term_t m, term_t f, uint32_t ari
 void seq_received(proc_t *p, signal_t *m);
 /* seq_trace:set_token: the old value; NONE: badarg (or no memory, *oom). */
 term_t seq_set(proc_t *p, term_t what, term_t value, bool *oom);
+/* Would it take that? */
+bool seq_accepts(term_t what, term_t value);
 void seq_forget(proc_t *p); /* frees the token */
 void seq_reset(proc_t *p);  /* no process and no message has one any more; p asks */
 

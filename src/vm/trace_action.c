@@ -33,19 +33,27 @@ static proc_t *process_of(proc_t *p, term_t who) {
     return who != TERM_NONE && is_local_pid(who) ? proc_lookup(p->vm, who) : NULL;
 }
 
-/* Switches flags of q off and on; who is traced by nobody gets p's tracer. */
-static void change(proc_t *p, proc_t *q, uint32_t off, uint32_t on, term_t tracer) {
+/* Switches flags of q off and on; who is traced by nobody gets p's tracer. Was that a change? */
+static bool change(proc_t *p, proc_t *q, uint32_t off, uint32_t on, term_t tracer) {
     const trace_t *mine = trace_of(p), *its = trace_of(q);
+    uint32_t before = its ? its->flags : 0;
+    bool other = tracer != TERM_NONE && its && its->tracer != tracer;
+    if (other && tracer != q->pid && tracer_lives(p->vm, tracer, q->pid)) {
+        trace_change(p->vm, q, false, TF_ALL, tracer);
+        on |= before & ~off;
+    }
     if (tracer == TERM_NONE) tracer = its ? its->tracer : mine ? mine->tracer : TERM_NIL;
     if (off) trace_change(p->vm, q, false, off, tracer);
     if (on && tracer_lives(p->vm, tracer, q->pid) && tracer != q->pid)
         trace_change(p->vm, q, true, on, tracer);
+    its = trace_of(q);
+    return other || (its ? its->flags : 0) != before;
 }
 
 static term_t switch_one(ms_trace_t *t, const term_t *a, size_t n, bool on) {
     proc_t *p = t->p, *q = n == 2 ? process_of(p, a[0]) : p;
     uint32_t flag = is_atom(a[n - 1]) ? trace_flag_of(a[n - 1]) : 0;
-    if (flag == 0 || flag == TF_CPU_TS || !q) return A_false;
+    if (flag == 0 || flag == TF_CPU_TS || !q) return A_EXIT;
     if (!t->test) change(p, q, on ? 0 : flag, on ? flag : 0, TERM_NONE);
     return A_true;
 }
@@ -54,9 +62,8 @@ static term_t switch_many(ms_trace_t *t, const term_t *a, size_t n) {
     proc_t *p = t->p, *q = n == 3 ? process_of(p, a[0]) : p;
     uint32_t off, on;
     term_t tracer, none;
-    if (!q || !flags_of(a[n - 2], &off, &none) || !flags_of(a[n - 1], &on, &tracer)) return A_false;
-    if (!t->test) change(p, q, off, on, tracer);
-    return A_true;
+    if (!q || !flags_of(a[n - 2], &off, &none) || !flags_of(a[n - 1], &on, &tracer)) return A_EXIT;
+    return make_bool(!t->test && change(p, q, off, on, tracer));
 }
 
 static term_t caller(ms_trace_t *t, bool line) {
@@ -82,7 +89,7 @@ static term_t display(ms_trace_t *t, term_t v) {
     text_t x;
     text_init(&x, vm);
     text_display(&x, v);
-    text_char(&x, '\n');
+    text_str(&x, "\r\n");
     if (!x.failed) io_write(vm, HOST_STDOUT, x.data, x.len);
     text_free(&x);
     return A_true;
@@ -91,15 +98,17 @@ static term_t display(ms_trace_t *t, term_t v) {
 static term_t set_word(ms_trace_t *t, term_t v) {
     _Atomic(uint64_t) *tcw = &t->p->vm->trace->tcw;
     int64_t n;
-    if (!term_to_int64(v, &n) || n < 0 || n > SMALL_MAX) return A_badarg;
-    if (t->test) return 0;
+    if (!term_to_int64(v, &n) || n < 0 || n > SMALL_MAX) return A_EXIT;
+    if (t->test) return v;
     return make_small((int64_t)atomic_exchange_explicit(tcw, (uint64_t)n, memory_order_relaxed));
 }
 
 static term_t set_token(ms_trace_t *t, const term_t *a) {
     bool oom;
-    term_t old = t->test ? (term_t)A_true : seq_set(t->p, a[0], a[1], &oom);
-    return old == TERM_NONE ? (term_t)A_EXIT : old;
+    if (t->test) return seq_accepts(a[0], a[1]) ? TERM_NIL : (term_t)A_EXIT;
+    /* Unlike erlang:seq_trace/2 this makes a token to clear a flag of it. */
+    if (a[1] == A_false && is_nil(seq_token(t->p))) seq_set(t->p, a[0], A_true, &oom);
+    return seq_set(t->p, a[0], a[1], &oom) == TERM_NONE ? A_EXIT : A_true;
 }
 
 static term_t get_token(ms_trace_t *t) {
@@ -119,7 +128,7 @@ term_t trace_action(ms_trace_t *t, term_t name, const term_t *a, size_t n) {
     case A_disable_trace: return switch_one(t, a, n, false);
     case A_trace: return switch_many(t, a, n);
     case A_silent:
-        if (t->test || (a[0] != A_true && a[0] != A_false)) return make_bool(t->test);
+        if (t->test || (a[0] != A_true && a[0] != A_false)) return A_true;
         change(p, p, a[0] == A_true ? 0 : TF_SILENT, a[0] == A_true ? TF_SILENT : 0, TERM_NONE);
         return A_true;
     case A_caller: return caller(t, false);
