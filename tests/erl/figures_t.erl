@@ -224,9 +224,9 @@ growth() ->
          Gone(P, R),
          io:format("~p again: ~p~n", [Type, until(fun() -> erlang:memory(Type) - Before < Least * Mb div 2 end)])
      end || {Type, Least, Make} <- [
-        {binary, 20, fun() -> binary:copy(<<0>>, 20 * Mb) end},
-        {processes, 15, fun() -> lists:seq(1, Mb) end},
-        {ets, 8, fun() -> T = ets:new(t, []), ets:insert(T, [{X} || X <- lists:seq(1, 300000)]), T end}]],
+        {binary, 10, fun() -> binary:copy(<<0>>, 20 * Mb) end},
+        {processes, 8, fun() -> lists:seq(1, Mb) end},
+        {ets, 4, fun() -> T = ets:new(t, []), ets:insert(T, [{X} || X <- lists:seq(1, 300000)]), T end}]],
     Atoms = erlang:memory(atom_used),
     [list_to_atom("figures_t_" ++ integer_to_list(X)) || X <- lists:seq(1, 20000)],
     ?p(erlang:memory(atom_used) - Atoms > 300000).
