@@ -86,6 +86,26 @@ term_t ets_drain_start(proc_t *p, ets_t *corpse, term_t result) {
     return args[0] == TERM_NONE ? result : drain_2(p, args);
 }
 
+enum { PURGE_STEP = 2000 };
+static BIF(purge_2);
+static const bif_def_t purge_def = {"erts_internal", "ets_purge", 2, purge_2, 0};
+
+/* Takes dead objects out, in portions. a[0]: the table; a[1]: the result. */
+static BIF(purge_2) {
+    term_t cause;
+    ets_t *t = ets_enter_quiet(p, a[0], true, &cause);
+    if (!t) return cause == TERM_NONE ? TERM_NONE : a[1];
+    bool done = ets_purge(p->vm, p->sched, t, PURGE_STEP);
+    ets_leave(p->vm, t, true);
+    if (done) return a[1];
+    bif_bump(p, PURGE_STEP / 4);
+    return bif_yield(p, &purge_def, 2, a);
+}
+term_t ets_purge_start(proc_t *p, ets_t *t, term_t result) {
+    term_t args[2] = {ets_ref(p, t), result};
+    return args[0] == TERM_NONE ? result : bif_yield(p, &purge_def, 2, args);
+}
+
 static BIF(ets_delete_1) {
     ets_t *t = ets_enter(p, a[0], ETS_NEED_WRITE, true);
     if (!t) return TERM_NONE;
@@ -160,7 +180,9 @@ static BIF(ets_safe_fixtable_2) {
     if (!t) return TERM_NONE;
     bool on, ok = bool_of(a[1], &on), done = ok && ets_fix(p, t, on);
     ets_leave(p->vm, t, true);
-    return !ok ? bif_badarg(p) : !done ? bif_oom(p) : (term_t)A_true;
+    if (!ok) return bif_badarg(p);
+    if (done) return A_true;
+    return on ? bif_oom(p) : ets_purge_start(p, t, A_true);
 }
 
 static BIF(ets_whereis_1) {
@@ -415,4 +437,5 @@ const bif_def_t bifs_ets[] = {{"ets", "new", 2, ets_new_2, 0},
                               {"ets", "take", 2, ets_take_2, 0},
                               {"ets", "whereis", 1, ets_whereis_1, 0},
                               {"erts_internal", "ets_drain", 2, drain_2, 0},
+                              {"erts_internal", "ets_purge", 2, purge_2, 0},
                               {0}};

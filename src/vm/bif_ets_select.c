@@ -75,13 +75,15 @@ typedef struct {
     size_t limit;
 } trav_t;
 
-static void trav_unhold(trav_t *v) {
+static bool trav_unhold(trav_t *v) {
     vm_t *vm = v->magic.vm;
-    if (!v->held) return;
+    bool clean = true;
+    if (!v->held) return true;
     v->held = false;
     ets_lock(vm, v->t, true);
-    if (!(v->t->odd & ETS_DELETED)) ets_unhold(vm, v->t);
+    if (!(v->t->odd & ETS_DELETED)) clean = ets_unhold(vm, v->t);
     ets_unlock(vm, v->t, true);
+    return clean;
 }
 static void trav_destroy(magic_t *m) {
     trav_t *v = (trav_t *)m;
@@ -383,8 +385,8 @@ static BIF(scan_4) {
                 .key = is_cons(a[2]) ? cons_head(a[2]) : TERM_NONE};
     term_t result = scan_run(p, &s, v, a[0]);
     scan_leave(p, &s);
-    if (result != TERM_NONE || p->fclass != EXC_YIELD) trav_unhold(v);
-    return result;
+    if (result == TERM_NONE && p->fclass == EXC_YIELD) return TERM_NONE;
+    return trav_unhold(v) || result == TERM_NONE ? result : ets_purge_start(p, v->t, result);
 }
 
 static term_t scan_start(proc_t *p, term_t id, term_t spec, int what, bool back, term_t limit) {

@@ -17,6 +17,7 @@ struct ets_owner {
     term_t pid;
     ets_t *tables;
     ets_fix_t *fixes;
+    ets_t *corpse; /* the process ends: what is left of one of its tables, seen by nobody else */
 };
 
 struct ets_tables {
@@ -326,7 +327,7 @@ static ets_owner_t *owner_get(vm_t *vm, term_t pid) {
 }
 
 static void owner_drop(vm_t *vm, ets_owner_t *o) {
-    if (o->tables || o->fixes) return;
+    if (o->tables || o->fixes || o->corpse) return;
     _Atomic(ets_owner_t *) *slot = &vm->ets->owners[hash_word(o->pid)];
     ets_owner_t *head = atomic_load_explicit(slot, memory_order_relaxed);
     if (head == o) {
@@ -355,8 +356,11 @@ static void owned_unlink(vm_t *vm, ets_t *t) {
 
 void ets_hold(ets_t *t) { atomic_fetch_add_explicit(&t->fixed, 1, memory_order_relaxed); }
 
-void ets_unhold(vm_t *vm, ets_t *t) {
-    if (atomic_fetch_sub_explicit(&t->fixed, 1, memory_order_relaxed) == 1) ets_hash_purge(vm, t);
+enum { UNHOLD_BUCKETS = 2000 };
+
+bool ets_unhold(vm_t *vm, ets_t *t) {
+    if (atomic_fetch_sub_explicit(&t->fixed, 1, memory_order_relaxed) > 1) return true;
+    return ets_purge(vm, sched_current(vm), t, UNHOLD_BUCKETS);
 }
 
 static void fix_free(vm_t *vm, ets_fix_t *f) { /* registry locked */
@@ -405,8 +409,7 @@ bool ets_fix(proc_t *p, ets_t *t, bool on) {
     } else if (f) {
         if (--f->count == 0) fix_free(vm, f);
         ets_registry_unlock(vm);
-        ets_unhold(vm, t);
-        return true;
+        return ets_unhold(vm, t);
     }
     ets_registry_unlock(vm);
     return ok;
@@ -685,52 +688,77 @@ bool ets_send_transfer(proc_t *from, vm_t *vm, ets_t *t, term_t to, term_t from_
     return proc_send(vm, from, to, tuple4(&hp, A_ETS_TRANSFER, id, from_pid, gift));
 }
 
-void ets_owner_exit(proc_t *p) {
+/* A table of a process that ends, locked exclusively, which ends here. */
+static void owner_exit_table(proc_t *p, ets_t *t) {
+    vm_t *vm = p->vm;
+    if (t->heir != A_none && t->heir != p->pid && ets_set_owner(vm, t, t->heir)) {
+        ets_send_transfer(p, vm, t, t->heir, p->pid, t->gift ? t->gift->term : (term_t)A_none);
+        ets_unlock(vm, t, true);
+        return;
+    }
+    ets_t *corpse = ets_kill(vm, t);
+    ets_registry_lock(vm);
+    ets_owner_t *o = corpse ? owner_get(vm, p->pid) : NULL;
+    if (o) o->corpse = corpse;
+    ets_registry_unlock(vm);
+    if (!o && corpse) ets_release(corpse); /* no memory to go step by step */
+}
+
+static void owner_exit_fix(proc_t *p, ets_t *t) {
+    vm_t *vm = p->vm;
+    uint64_t n = 0;
+    ets_registry_lock(vm);
+    ets_fix_t *f = t->fixes;
+    while (f && f->pid != p->pid) f = f->next;
+    if (f) {
+        n = f->count;
+        fix_free(vm, f);
+    }
+    ets_registry_unlock(vm);
+    while (n-- > 0) ets_unhold(vm, t);
+    ets_unlock(vm, t, true);
+}
+
+enum { EXIT_OBJECTS = 8000, EXIT_TABLES = 100 };
+
+bool ets_owner_exit(proc_t *p) {
     vm_t *vm = p->vm;
     if (!vm->ets ||
         !atomic_load_explicit(&vm->ets->owners[hash_word(p->pid)], memory_order_seq_cst))
-        return;
-    for (;;) {
+        return true;
+    for (int i = 0; i < EXIT_TABLES; i++) {
         bool fix = false;
         ets_registry_lock(vm);
         ets_owner_t *o = owner_find(vm, p->pid);
-        ets_t *t = o ? o->tables : NULL;
+        ets_t *corpse = o ? o->corpse : NULL, *t = o ? o->tables : NULL;
         if (!t && o && o->fixes) {
             t = o->fixes->table;
             fix = true;
         }
-        if (t) ets_keep(t);
+        if (t && !corpse) ets_keep(t);
         ets_registry_unlock(vm);
-        if (!t) return;
-        ets_lock(vm, t, true);
-        if (t->odd & ETS_DELETED) { /* somebody was quicker */
-            ets_unlock(vm, t, true);
-            ets_release(t);
+        if (corpse) {
+            if (!ets_drain(vm, p->sched, corpse, EXIT_OBJECTS)) return false;
+            ets_registry_lock(vm);
+            o->corpse = NULL;
+            owner_drop(vm, o);
+            ets_registry_unlock(vm);
+            ets_release(corpse);
             continue;
         }
-        if (fix) {
-            uint64_t n = 0;
-            ets_registry_lock(vm);
-            ets_fix_t *f = t->fixes;
-            while (f && f->pid != p->pid) f = f->next;
-            if (f) {
-                n = f->count;
-                fix_free(vm, f);
-            }
-            ets_registry_unlock(vm);
-            while (n-- > 0) ets_unhold(vm, t);
+        if (!t) return true;
+        ets_lock(vm, t, true);
+        if (t->odd & ETS_DELETED) /* somebody was quicker */
             ets_unlock(vm, t, true);
-        } else if (atomic_load_explicit(&t->owner, memory_order_relaxed) != p->pid) {
+        else if (fix)
+            owner_exit_fix(p, t);
+        else if (atomic_load_explicit(&t->owner, memory_order_relaxed) != p->pid)
             ets_unlock(vm, t, true);
-        } else if (t->heir != A_none && t->heir != p->pid && ets_set_owner(vm, t, t->heir)) {
-            ets_send_transfer(p, vm, t, t->heir, p->pid, t->gift ? t->gift->term : (term_t)A_none);
-            ets_unlock(vm, t, true);
-        } else {
-            ets_t *corpse = ets_kill(vm, t);
-            if (corpse) ets_release(corpse);
-        }
+        else
+            owner_exit_table(p, t);
         ets_release(t);
     }
+    return false;
 }
 
 term_t ets_all(proc_t *p) {

@@ -124,7 +124,8 @@ size_t ets_nbuckets(const ets_t *t); /* table locked */
 
 bool ets_init(vm_t *vm);
 void ets_free(vm_t *vm);
-void ets_owner_exit(proc_t *p); /* a process ends: its tables go to heirs or away */
+/* A process ends: its tables go to heirs or away. false: a part of it; to be called again. */
+bool ets_owner_exit(proc_t *p);
 size_t ets_count(vm_t *vm);
 /* Calls fn for each table until it returns false. For a VM that is not running. */
 void ets_each(vm_t *vm, bool (*fn)(void *user, ets_t *t), void *user);
@@ -210,12 +211,18 @@ bool ets_rename(vm_t *vm, ets_t *t, term_t name);
 bool ets_set_owner(vm_t *vm, ets_t *t, term_t to);
 bool ets_send_transfer(proc_t *from, vm_t *vm, ets_t *t, term_t to, term_t from_pid, term_t gift);
 bool ets_set_heir(vm_t *vm, ets_t *t, term_t heir, term_t data); /* false: no memory */
-/* p fixes the table (locked exclusively) or takes one fixation back. false: no memory. */
+/* p fixes the table (locked exclusively), false: no memory; or takes one fixation back, false: as
+ * ets_unhold. */
 bool ets_fix(proc_t *p, ets_t *t, bool on);
 /* Fixation that no process is named for: while a traversal waits. Taken with the shard that is
  * being looked at locked (any way), given back with the table locked exclusively. */
 void ets_hold(ets_t *t);
-void ets_unhold(vm_t *vm, ets_t *t);
+/* false: dead objects are left: for ets_purge_start, or whoever writes next. */
+bool ets_unhold(vm_t *vm, ets_t *t);
+/* Takes dead objects out of n buckets of a table (locked exclusively); false: there are more. */
+bool ets_purge(vm_t *vm, sched_t *s, ets_t *t, size_t n);
+/* Goes on with that in portions; what the BIF returns then. bif_ets.c */
+term_t ets_purge_start(proc_t *p, ets_t *t, term_t result);
 struct ets_fix {
     ets_t *table;
     term_t pid;

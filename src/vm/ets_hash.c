@@ -155,24 +155,30 @@ static void purge_bucket(vm_t *vm, sched_t *s, ets_shard_t *sh, size_t i) {
     }
 }
 
-static void shard_purge(vm_t *vm, sched_t *s, ets_shard_t *sh) {
+/* Those in n buckets; false: there are more. */
+static bool shard_purge(vm_t *vm, sched_t *s, ets_shard_t *sh, size_t *n) {
     if (sh->dead_lost)
         for (size_t i = 0; i < sh->nbuckets; i++) purge_bucket(vm, s, sh, i);
-    else
-        for (size_t i = 0; i < sh->ndead; i++) purge_bucket(vm, s, sh, sh->dead_buckets[i]);
     sh->dead_lost = false;
-    sh->ndead = 0;
+    for (; sh->ndead > 0 && *n > 0; --*n) purge_bucket(vm, s, sh, sh->dead_buckets[--sh->ndead]);
+    if (sh->ndead) return false;
     if (sh->dead_buckets) mem_free(vm, sh->dead_buckets, sh->dead_room * sizeof(size_t));
     sh->dead_buckets = NULL;
     sh->dead_room = 0;
+    return true;
 }
 
-void ets_hash_purge(vm_t *vm, ets_t *t) {
-    sched_t *s = sched_current(vm);
-    for (uint32_t i = 0; i < t->nshards; i++) {
-        ets_shard_t *sh = &t->shards[i];
-        if (sh->ndead || sh->dead_lost) shard_purge(vm, s, sh);
-    }
+bool ets_purge(vm_t *vm, sched_t *s, ets_t *t, size_t n) {
+    if (ets_is_fixed(t)) return true;
+    for (uint32_t i = 0; i < t->nshards; i++)
+        if (!shard_purge(vm, s, &t->shards[i], &n)) return false;
+    return true;
+}
+
+/* What the end of fixation has left: a little of it by everyone who writes. */
+static inline void purge_some(vm_t *vm, sched_t *s, ets_t *t, ets_shard_t *sh) {
+    size_t n = 8;
+    if (UNLIKELY(sh->ndead != 0) && !ets_is_fixed(t)) shard_purge(vm, s, sh, &n);
 }
 
 /* ---- objects ---- */
@@ -191,6 +197,7 @@ static void put_at(vm_t *vm, sched_t *s, ets_shard_t *sh, ets_obj_t **link, ets_
 void ets_hash_put(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o) {
     term_t key = ets_obj_key(t, o);
     ets_shard_t *sh = ets_shard(t, o->hash);
+    purge_some(vm, s, t, sh);
     ets_obj_t **link = chain_find(vm, t, sh, o->hash, key);
     if (*link && t->type == ETS_SET) {
         put_at(vm, s, sh, link, o);
@@ -263,6 +270,7 @@ void ets_hash_replace(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *old, ets_obj_t 
 
 size_t ets_hash_erase(vm_t *vm, sched_t *s, ets_t *t, uint64_t hash, term_t key) {
     ets_shard_t *sh = ets_shard(t, hash);
+    purge_some(vm, s, t, sh);
     ets_obj_t **link = chain_find(vm, t, sh, hash, key), *o;
     size_t n = 0;
     if (ets_is_bag(t)) {

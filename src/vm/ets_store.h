@@ -26,8 +26,6 @@ static inline void ets_count_out(ets_shard_t *sh, const ets_obj_t *o) {
 /* Is o that object? 1, 0 or ETS_NO_MEMORY. */
 int ets_obj_is(vm_t *vm, sched_t *s, ets_obj_t *o, term_t object);
 
-/* The end of all fixation: dead objects go. */
-void ets_hash_purge(vm_t *vm, ets_t *t);
 bool ets_shard_init(vm_t *vm, ets_shard_t *sh); /* false: no memory; to be freed all the same */
 void ets_shard_free(vm_t *vm, ets_shard_t *sh); /* all but objects */
 

@@ -22,8 +22,8 @@
 #include "vm/sysmon.h"
 #include "vm/trace.h"
 
-/* ets.c: gives away or deletes the tables a process owned. */
-void ets_owner_exit(proc_t *p) __attribute__((weak));
+/* ets.c: gives away or deletes the tables a process owned; false: some are left. */
+bool ets_owner_exit(proc_t *p) __attribute__((weak));
 
 #define CHUNK_BITS    12
 #define CHUNK_SLOTS   (1u << CHUNK_BITS)
@@ -547,11 +547,10 @@ COLD static void system_process_died(proc_t *p, term_t reason) {
     sched_halt(vm, 1);
 }
 
-void proc_exit(proc_t *p, term_t reason) {
+static void exit_begin(proc_t *p, term_t reason) {
     vm_t *vm = p->vm;
     if (UNLIKELY(atomic_load_explicit(&p->state, memory_order_relaxed) & PS_SYSTEM))
         system_process_died(p, reason);
-    sched_t *s = p->sched;
     if (vm->threaded)
         atomic_fetch_or_explicit(&p->state, PS_EXITING, memory_order_seq_cst);
     else
@@ -562,7 +561,18 @@ void proc_exit(proc_t *p, term_t reason) {
     if (UNLIKELY(trace_of(p) != NULL)) trace_proc(p, A_exit, reason);
     if (p->timer) proc_timer_cancel(p);
     etimer_cancel_by_receiver(vm, p->pid);
-    if (ets_owner_exit) ets_owner_exit(p);
+}
+
+bool proc_exit(proc_t *p, term_t reason) {
+    vm_t *vm = p->vm;
+    sched_t *s = p->sched;
+    if (!(atomic_load_explicit(&p->state, memory_order_relaxed) & PS_EXITING))
+        exit_begin(p, reason);
+    if (ets_owner_exit && !ets_owner_exit(p)) {
+        p->fvalue = reason;
+        p->flags |= PF_EXIT_PENDING;
+        return false;
+    }
     name_forget(p);
 
     /* From here on nobody finds it: whoever hears of its end sees it gone. */
@@ -582,8 +592,9 @@ void proc_exit(proc_t *p, term_t reason) {
     heap_free(p);
     if (!vm->threaded) {
         block_free(vm, s, p);
-        return;
+        return true;
     }
     atomic_fetch_or_explicit(&p->state, PS_FREE, memory_order_release);
     sched_defer_proc(p, release);
+    return true;
 }

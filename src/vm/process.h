@@ -67,8 +67,9 @@ term_t proc_spawn_fun(vm_t *vm, proc_t *parent, term_t fun, const spawn_opts_t *
  * terms outside of processes. No collection. Release with heap_free. */
 bool proc_init_detached(vm_t *vm, proc_t *p, size_t block_bytes);
 /* The end: unregisters, breaks links and monitors with signals, drops tables and timers, frees.
- * Runs on the scheduler that ran p. */
-void proc_exit(proc_t *p, term_t reason);
+ * Runs on the scheduler that ran p. false: a part of it only, as there is much to free; to be
+ * called again in p's next slice. */
+bool proc_exit(proc_t *p, term_t reason);
 /* sched.c: fn(vm, p) frees the block once nobody can be reading it; needs no memory. Threaded only.
  */
 void sched_defer_proc(proc_t *p, void (*fn)(vm_t *vm, void *ptr));

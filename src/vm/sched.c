@@ -315,12 +315,27 @@ static void sleep_process(vm_t *vm, proc_t *p) {
     if (atomic_load_explicit(&p->sig_in, memory_order_seq_cst)) make_runnable_threaded(vm, p);
 }
 
+/* Ends p, or does a part of it: then p comes again. */
+static void end_process(sched_t *s, proc_t *p) {
+    vm_t *vm = s->vm;
+    if (LIKELY(proc_exit(p, p->fvalue))) return;
+    uint32_t st = atomic_load_explicit(&p->state, memory_order_relaxed);
+    atomic_store_explicit(&p->state, (st & ~STOPPING_BITS) | PS_RUNNABLE, memory_order_seq_cst);
+    sched_t *to = home(vm, s);
+    rq_push(vm, &to->priv->rq, p);
+    if (vm->threaded) wake(vm, to);
+}
+
 /* Signals and tasks before a slice. false: p is not to run now. */
 COLD static bool prepare(vm_t *vm, proc_t *p) {
+    if (atomic_load_explicit(&p->state, memory_order_relaxed) & PS_EXITING) {
+        end_process(p->sched, p);
+        return false;
+    }
     bool live = proc_fetch_signals(p);
     if (live && p->flags & PF_TASKS) proc_run_tasks(p);
     if (!live) {
-        proc_exit(p, p->fvalue);
+        end_process(p->sched, p);
         return false;
     }
     if (!(atomic_load_explicit(&p->state, memory_order_relaxed) & PS_SUSPENDED)) return true;
@@ -349,7 +364,7 @@ uint32_t sched_run(sched_t *s, proc_t *p) {
     p->total_reds += used;
     count(&s->priv->reductions, used);
     if (result == RUN_EXIT || UNLIKELY(p->flags & PF_EXIT_PENDING)) {
-        proc_exit(p, p->fvalue);
+        end_process(s, p);
         return used;
     }
     if (UNLIKELY(p->flags & PF_TASKS)) proc_run_tasks(p);

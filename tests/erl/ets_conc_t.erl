@@ -9,7 +9,9 @@ main(_) ->
      || Type <- [set, ordered_set, bag, duplicate_bag], Options <- options(Type)],
     [io:format("~p: ~p~n", [Name, [{Type, [check(F, Type, O) || O <- options(Type)]} || Type <- Types]])
      || {Name, F, Types} <- scenarios()],
-    io:format("names: ~p~n", [names()]).
+    io:format("names: ~p~n", [names()]),
+    [io:format("ends: ~p ~p~n", [Type, ends(Type)]) || Type <- [set, ordered_set, bag]],
+    [io:format("unfixed: ~p ~p~n", [Options, unfixed(Options)]) || Options <- options(set)].
 
 options(ordered_set) -> [[], [{write_concurrency, true}], [{read_concurrency, true}]];
 options(set) ->
@@ -258,3 +260,45 @@ names() ->
             ok;
         (_) -> lists:usort([ets:lookup(ets_conc_stays, a) || _ <- lists:seq(1, 5000)])
     end).
+
+%% A process with many and large tables ends: whoever hears of it sees none of them, but those that
+%% went to heirs, and what it had fixed is so no more.
+ends(Type) ->
+    Self = self(),
+    Kept = ets:new(kept, [public, Type]),
+    [ets:insert(Kept, {I, I}) || I <- lists:seq(1, 5000)],
+    {P, M} = spawn_monitor(fun() ->
+        Large = [ets:new(t, [Type, {write_concurrency, W}]) || W <- [false, true]],
+        [ets:insert(T, [{I, I} || I <- lists:seq(1, 40000)]) || T <- Large],
+        Small = [ets:new(t, [Type]) || _ <- lists:seq(1, 300)],
+        [ets:insert(T, {a, b}) || T <- Small],
+        Given = ets:new(t, [Type, {heir, Self, gift}]),
+        ets:insert(Given, {a, b}),
+        ets_conc_own = ets:new(ets_conc_own, [named_table, Type]),
+        ets:safe_fixtable(Kept, true),
+        [ets:delete(Kept, I) || I <- lists:seq(1, 4990)],
+        Self ! {tables, Large ++ Small},
+        receive go -> exit(over) end
+    end),
+    Tables = receive {tables, L} -> L end,
+    true = is_process_alive(P),
+    P ! go,
+    Why = receive {'DOWN', M, process, P, W} -> W end,
+    Got = receive {'ETS-TRANSFER', T, P, gift} -> ets:lookup(T, a) end,
+    true = ets:insert(Kept, {0, 0}),
+    {Why, Got, lists:usort([ets:info(T, size) || T <- [ets_conc_own | Tables]]), is_process_alive(P),
+     lists:sort(ets:tab2list(Kept)), ets:info(Kept, fixed), ets:delete(Kept)}.
+
+%% Many objects deleted while the table was fixed: it works as before when it is not any more.
+unfixed(Options) ->
+    T = ets:new(t, [public | Options]),
+    N = 30000,
+    ets:insert(T, [{I, I} || I <- lists:seq(1, N)]),
+    true = ets:safe_fixtable(T, true),
+    Deleted = ets:select_delete(T, [{{'$1', '_'}, [{'=/=', {'rem', '$1', 3}, 0}], [true]}]),
+    First = ets:info(T, size),
+    true = ets:safe_fixtable(T, false),
+    [true = ets:insert_new(T, {I, again}) || I <- lists:seq(1, N), I rem 3 =/= 0],
+    Again = {ets:info(T, size), length(ets:match(T, {'_', again})), length(keys(T, ets:first(T)))},
+    [true = ets:delete(T, I) || I <- lists:seq(1, N)],
+    {Deleted, First, Again, ets:info(T, size), ets:tab2list(T), ets:first(T)}.
