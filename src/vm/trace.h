@@ -8,8 +8,8 @@
  *
  * Calls are seen by breakpoints (trace_code.c): the handler word at a function's entry, or the
  * address in an export entry, is replaced. trace.c: processes and events; trace_code.c: patterns,
- * breakpoints, call events, frames on the stack that watch returns; engine_trace.c: the
- * instructions for it; bif_trace.c: the functions programs call.
+ * breakpoints, call events, frames on the stack that watch returns; trace_time.c: call_time;
+ * engine_trace.c: the instructions for it; bif_trace.c: the functions programs call.
  */
 #ifndef LING_VM_TRACE_H
 #define LING_VM_TRACE_H
@@ -213,6 +213,15 @@ const uint64_t *trace_export_call(proc_t *p, export_t *e, term_t *x);
 uint64_t trace_original(vm_t *vm, const uint64_t *ip);
 void trace_returned(proc_t *p, term_t value, const term_t *frame);
 void trace_returned_to(proc_t *p);
+/* trace_time.c; get, reset: under the code lock */
+struct proc_ext;
+call_time_t *trace_time_get(vm_t *vm, term_t m, term_t f, uint32_t arity); /* NULL: no memory */
+void trace_time_reset(vm_t *vm, call_time_t *t);
+void trace_time_add(vm_t *vm, call_time_t *t, term_t pid, uint64_t calls, uint64_t ns);
+/* Charges what passed to the function that ran; then next runs (NULL: none that is timed). */
+void trace_time_switch(proc_t *p, struct proc_ext *x, call_time_t *next);
+term_t trace_time_info(proc_t *p, call_time_t *t); /* a list; NONE: no memory */
+void trace_times_free(vm_t *vm);
 void trace_time_pause(proc_t *p, bool in); /* p runs again, or stops running */
 void trace_time_returned(proc_t *p, term_t prev);
 /* engine_trace.c */

@@ -36,20 +36,6 @@ struct bp_table {
     bp_t *slot[];
 };
 
-/* Time of one function, by process. */
-typedef struct {
-    term_t pid; /* 0: free */
-    uint64_t calls, ns;
-} call_time_row_t;
-struct call_time {
-    call_time_t *next;
-    term_t m, f;
-    uint32_t arity;
-    spin_t lock;
-    size_t used, room; /* room is a power of two, or 0 */
-    call_time_row_t *rows;
-};
-
 /* ---- the table ---- */
 
 static inline bp_t *find(const bp_table_t *t, const void *at) {
@@ -187,28 +173,6 @@ typedef struct {
     int64_t count;
 } change_t;
 
-static call_time_t *time_get(vm_t *vm, term_t m, term_t f, uint32_t arity) {
-    for (call_time_t *t = vm->trace->times; t; t = t->next)
-        if (t->m == m && t->f == f && t->arity == arity) return t;
-    call_time_t *t = mem_calloc(vm, sizeof *t);
-    if (!t) return NULL;
-    atomic_flag_clear(&t->lock.held);
-    t->m = m;
-    t->f = f;
-    t->arity = arity;
-    t->next = vm->trace->times;
-    vm->trace->times = t;
-    return t;
-}
-static void time_reset(vm_t *vm, call_time_t *t) {
-    if (!t) return;
-    spin_lock(vm, &t->lock);
-    mem_free(vm, t->rows, t->room * sizeof *t->rows);
-    t->rows = NULL;
-    t->used = t->room = 0;
-    spin_unlock(vm, &t->lock);
-}
-
 static bp_t *bp_new(change_t *c, const void *at, term_t m, term_t f, uint32_t arity) {
     if (c->nfresh == c->room) {
         size_t room = c->room ? 2 * c->room : 16;
@@ -250,7 +214,7 @@ static void change_point(change_t *c, bp_t *b, uint32_t kinds) {
             now &= ~(uint32_t)BP_COUNT_PAUSED;
         }
         if (kinds & BP_TIME) {
-            time_reset(vm, b->time);
+            trace_time_reset(vm, b->time);
             now &= ~(uint32_t)BP_TIME_PAUSED;
         }
         now |= kinds;
@@ -258,7 +222,7 @@ static void change_point(change_t *c, bp_t *b, uint32_t kinds) {
     case BP_CLEAR:
         if (kinds & (BP_LOCAL | BP_GLOBAL)) set_spec(vm, &b->spec, NULL);
         if (kinds & BP_META) set_spec(vm, &b->meta_spec, NULL);
-        if (kinds & BP_TIME && now & BP_TIME) time_reset(vm, b->time);
+        if (kinds & BP_TIME && now & BP_TIME) trace_time_reset(vm, b->time);
         now &= ~kinds;
         if (kinds & BP_COUNT) now &= ~(uint32_t)BP_COUNT_PAUSED;
         if (kinds & BP_TIME) now &= ~(uint32_t)BP_TIME_PAUSED;
@@ -269,7 +233,7 @@ static void change_point(change_t *c, bp_t *b, uint32_t kinds) {
             now &= ~(uint32_t)BP_COUNT_PAUSED;
         }
         if (kinds & BP_TIME) {
-            time_reset(vm, b->time);
+            trace_time_reset(vm, b->time);
             now &= ~(uint32_t)BP_TIME_PAUSED;
         }
         break;
@@ -300,7 +264,7 @@ static void at_point(change_t *c, const void *at, export_t *e, const module_t *m
             b->original = *b->at;
     }
     if (kinds & BP_TIME && c->how == BP_SET && !b->time &&
-        !(b->time = time_get(c->vm, m, f, arity))) {
+        !(b->time = trace_time_get(c->vm, m, f, arity))) {
         c->oom = true;
         if (kinds_of(b) == 0) c->nfresh--, mem_free(c->vm, b, sizeof *b);
         return;
@@ -469,11 +433,7 @@ void trace_points_free(vm_t *vm) {
         if (t->slot[i]) bp_release(vm, t->slot[i]);
     if (t) table_release(vm, t);
     trace_spec_release(ts->on_load);
-    for (call_time_t *c = ts->times, *next; c; c = next) {
-        next = c->next;
-        mem_free(vm, c->rows, c->room * sizeof *c->rows);
-        mem_free(vm, c, sizeof *c);
-    }
+    trace_times_free(vm);
 }
 
 uint64_t trace_original(vm_t *vm, const uint64_t *ip) {
@@ -481,55 +441,6 @@ uint64_t trace_original(vm_t *vm, const uint64_t *ip) {
     if (LIKELY(w != engine_handler(OP_breakpoint))) return w;
     const bp_t *b = find(points(vm), ip);
     return b ? b->original : HANDLER_AT(ip);
-}
-
-/* ---- time ---- */
-
-static void time_add(vm_t *vm, call_time_t *t, term_t pid, uint64_t calls, uint64_t ns) {
-    spin_lock(vm, &t->lock);
-    if (2 * (t->used + 1) > t->room) {
-        size_t room = t->room ? 2 * t->room : 8;
-        call_time_row_t *rows = mem_calloc(vm, room * sizeof *rows);
-        if (!rows) goto done; /* no memory: this call is not counted */
-        for (size_t i = 0; i < t->room; i++) {
-            if (!t->rows[i].pid) continue;
-            size_t k = hash_mix(t->rows[i].pid) & (room - 1);
-            while (rows[k].pid) k = (k + 1) & (room - 1);
-            rows[k] = t->rows[i];
-        }
-        mem_free(vm, t->rows, t->room * sizeof *rows);
-        t->rows = rows;
-        t->room = room;
-    }
-    size_t k = hash_mix(pid) & (t->room - 1);
-    while (t->rows[k].pid && t->rows[k].pid != pid) k = (k + 1) & (t->room - 1);
-    if (!t->rows[k].pid) {
-        t->rows[k].pid = pid;
-        t->used++;
-    }
-    t->rows[k].calls += calls;
-    t->rows[k].ns += ns;
-done:
-    spin_unlock(vm, &t->lock);
-}
-
-/* Charges what passed to the function that ran; then next runs (NULL: none that is timed). */
-static void time_switch(proc_t *p, proc_ext_t *x, call_time_t *next) {
-    uint64_t now = vm_now(p->vm);
-    if (x->timed) time_add(p->vm, x->timed, p->pid, 0, now - x->timed_since);
-    x->timed = next;
-    x->timed_since = now;
-}
-void trace_time_returned(proc_t *p, term_t prev) {
-    if (p->ext) time_switch(p, p->ext, (call_time_t *)(uintptr_t)prev);
-}
-void trace_time_pause(proc_t *p, bool in) {
-    proc_ext_t *x = p->ext;
-    if (!x || !x->timed) return;
-    if (in)
-        x->timed_since = vm_now(p->vm);
-    else
-        time_switch(p, x, x->timed);
 }
 
 /* ---- frames ---- */
@@ -667,8 +578,8 @@ static bool call_seen(proc_t *p, bp_t *b, term_t *x) {
     proc_ext_t *ext = timed ? proc_ext_get(p) : NULL;
     if (ext) {
         call_time_t *outer = ext->timed;
-        time_switch(p, ext, b->time);
-        time_add(vm, b->time, p->pid, 1, 0);
+        trace_time_switch(p, ext, b->time);
+        trace_time_add(vm, b->time, p->pid, 1, 0);
         if (!has_frame(p, TRACE_FRAME_TIME)) {
             p->sp -= 2;
             p->sp[0] = frame_mark(vm, TRACE_FRAME_TIME);
@@ -755,25 +666,6 @@ void trace_unwind(proc_t *p, const term_t *end, const uint64_t *to, int eclass, 
 
 /* ---- what trace_info says ---- */
 
-static term_t info_time(proc_t *p, call_time_t *t) {
-    vm_t *vm = p->vm;
-    term_t list = TERM_NIL;
-    spin_lock(vm, &t->lock);
-    size_t n = t->used;
-    term_t *hp = n ? heap_alloc(p, 7 * n) : NULL;
-    if (n && !hp) list = TERM_NONE;
-    for (size_t i = 0; hp && i < t->room; i++) {
-        const call_time_row_t *r = t->rows + i;
-        if (!r->pid) continue;
-        uint64_t us = r->ns / 1000;
-        term_t e = tuple4(&hp, r->pid, make_small((int64_t)r->calls),
-                          make_small((int64_t)(us / 1000000)), make_small((int64_t)(us % 1000000)));
-        list = cons(&hp, e, list);
-    }
-    spin_unlock(vm, &t->lock);
-    return list;
-}
-
 static term_t spec_source(proc_t *p, trace_spec_t *s) {
     return s ? term_copy_to(p, s->source->term) : TERM_NIL;
 }
@@ -799,7 +691,7 @@ static term_t info_item(proc_t *p, bp_t *code, bp_t *exp, term_t item, bool in_a
     case A_call_count:
         if (!(rk & BP_COUNT)) return A_false;
         return make_small((int64_t)atomic_load_explicit(&rest->count, memory_order_relaxed));
-    case A_call_time: return rk & BP_TIME ? info_time(p, rest->time) : (term_t)A_false;
+    case A_call_time: return rk & BP_TIME ? trace_time_info(p, rest->time) : (term_t)A_false;
     default: return TERM_NONE;
     }
 }
