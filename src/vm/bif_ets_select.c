@@ -408,7 +408,7 @@ static term_t scan_start(proc_t *p, term_t id, term_t spec, int what, bool back,
         bif_badarg_cause(p, A_table_type);
         goto leave;
     }
-    if (is_nil(spec) && what != SCAN_REPLACE) { /* no clause matches nothing */
+    if (is_nil(spec)) { /* no clause matches nothing */
         result = what == SCAN_LIST    ? TERM_NIL
                  : what == SCAN_CHUNK ? (term_t)A_end_of_table
                                       : make_small(0);

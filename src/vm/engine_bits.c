@@ -398,6 +398,10 @@ DEFINE_OP(bs_utf_size) {
     DEST(W1(1)) = make_small((int64_t)(H(0) == 8 ? bs_utf8_size(v) : bs_utf16_size(v)));
     NEXT(bs_utf_size);
 }
+/* A size, if perhaps of more bits than there can be. */
+static bool is_size(term_t t) {
+    return is_small(t) ? (int64_t)t >= 0 : is_big(t) && !big_is_neg(t);
+}
 /* a + b * unit, where both must be sizes. */
 DEFINE_OP(bs_add) {
     term_t a = SOURCE(W1(1)), b = SOURCE(W1(2));
@@ -411,9 +415,7 @@ DEFINE_OP(bs_add) {
     SAVE();
     p->cur_bif = NULL;
     p->cause = TERM_NONE;
-    bif_error(p, is_integer(a) && is_integer(b) && (!is_small(b) || (int64_t)b >= 0)
-                     ? A_system_limit
-                     : A_badarg);
+    bif_error(p, is_size(a) && is_size(b) ? A_system_limit : A_badarg);
     GO_OR_RAISE(W1(0));
 }
 DEFINE_OP(bs_init_writable) {

@@ -646,17 +646,19 @@ static ms_t *comp_end(comp_t *c, bool *oom) {
 
 /* The shape of all clauses comes before what is in them. */
 static bool check_clauses(comp_t *c, term_t spec) {
-    for (; is_cons(spec); spec = cons_tail(spec)) {
-        if (!is_tuple_of(cons_head(spec), 3)) {
+    for (term_t l = spec; is_cons(l); l = cons_tail(l)) {
+        if (!is_tuple_of(cons_head(l), 3)) {
             error_text(c, "Match program part is not a tuple of arity 3.", TERM_NONE, "");
             return false;
         }
-        term_t head = tuple_elem(cons_head(spec), 1);
-        if (!c->trace) continue;
-        if (is_cons(head) && !is_proper(head)) {
+        term_t head = tuple_elem(cons_head(l), 1);
+        if (c->trace && is_cons(head) && !is_proper(head)) {
             error_text(c, "Match expression part ", head, " is not a proper list.");
             return false;
         }
+    }
+    for (; c->trace && is_cons(spec); spec = cons_tail(spec)) {
+        term_t head = tuple_elem(cons_head(spec), 1);
         if (!is_list(head) && !is_tuple(head) && head != A_underscore &&
             !(is_atom(head) && ms_variable_number(c->vm, head) >= 0)) {
             error_text(c, "Match head is invalid in this context.", TERM_NONE, "");

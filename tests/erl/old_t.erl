@@ -9,6 +9,8 @@ id(X) -> X.
 
 start() ->
     A = id(5), B = id(<<"abc">>), N = id(12), F = id(1.5), C = id($é),
+    p(sizes, [try <<1:S, 2:T/unit:8, 3:2>>, ok catch C0:R0 -> {C0, R0} end
+              || S <- [0, -1, id(1 bsl 70), id(-(1 bsl 70)), x], T <- [id(1), -1, id(1 bsl 70), id(-(1 bsl 70)), x]]),
     p(ints, <<A:8, A:16/little, (-A):N, 1:1, A:3>>),
     p(bins, <<B/binary, A, B:2/binary, (id(<<5:3>>))/bits>>),
     p(floats, <<F/float, F:32/float-little, F:16/float>>),

@@ -3,7 +3,7 @@
 -export([start/0, id/1]).
 
 start() ->
-    identities(), signals(), spawning(), requests(), errors(), sizes(), tools(), vectors(), external(),
+    identities(), signals(), spawning(), requests(), errors(), sizes(), tools(), vectors(), external(), clauses(),
     io:format("done~n").
 
 t(Name, F) ->
@@ -131,3 +131,14 @@ external() ->
           Ok(<<88, N/binary, 1:32, 0:32, C:32>>), Ok(<<89, N/binary, 1:32, C:32>>), Ok(<<90, 1:16, N/binary, C:32, 1:32>>)}
          || C <- [0, 1, 3, 4, 128, 255]]}])
      || N <- [<<100, 0, 3, "a@b">>, <<119, 13, "nonode@nohost">>]].
+
+%% No clause replaces nothing; clauses of another shape are refused before what is in others.
+clauses() ->
+    [begin
+         T = ets:new(t, [O]),
+         ets:insert(T, {1, 2}),
+         t({O, F, A}, fun() -> try ets:F(T, A) catch C:R -> {C, R} end end)
+     end || O <- [set, ordered_set, bag, duplicate_bag], F <- [select_replace, select_count], A <- [[], x, [x], [{a}]]],
+    [t({K, S}, fun() -> erlang:match_spec_test(A, S, K) end)
+     || {A, K} <- [{[{a, 0}], trace}, {{a, 0}, table}],
+        S <- [[{1, [], []}, d], [{'_', [], [x]}, d], [d, {1, [], []}], [{{a, '_'}, [], []}, {1, 2}], [{1, [], []}, {[a | b], [], []}], [{[a | b], [], []}, d], [d, {[a | b], [], []}]]].
