@@ -62,18 +62,15 @@ static size_t part_words(const part_t *part) {
 
 enum which {
     SHARE, /* they are referred to */
+    NOTE,  /* the same while areas leave: copying a reference to one is noted (literals.c) */
     ALL,   /* copied like anything else */
     LEAVE  /* copied where their area is about to be given back, else referred to */
 };
 
-/* While areas leave, copying a reference to one is noted (literals.c). Whoever copies has asked for
- * the size first, so it is enough to look there. */
-static inline __attribute__((always_inline)) bool shares(vm_t *vm, term_t t, const enum which w,
-                                                         const bool note) {
+static inline __attribute__((always_inline)) bool shares(vm_t *vm, term_t t, const enum which w) {
     if (w == ALL || !is_literal(vm, t)) return false;
     if (w == LEAVE) return literal_leaving(vm, t) < 0;
-    if (note && UNLIKELY(atomic_load_explicit(&vm->literals_leave, memory_order_relaxed)))
-        literal_copied(vm, t);
+    if (w == NOTE) literal_copied(vm, t);
     return true;
 }
 
@@ -85,7 +82,7 @@ static inline __attribute__((always_inline)) size_t size_walk(vm_t *vm, term_t t
     uint64_t array[STACK_WORDS];
     wstack_t s;
     size_t size = 0;
-#define IS_LEAF(x) (!is_pointer(x) || shares(vm, x, w, true))
+#define IS_LEAF(x) (!is_pointer(x) || shares(vm, x, w))
     if (IS_LEAF(t)) return 0;
     wstack_init(&s, vm, array, STACK_WORDS);
     for (;;) {
@@ -97,7 +94,7 @@ static inline __attribute__((always_inline)) size_t size_walk(vm_t *vm, term_t t
             size += 2;
             while (IS_LEAF(p[0])) {
                 t = p[1];
-                if (!is_cons(t) || shares(vm, t, w, true)) break;
+                if (!is_cons(t) || shares(vm, t, w)) break;
                 p = cons_ptr(t);
                 size += 2;
             }
@@ -149,7 +146,15 @@ done:
 #undef IS_LEAF
 }
 
-size_t term_size(vm_t *vm, term_t t) { return size_walk(vm, t, SHARE, NULL); }
+static COLD __attribute__((noinline)) size_t term_size_noted(vm_t *vm, term_t t) {
+    return size_walk(vm, t, NOTE, NULL);
+}
+/* Whoever copies has asked for the size first, so it is enough to look here. */
+size_t term_size(vm_t *vm, term_t t) {
+    if (UNLIKELY(atomic_load_explicit(&vm->literals_leave, memory_order_relaxed)))
+        return term_size_noted(vm, t);
+    return size_walk(vm, t, SHARE, NULL);
+}
 size_t term_flat_size(vm_t *vm, term_t t) { return size_walk(vm, t, ALL, NULL); }
 COLD size_t term_leaving_size(vm_t *vm, term_t t, bool *met) {
     return size_walk(vm, t, LEAVE, met);
@@ -222,7 +227,7 @@ COLD static term_t *special_copy(const term_t *src, term_t *hp, off_heap_t **off
 
 static inline __attribute__((always_inline)) term_t
 copy_walk(vm_t *vm, term_t t, term_t **hpp, off_heap_t **off, const enum which w) {
-    if (!is_pointer(t) || shares(vm, t, w, false)) return t;
+    if (!is_pointer(t) || shares(vm, t, w)) return t;
     term_t *const start = *hpp;
     term_t *hp = start, *scan = start;
     const term_t result = is_cons(t) ? make_cons(hp) : make_boxed(hp);
@@ -234,7 +239,7 @@ copy_walk(vm_t *vm, term_t t, term_t **hpp, off_heap_t **off, const enum which w
                 term_t tail = src[1];
                 hp[0] = src[0];
                 hp += 2;
-                if (!is_cons(tail) || shares(vm, tail, w, false)) {
+                if (!is_cons(tail) || shares(vm, tail, w)) {
                     hp[-1] = tail;
                     break;
                 }
@@ -269,7 +274,7 @@ copy_walk(vm_t *vm, term_t t, term_t **hpp, off_heap_t **off, const enum which w
             if (is_pointer(t)) {
                 /* Not what is a literal, nor what points to the copy already (cells of a spine). */
                 if ((uintptr_t)t - (uintptr_t)start >= (uintptr_t)hp - (uintptr_t)start &&
-                    !shares(vm, t, w, false))
+                    !shares(vm, t, w))
                     break;
             } else if (is_header(t) && header_is_raw(t)) {
                 scan += header_size(t);
