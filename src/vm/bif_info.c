@@ -72,26 +72,34 @@ static term_t sys_time_warp_mode(proc_t *p) {
     static const uint32_t modes[] = {A_no_time_warp, A_single_time_warp, A_multi_time_warp};
     return modes[p->vm->options.time_warp];
 }
+/* ---- what new processes have ---- */
+
+#define USUAL(p, what) atomic_load_explicit(&sched_sys_state((p)->vm)->what, memory_order_relaxed)
+
 static term_t sys_min_heap(proc_t *p) {
-    uint32_t n = p->vm->options.min_heap_size ? p->vm->options.min_heap_size : DEFAULT_MIN_HEAP;
-    return pair(p, A_min_heap_size, make_small(n));
+    return pair(p, A_min_heap_size, make_small(USUAL(p, min_heap)));
 }
 static term_t sys_min_bin_vheap(proc_t *p) {
-    return pair(p, A_min_bin_vheap_size, make_small(MIN_BIN_VHEAP));
+    return pair(p, A_min_bin_vheap_size, make_small(USUAL(p, min_bin_vheap)));
 }
 static term_t sys_fullsweep(proc_t *p) {
-    return pair(p, A_fullsweep_after, make_small(UINT16_MAX));
+    return pair(p, A_fullsweep_after, make_small(USUAL(p, fullsweep_after)));
 }
-static term_t sys_max_heap(proc_t *p) {
-    term_t kv[] = {A_size, make_small(0), A_kill, A_true, A_error_logger, A_true};
+static term_t max_heap_map(proc_t *p, uint64_t v) {
+    term_t kv[] = {A_size,         make_small((uint32_t)v),
+                   A_kill,         make_bool(!(v >> 32 & MAX_HEAP_NO_KILL)),
+                   A_error_logger, make_bool(!(v >> 32 & MAX_HEAP_NO_LOG))};
     return map_from_pairs(p, kv, 3);
 }
+static term_t sys_max_heap(proc_t *p) { return max_heap_map(p, USUAL(p, max_heap)); }
 static term_t sys_gc(proc_t *p) {
     term_t l = push(p, sys_fullsweep(p), TERM_NIL);
     l = push(p, sys_min_heap(p), l);
     l = push(p, sys_min_bin_vheap(p), l);
-    return push(p, pair(p, A_max_heap_size, make_small(0)), l);
+    return push_pair(p, A_max_heap_size, make_small((uint32_t)USUAL(p, max_heap)), l);
 }
+static term_t sys_requests_limit(proc_t *p) { return make_small(USUAL(p, requests_limit)); }
+
 static term_t sys_heap_sizes(proc_t *p) {
     term_t list = TERM_NIL;
     size_t sizes[64], n = 0;
@@ -198,7 +206,7 @@ static const struct {
     {A_dist_buf_busy_limit, 1048576u << SMALL_SHIFT, NULL},
     {A_dist_ctrl, TERM_NIL, NULL},
     {A_delayed_node_table_gc, 60u << SMALL_SHIFT, NULL},
-    {A_outstanding_system_requests_limit, 4u << SMALL_SHIFT, NULL},
+    {A_outstanding_system_requests_limit, 0, sys_requests_limit},
     {A_hipe_architecture, A_undefined, NULL},
     {A_taints, TERM_NIL, NULL},
     {A_eager_check_io, A_true, NULL},
@@ -227,14 +235,40 @@ static BIF(bif_system_info) {
 
 /* ---- system_flag ---- the old value */
 
+/* A setting of sys_state_t; what it was. */
+static term_t set_usual(_Atomic(uint32_t) *what, int64_t n, uint32_t most) {
+    uint32_t value = n > most ? most : (uint32_t)n;
+    return make_small(atomic_exchange_explicit(what, value, memory_order_relaxed));
+}
+
 static term_t max_heap_flag(proc_t *p, term_t v) {
-    term_t old = sys_max_heap(p);
-    (void)v;
-    return or_oom(p, old);
+    uint32_t size;
+    uint16_t flags;
+    if (!max_heap_from_term(p->vm, v, USUAL(p, min_heap), &size, &flags)) return bif_badarg(p);
+    uint64_t old = atomic_exchange_explicit(&sched_sys_state(p->vm)->max_heap,
+                                            (uint64_t)flags << 32 | size, memory_order_relaxed);
+    return or_oom(p, max_heap_map(p, old));
+}
+
+/* Schedulers are threads of the host, which runs them where it likes. */
+static term_t bind_type_flag(proc_t *p, term_t v) {
+    static const uint32_t types[] = {A_no_spread,
+                                     A_thread_spread,
+                                     A_processor_spread,
+                                     A_spread,
+                                     A_no_node_thread_spread,
+                                     A_no_node_processor_spread,
+                                     A_thread_no_node_processor_spread,
+                                     A_default_bind};
+    if (v == A_unbound) return A_unbound;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (types[i] == v) return bif_error(p, A_notsup);
+    return bif_badarg(p);
 }
 
 static BIF(bif_system_flag) {
     term_t v = a[1];
+    sys_state_t *sys = sched_sys_state(p->vm);
     int64_t n = 0;
     bool count = term_to_int64(v, &n) && n >= 0;
     switch (a[0]) {
@@ -245,9 +279,14 @@ static BIF(bif_system_flag) {
         return old ? old : (term_t)A_logger;
     }
     case A_backtrace_depth: return count ? make_small(8) : bif_badarg(p);
-    case A_fullsweep_after: return count ? make_small(UINT16_MAX) : bif_badarg(p);
-    case A_min_heap_size: return count ? make_small(DEFAULT_MIN_HEAP) : bif_badarg(p);
-    case A_min_bin_vheap_size: return count ? make_small(MIN_BIN_VHEAP) : bif_badarg(p);
+    case A_fullsweep_after:
+        return count ? set_usual(&sys->fullsweep_after, n, UINT16_MAX) : bif_badarg(p);
+    case A_min_heap_size:
+        if (!count || n > 1 << 30) return bif_badarg(p);
+        return set_usual(&sys->min_heap, (int64_t)min_heap_step((size_t)n), UINT32_MAX);
+    case A_min_bin_vheap_size:
+        if (!count || n > 1 << 30) return bif_badarg(p);
+        return set_usual(&sys->min_bin_vheap, (int64_t)min_heap_step((size_t)n), UINT32_MAX);
     case A_max_heap_size: return max_heap_flag(p, v);
     case A_multi_scheduling:
         if (v == A_block || v == A_block_normal) return A_blocked;
@@ -262,11 +301,13 @@ static BIF(bif_system_flag) {
         if (!count || n > SMALL_MAX) return bif_badarg(p);
         return make_small((int64_t)atomic_exchange_explicit(&p->vm->trace->tcw, (uint64_t)n,
                                                             memory_order_relaxed));
-    case A_outstanding_system_requests_limit: return count && n ? make_small(4) : bif_badarg(p);
+    case A_outstanding_system_requests_limit:
+        if (!count || n < 1 || n > 134217727) return bif_badarg(p);
+        return set_usual(&sys->requests_limit, n, UINT32_MAX);
     case A_time_offset:
         return v == A_finalize ? clock_finalize(p->vm) : bif_badarg_cause(p, A_badopt);
-    case A_scheduler_bind_type: return A_unbound;
-    case A_cpu_topology: return A_undefined;
+    case A_scheduler_bind_type: return bind_type_flag(p, v);
+    case A_cpu_topology: return v == A_undefined ? v : bif_badarg(p);
     case A_scheduler_wall_time: return wall_time_flag(p, v);
     case A_debug_flags: return A_true;
     case A_microstate_accounting: return microstate_flag(p, v);
@@ -277,10 +318,7 @@ static BIF(bif_system_flag) {
         atomic_store_explicit(&p->vm->trace->seq_tracer, t, memory_order_release);
         return old;
     }
-    case A_reset_seq_trace:
-        if (v != A_true) return bif_badarg(p);
-        seq_reset(p);
-        return A_true;
+    case A_reset_seq_trace: seq_reset(p); return A_true;
     default: return bif_badarg_cause(p, A_badopt);
     }
 }

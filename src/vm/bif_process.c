@@ -20,13 +20,15 @@ static term_t leave(proc_t *p) { return bif_wait(p); }
 
 /* ---- options ---- */
 
-/* {kill, _}, {error_logger, _}: both true unless said otherwise. */
-static bool parse_max_heap(proc_t *p, term_t v, uint32_t min_heap, uint32_t *size,
-                           uint16_t *flags) {
-    term_t words = v, kill = A_true, logger = A_true;
+/* kill and error_logger are as for the whole system unless said otherwise. */
+bool max_heap_from_term(vm_t *vm, term_t v, uint32_t min_heap, uint32_t *size, uint16_t *flags) {
+    uint64_t usual =
+        atomic_load_explicit(&sched_sys_state(vm)->max_heap, memory_order_relaxed) >> 32;
+    term_t words = v, kill = make_bool(!(usual & MAX_HEAP_NO_KILL));
+    term_t logger = make_bool(!(usual & MAX_HEAP_NO_LOG));
     if (is_map(v)) {
-        words = map_get(p->vm, v, A_size);
-        term_t k = map_get(p->vm, v, A_kill), l = map_get(p->vm, v, A_error_logger);
+        words = map_get(vm, v, A_size);
+        term_t k = map_get(vm, v, A_kill), l = map_get(vm, v, A_error_logger);
         if (k != TERM_NONE) kill = k;
         if (l != TERM_NONE) logger = l;
     }
@@ -105,7 +107,8 @@ static bool parse_spawn_opt(proc_t *p, term_t o, spawn_opts_t *out, request_opts
     case A_min_heap_size: return parse_words(v, &out->min_heap);
     case A_min_bin_vheap_size: return parse_words(v, &n);
     case A_max_heap_size:
-        return parse_max_heap(p, v, DEFAULT_MIN_HEAP, &out->max_heap, &out->max_heap_flags);
+        out->has_max_heap = true;
+        return max_heap_from_term(p->vm, v, DEFAULT_MIN_HEAP, &out->max_heap, &out->max_heap_flags);
     case A_fullsweep_after:
         if (!parse_words(v, &n)) return false;
         out->fullsweep_after = n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
@@ -741,7 +744,7 @@ static BIF(bif_process_flag_2) {
     case A_max_heap_size: {
         uint32_t size;
         uint16_t flags;
-        if (!parse_max_heap(p, v, p->min_heap, &size, &flags)) return bif_badarg(p);
+        if (!max_heap_from_term(p->vm, v, p->min_heap, &size, &flags)) return bif_badarg(p);
         old = max_heap_term(p);
         if (old == TERM_NONE) return TERM_NONE;
         p->max_heap = size;

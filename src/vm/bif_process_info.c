@@ -142,7 +142,9 @@ static term_t max_heap_size(proc_t *p, proc_t *out) {
 }
 
 static uint32_t min_bin_vheap(const proc_t *p) {
-    return p->ext ? p->ext->min_bin_vheap : MIN_BIN_VHEAP;
+    return p->ext
+               ? p->ext->min_bin_vheap
+               : atomic_load_explicit(&sched_sys_state(p->vm)->min_bin_vheap, memory_order_relaxed);
 }
 
 static term_t item_garbage_collection(proc_t *p, proc_t *out) {

@@ -12,7 +12,8 @@ proc_ext_t *proc_ext_get(proc_t *p) {
     proc_ext_t *x = mem_calloc(p->vm, sizeof *x);
     if (!x) return NULL;
     x->error_handler = A_error_handler;
-    x->min_bin_vheap = MIN_BIN_VHEAP;
+    x->min_bin_vheap =
+        atomic_load_explicit(&sched_sys_state(p->vm)->min_bin_vheap, memory_order_relaxed);
     return p->ext = x;
 }
 

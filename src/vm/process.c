@@ -244,12 +244,17 @@ bool proc_init_detached(vm_t *vm, proc_t *p, size_t block_bytes) {
 
 static void set_options(proc_t *p, proc_t *parent, const spawn_opts_t *o) {
     vm_t *vm = p->vm;
-    uint32_t usual = vm->options.min_heap_size ? vm->options.min_heap_size : DEFAULT_MIN_HEAP;
+    const sys_state_t *usual = sched_sys_state(vm);
+    uint64_t max_heap = atomic_load_explicit(&usual->max_heap, memory_order_relaxed);
     p->prio = o->prio;
-    p->min_heap = o->min_heap ? o->min_heap : usual;
-    p->max_heap = o->max_heap;
-    p->max_heap_flags = o->max_heap_flags;
-    p->fullsweep_after = o->has_fullsweep_after ? o->fullsweep_after : UINT16_MAX;
+    p->min_heap =
+        o->min_heap ? o->min_heap : atomic_load_explicit(&usual->min_heap, memory_order_relaxed);
+    p->max_heap = o->has_max_heap ? o->max_heap : (uint32_t)max_heap;
+    p->max_heap_flags = o->has_max_heap ? o->max_heap_flags : (uint16_t)(max_heap >> 32);
+    p->fullsweep_after =
+        o->has_fullsweep_after
+            ? o->fullsweep_after
+            : (uint16_t)atomic_load_explicit(&usual->fullsweep_after, memory_order_relaxed);
     if (o->off_heap_msgs) p->flags |= PF_OFF_HEAP_MSGS;
     if (o->system) atomic_init(&p->state, PS_SYSTEM);
     p->parent = parent ? parent->pid : (term_t)A_undefined;

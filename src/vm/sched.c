@@ -564,6 +564,11 @@ bool sched_init(vm_t *vm) {
     }
     atomic_store_explicit(&sh->epoch, 1, memory_order_relaxed);
     atomic_flag_clear(&sh->lock.held);
+    uint32_t words = vm->options.min_heap_size ? vm->options.min_heap_size : DEFAULT_MIN_HEAP;
+    atomic_init(&sh->sys.min_heap, words);
+    atomic_init(&sh->sys.min_bin_vheap, MIN_BIN_VHEAP);
+    atomic_init(&sh->sys.fullsweep_after, UINT16_MAX);
+    atomic_init(&sh->sys.requests_limit, 4);
     deferred_init(&sh->foreign);
     vm->nscheds = n;
     vm->nthreads = vm->options.schedulers;

@@ -137,6 +137,11 @@ typedef struct {
     _Atomic(uint32_t) wall_time_users;
     _Atomic(uint64_t) wall_time_from; /* scheduler_wall_time counts since then; 0: off */
     _Atomic(term_t) system_logger;    /* pid or undefined; 0: logger */
+    /* What a new process has where nothing else is asked for: system_flag. Words; max_heap_flags
+     * are in the upper half of max_heap, so that both are always of one setting. */
+    _Atomic(uint32_t) min_heap, min_bin_vheap, fullsweep_after;
+    _Atomic(uint64_t) max_heap;
+    _Atomic(uint32_t) requests_limit; /* outstanding_system_requests_limit, only kept */
 } sys_state_t;
 sys_state_t *sched_sys_state(vm_t *vm);
 

@@ -10,7 +10,7 @@ start() ->
         {"system_info", fun system_info/0}, {"allocators", fun allocators/0}, {"texts", fun texts/0},
         {"statistics", fun statistics/0}, {"process_info", fun process_info/0},
         {"memory", fun memory/0}, {"growth", fun growth/0}, {"microstates", fun microstates/0},
-        {"wall time", fun wall_time/0}]],
+        {"wall time", fun wall_time/0}, {"flags", fun flags/0}]],
     ok.
 
 %% ---- shapes ----
@@ -291,3 +291,47 @@ wall_time() ->
     ?p(length(erlang:statistics(scheduler_wall_time_all)) =:= length(L) + erlang:system_info(dirty_io_schedulers)),
     ?p(erlang:system_flag(scheduler_wall_time, false)),
     ?p(erlang:statistics(scheduler_wall_time)).
+
+%% ---- system_flag: what new processes have ----
+
+flags() ->
+    Flag = fun(K, V) -> try erlang:system_flag(K, V)
+                        catch C:R:S -> {C, R, proplists:get_value(error_info, element(4, hd(S)))} end end,
+    Has = fun(Item) ->
+              P = spawn(fun() -> receive stop -> ok end end),
+              {Item, V} = erlang:process_info(P, Item),
+              P ! stop,
+              V
+          end,
+    [begin
+         Old = Flag(K, V),
+         io:format("~p ~p: ~p ~p~n", [K, V, Old, erlang:system_info(K)]),
+         Shown = [begin {I, X} = lists:keyfind(I, 1, Has(garbage_collection)), X end
+                  || I <- [min_heap_size, max_heap_size, fullsweep_after], I =:= K],
+         io:format("  a new process: ~p~n", [Shown]),
+         io:format("  back: ~p~n", [Flag(K, Old) =/= Old])
+     end || {K, V} <- [{fullsweep_after, 10}, {fullsweep_after, 0}, {fullsweep_after, 100000},
+                       {min_heap_size, 1000}, {min_heap_size, 0}, {min_bin_vheap_size, 100000},
+                       {max_heap_size, 5000000}, {max_heap_size, #{size => 1000000, kill => false}},
+                       {max_heap_size, #{size => 1000000, kill => false, error_logger => false}},
+                       {outstanding_system_requests_limit, 7}]],
+    %% One that says something itself has that.
+    Flag(max_heap_size, #{size => 3000000, kill => false}),
+    {P, R} = spawn_opt(fun() -> receive stop -> ok end end, [monitor, {max_heap_size, 0}, {fullsweep_after, 3}]),
+    ?p(erlang:process_info(P, max_heap_size)),
+    ?p(lists:keyfind(fullsweep_after, 1, element(2, erlang:process_info(P, garbage_collection)))),
+    P ! stop,
+    receive {'DOWN', R, _, _, normal} -> ok end,
+    Flag(max_heap_size, 0),
+    %% A process made with a limit by default is killed by it.
+    Flag(max_heap_size, #{size => 10000, kill => true, error_logger => false}),
+    {Q, R2} = spawn_monitor(fun() -> lists:sum(lists:seq(1, 1000000)) end),
+    Flag(max_heap_size, 0),
+    ?p(receive {'DOWN', R2, process, Q, Why} -> Why end),
+    [io:format("~p ~p: ~p~n", [K, V, Flag(K, V)])
+     || K <- [fullsweep_after, min_heap_size, min_bin_vheap_size, max_heap_size, schedulers_online,
+              scheduler_bind_type, time_offset, microstate_accounting, scheduler_wall_time,
+              outstanding_system_requests_limit, trace_control_word, backtrace_depth, system_logger,
+              multi_scheduling, sequential_tracer, reset_seq_trace, no_such_flag],
+        V <- [bad, -1, {a}, 1.5, "text"]],
+    ?p(Flag(scheduler_bind_type, unbound)).
