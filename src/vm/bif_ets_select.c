@@ -25,8 +25,12 @@ typedef struct {
     term_t list;  /* results, last one first */
     size_t count; /* of results, or of objects counted, deleted or replaced */
     size_t place; /* hash tables: where to go on */
-    term_t key;   /* trees: the last one seen; TERM_NONE: none yet */
-    bool unhold;  /* it is held, but there was no memory to go on */
+    term_t key;   /* trees: the last one seen; TERM_NONE: none yet. Hash tables, in the middle of a
+                   * bucket: of the objects with this key `left` are still to be seen */
+    size_t left;
+    bool only;   /* objects with that key, and no others */
+    bool slices; /* this is not the first one */
+    bool unhold; /* it is held, but there was no memory to go on */
 } scan_t;
 
 enum { SCAN_DONE, SCAN_LIMIT, SCAN_YIELD, SCAN_AGAIN, SCAN_NO_MEMORY };
@@ -71,7 +75,7 @@ typedef struct {
     ets_t *t; /* both counted */
     ms_t *ms;
     int what;
-    bool back, held;
+    bool back, held, only;
     size_t limit;
 } trav_t;
 
@@ -108,6 +112,7 @@ static term_t trav_new(proc_t *p, const scan_t *s, bool held) {
     atomic_fetch_add_explicit(&((magic_t *)s->ms)->refs, 1, memory_order_relaxed);
     v->what = s->what;
     v->back = s->back;
+    v->only = s->only;
     v->held = held;
     v->limit = s->limit;
     return magic_ref_put(p, hp, &v->magic);
@@ -158,20 +163,49 @@ static bool scan_object(ms_run_t *r, scan_t *s, ets_obj_t **o) {
     }
 }
 
+/* A bucket from o on, or the rest of the objects with o's key. Adds to *n; SCAN_YIELD: when that is
+ * the budget. */
+static int scan_chain(ms_run_t *r, scan_t *s, ets_obj_t *o, size_t *n, size_t budget) {
+    proc_t *p = r->p;
+    vm_t *vm = p->vm;
+    for (size_t left = s->only && o ? ets_run_left(vm, s->t, o) : SIZE_MAX; o && left > 0; left--) {
+        ets_obj_t *next = o->left, *was = o;
+        if (!o->dead) {
+            if (!scan_object(r, s, &o)) return SCAN_NO_MEMORY;
+            if (!o) ets_erase_one(vm, p->sched, s->t, was);
+        }
+        o = next;
+        if (++*n < budget || !o || left == 1) continue;
+        s->left = ets_run_left(vm, s->t, o);
+        s->key = ets_term_to_heap(p, ets_obj_key(s->t, o));
+        return s->key == TERM_NONE ? SCAN_NO_MEMORY : SCAN_YIELD;
+    }
+    return SCAN_DONE;
+}
+
+/* Where a scan stopped in the middle of a bucket. */
+static ets_obj_t *scan_resume(vm_t *vm, scan_t *s) {
+    ets_obj_t *o = ets_run_at(vm, s->t, ets_hash(vm, s->t, s->key), s->key, s->left);
+    s->key = TERM_NONE;
+    return o;
+}
+
 /* The buckets of a shard, which is locked. SCAN_DONE: all of them are done. */
 static int scan_shard(ms_run_t *r, scan_t *s, const ets_shard_t *sh, size_t *budget) {
-    proc_t *p = r->p;
+    vm_t *vm = r->p->vm;
     size_t base = ets_place(sh->number - 1, 0), b = s->place - base;
     while (b < sh->nbuckets) {
-        ets_obj_t *o = *ets_bucket(sh, b), *next;
         size_t n = 0;
-        for (; o; o = next) {
-            next = o->left;
-            if (o->dead) continue;
-            ets_obj_t *was = o;
-            n++;
-            if (!scan_object(r, s, &o)) return SCAN_NO_MEMORY;
-            if (!o) ets_erase_one(p->vm, p->sched, s->t, was);
+        ets_obj_t *o = s->key != TERM_NONE ? scan_resume(vm, s) : *ets_bucket(sh, b);
+        int state = scan_chain(r, s, o, &n, *budget);
+        if (state != SCAN_DONE) {
+            if (state == SCAN_YIELD) *budget = 0;
+            return state;
+        }
+        if (s->only) {
+            s->place = base + sh->nbuckets;
+            *budget -= n < *budget ? n : *budget;
+            return SCAN_DONE;
         }
         s->place = base + ++b;
         if (s->what == SCAN_CHUNK && s->count >= s->limit) return SCAN_LIMIT;
@@ -196,7 +230,7 @@ static int scan_hash(ms_run_t *r, scan_t *s, size_t *budget, bool *held) {
         if (!part_lock(p, s, UINT64_C(1) << i)) return SCAN_YIELD;
         state = scan_shard(r, s, sh, budget);
         if (ets_place_bucket(s->place) >= sh->nbuckets) {
-            s->place = ets_place(i + 1, 0);
+            s->place = ets_place(s->only ? t->nshards : i + 1, 0);
         } else if (state == SCAN_YIELD && !*held) {
             ets_hold(t);
             *held = true;
@@ -285,11 +319,22 @@ static term_t list_reverse(term_t l, term_t tail) { /* in place: the cells are o
     return tail;
 }
 
+/* The same in n new cells. */
+static term_t list_reversed(proc_t *p, term_t l, size_t n) {
+    term_t *hp = heap_alloc(p, 2 * n), out = TERM_NIL;
+    if (!hp) return TERM_NONE;
+    for (; is_cons(l); l = cons_tail(l)) out = cons(&hp, cons_head(l), out);
+    return out;
+}
+
 /* What select/3 and its like return: state says how the scan ended. */
 static term_t chunk_result(proc_t *p, scan_t *s, int state) {
     ets_t *t = s->t;
     if (s->count == 0) return A_end_of_table;
-    term_t all = list_reverse(s->list, TERM_NIL), rest = TERM_NIL, *hp;
+    /* Cells of earlier slices may be old ones, which must not be made to refer to new ones. */
+    term_t all = s->slices ? list_reversed(p, s->list, s->count) : list_reverse(s->list, TERM_NIL);
+    term_t rest = TERM_NIL, *hp;
+    if (all == TERM_NONE) return bif_oom(p);
     size_t left = 0;
     if (s->count > s->limit) {
         term_t cell = all;
@@ -347,6 +392,13 @@ static term_t scan_run(proc_t *p, scan_t *s, trav_t *v, term_t vref) {
         term_t *hp = heap_alloc(p, 2);
         if (!hp) return bif_oom(p);
         args[2] = cons(&hp, s->key, TERM_NIL);
+    } else if (s->key != TERM_NONE) {
+        term_t *hp = heap_alloc(p, 4);
+        if (!hp) {
+            s->unhold = held && !v;
+            return bif_oom(p);
+        }
+        args[2] = tuple3(&hp, args[2], s->key, make_small((int64_t)s->left));
     }
     if (!v) {
         s->unhold = held;
@@ -382,7 +434,14 @@ static BIF(scan_4) {
                 .list = a[1],
                 .count = (size_t)small_value(a[3]),
                 .place = is_small(a[2]) ? (size_t)small_value(a[2]) : 0,
-                .key = is_cons(a[2]) ? cons_head(a[2]) : TERM_NONE};
+                .key = is_cons(a[2]) ? cons_head(a[2]) : TERM_NONE,
+                .only = v->only,
+                .slices = true};
+    if (is_tuple_of(a[2], 3)) { /* in the middle of a bucket */
+        s.place = (size_t)small_value(tuple_elem(a[2], 1));
+        s.key = tuple_elem(a[2], 2);
+        s.left = (size_t)small_value(tuple_elem(a[2], 3));
+    }
     term_t result = scan_run(p, &s, v, a[0]);
     scan_leave(p, &s);
     if (result == TERM_NONE && p->fclass == EXC_YIELD) return TERM_NONE;
@@ -426,6 +485,12 @@ static term_t scan_start(proc_t *p, term_t id, term_t spec, int what, bool back,
     keys = ms_keys(vm, spec, t->keypos, &nkeys, &room, &never, &oom);
     if (oom) {
         bif_oom(p);
+    } else if (keys && nkeys == 1 && ets_is_bag(t)) { /* there may be many */
+        s.only = true;
+        s.key = keys[0];
+        s.left = SMALL_MAX;
+        s.place = ets_place(ets_shard(t, ets_hash(vm, t, keys[0]))->number - 1, 0);
+        result = scan_run(p, &s, NULL, TERM_NONE);
     } else if (keys || never) {
         ms_run_t r;
         int state = SCAN_NO_MEMORY;

@@ -364,6 +364,11 @@ static inline size_t ets_place_bucket(size_t place) {
  * none. *known: key is there. */
 ets_obj_t *ets_hash_next(vm_t *vm, const ets_t *t, uint64_t hash, term_t key, bool *known);
 ets_obj_t *ets_shard_first(const ets_shard_t *sh);
+/* A place among the objects of one key, dead ones included: o is followed by how many, and o itself
+ * counts; and back. It keeps its meaning while the table is held: new ones come before the others.
+ */
+size_t ets_run_left(vm_t *vm, const ets_t *t, const ets_obj_t *o);
+ets_obj_t *ets_run_at(vm_t *vm, const ets_t *t, uint64_t hash, term_t key, size_t left);
 
 /* Trees: a walk that lasts until the table changes. */
 typedef struct {

@@ -239,6 +239,19 @@ ets_obj_t *ets_same_key(vm_t *vm, const ets_t *t, const ets_obj_t *o) {
     return hash_live(vm, t, o->left, o->hash, ets_obj_key(t, o));
 }
 
+size_t ets_run_left(vm_t *vm, const ets_t *t, const ets_obj_t *o) {
+    term_t key = ets_obj_key(t, o);
+    uint64_t hash = o->hash;
+    size_t n = 0;
+    for (; o && o->hash == hash && term_eq(vm, ets_obj_key(t, o), key); o = o->left) n++;
+    return n;
+}
+ets_obj_t *ets_run_at(vm_t *vm, const ets_t *t, uint64_t hash, term_t key, size_t left) {
+    ets_obj_t *o = *chain_find(vm, t, ets_shard(t, hash), hash, key);
+    for (size_t n = o ? ets_run_left(vm, t, o) : 0; n > left; n--) o = o->left;
+    return o;
+}
+
 static ets_obj_t *first_live(const ets_shard_t *sh, size_t i) {
     for (; i < sh->nbuckets; i++)
         for (ets_obj_t *o = *ets_bucket(sh, i); o; o = o->left)
