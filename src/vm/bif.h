@@ -128,6 +128,10 @@ int64_t list_length(term_t l);
 #define CELLS_PER_TICK 8192
 enum { LIST_STOPPED = -2 };
 int64_t list_length_long(proc_t *p, term_t l);
+/* Turns a list of one's own round. in_place: all of it was made in this call of the BIF. Cells from
+ * before a yield may have grown old since, and old cells must not be made to point to young ones;
+ * so then it is a copy. TERM_NONE: no memory. */
+term_t list_turn(proc_t *p, term_t l, bool in_place);
 /* One of OTP's small integers, which are a bit shorter. */
 static inline bool is_otp_small(term_t t) {
     return is_small(t) && small_value(t) >= -(1LL << 59) && small_value(t) < 1LL << 59;

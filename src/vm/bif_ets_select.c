@@ -309,31 +309,11 @@ static int scan_keys(ms_run_t *r, scan_t *s, term_t *keys, size_t n) {
     return ok ? SCAN_DONE : SCAN_NO_MEMORY;
 }
 
-static term_t list_reverse(term_t l, term_t tail) { /* in place: the cells are our own */
-    while (is_cons(l)) {
-        term_t next = cons_tail(l);
-        cons_ptr(l)[1] = tail;
-        tail = l;
-        l = next;
-    }
-    return tail;
-}
-
-/* The same in n new cells. */
-static term_t list_reversed(proc_t *p, term_t l, size_t n) {
-    term_t *hp = heap_alloc(p, 2 * n), out = TERM_NIL;
-    if (!hp) return TERM_NONE;
-    for (; is_cons(l); l = cons_tail(l)) out = cons(&hp, cons_head(l), out);
-    return out;
-}
-
 /* What select/3 and its like return: state says how the scan ended. */
 static term_t chunk_result(proc_t *p, scan_t *s, int state) {
     ets_t *t = s->t;
     if (s->count == 0) return A_end_of_table;
-    /* Cells of earlier slices may be old ones, which must not be made to refer to new ones. */
-    term_t all = s->slices ? list_reversed(p, s->list, s->count) : list_reverse(s->list, TERM_NIL);
-    term_t rest = TERM_NIL, *hp;
+    term_t all = list_turn(p, s->list, !s->slices), rest = TERM_NIL, *hp;
     if (all == TERM_NONE) return bif_oom(p);
     size_t left = 0;
     if (s->count > s->limit) {

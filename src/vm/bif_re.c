@@ -435,25 +435,6 @@ typedef struct {
     term_t found; /* the matches so far, newest first */
 } progress_t;
 
-/* Turns a list round; in place where all of it was made in this call of the BIF. */
-static term_t list_turn(proc_t *p, term_t l, bool in_place) {
-    term_t out = TERM_NIL;
-    if (in_place) {
-        while (is_cons(l)) {
-            term_t next = cons_tail(l);
-            cons_ptr(l)[1] = out;
-            out = l;
-            l = next;
-        }
-        return out;
-    }
-    size_t n = (size_t)list_length(l);
-    term_t *hp = n ? heap_alloc(p, 2 * n) : NULL;
-    if (n && !hp) return TERM_NONE;
-    for (; is_cons(l); l = cons_tail(l)) out = cons(&hp, cons_head(l), out);
-    return out;
-}
-
 static bool found_push(proc_t *p, subject_t *u, re_run_t *r, int rc, progress_t *g) {
     if (u->capture.what == CAPTURE_NONE) {
         g->found = A_match;

@@ -18,6 +18,24 @@ int64_t list_length_long(proc_t *p, term_t l) {
     return is_nil(l) ? n : -1;
 }
 
+term_t list_turn(proc_t *p, term_t l, bool in_place) {
+    term_t out = TERM_NIL;
+    if (in_place) {
+        while (is_cons(l)) {
+            term_t next = cons_tail(l);
+            cons_ptr(l)[1] = out;
+            out = l;
+            l = next;
+        }
+        return out;
+    }
+    size_t n = (size_t)list_length(l);
+    term_t *hp = n ? heap_alloc(p, 2 * n) : NULL;
+    if (n && !hp) return TERM_NONE;
+    for (; is_cons(l); l = cons_tail(l)) out = cons(&hp, cons_head(l), out);
+    return out;
+}
+
 bool term_to_int64(term_t t, int64_t *out) {
     if (is_small(t)) return *out = small_value(t), true;
     if (!is_big(t) || big_limbs(t) != 1) return false;
