@@ -22,7 +22,7 @@ typedef struct {
     unsigned schedulers, max_processes, max_ports, min_heap_words, dirty_cpu, dirty_io;
     int unicode_printable, warning_map;
     int time_warp, no_time_correction; /* +C (LING_TIME_...), +c */
-    int emu_version;                                                                     /* +V */
+    int emu_version;                   /* +V */
     enum { BREAK_KEY_MENU, BREAK_KEY_SHELL, BREAK_KEY_IGNORE, BREAK_KEY_END } break_key; /* +B */
 } erl_flags_t;
 
