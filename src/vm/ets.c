@@ -615,6 +615,14 @@ void ets_free(vm_t *vm) {
         content_free(vm, NULL, t);
         ets_release(t);
     }
+    for (size_t i = 0; i < REG_BUCKETS; i++) { /* of processes that were just ending */
+        ets_owner_t *o = atomic_load_explicit(&vm->ets->owners[i], memory_order_relaxed), *next;
+        for (; o; o = next) {
+            next = o->next;
+            if (o->corpse) ets_release(o->corpse);
+            mem_free(vm, o, sizeof *o);
+        }
+    }
     mem_free(vm, vm->ets, sizeof *vm->ets);
     vm->ets = NULL;
 }
