@@ -97,6 +97,8 @@ typedef struct host_ops {
     bool (*wait)(host_t *h, uint64_t deadline_ns);
     void (*wake)(host_t *h);
 
+    unsigned (*cpu_count)(host_t *h); /* processors; NULL: not known */
+
     /* ---- threads (may be NULL as a group: then only 0 schedulers are possible) ---- */
     int (*thread_start)(host_t *h, host_thread_t **out, void (*main)(void *), void *arg);
     void (*thread_join)(host_t *h, host_thread_t *t);
@@ -106,7 +108,6 @@ typedef struct host_ops {
     void (*park)(host_t *h, host_parker_t *k, uint64_t deadline_ns);
     void (*unpark)(host_t *h, host_parker_t *k);
     void (*yield)(host_t *h);
-    unsigned (*cpu_count)(host_t *h);
 
     /* ---- files ---- host_file.h; NULL: none */
     const struct host_file_ops *files;

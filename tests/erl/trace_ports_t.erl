@@ -1,4 +1,6 @@
-%% What is told about traced ports: flags, life, messages to and from them, when they run.
+%% only: uv
+%% What is told about traced ports (programs are among them): flags, life, messages to and from them,
+%% when they run.
 -module(trace_ports_t).
 -export([main/1]).
 

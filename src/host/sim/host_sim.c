@@ -50,6 +50,11 @@ static uint64_t sim_monotonic_ns(host_t *h) {
     return s->now;
 }
 
+static unsigned sim_cpu_count(host_t *h) {
+    (void)h;
+    return 1;
+}
+
 static int64_t sim_wall_ns(host_t *h) {
     sim_host_t *s = (sim_host_t *)h;
     s->now += (uint64_t)s->options.clock_step_ns;
@@ -360,6 +365,7 @@ static void sim_destroy(host_t *h) {
 static const host_ops_t sim_ops = {
     .name = "sim",
     .monotonic_ns = sim_monotonic_ns,
+    .cpu_count = sim_cpu_count,
     .wall_ns = sim_wall_ns,
     .entropy = sim_entropy,
     .pages_reserve = sim_pages_reserve,
