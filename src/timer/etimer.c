@@ -583,4 +583,9 @@ int etimer_fill_root_regs(vm_t *vm, proc_t *sender, region_t *regs, int nr_expec
     return 0;
 }
 
-size_t etimer_count(vm_t *vm) { return vm->timers->ids.used; }
+size_t etimer_count(vm_t *vm) {
+    spin_lock(vm, &vm->timers->lock);
+    size_t n = vm->timers->ids.used;
+    spin_unlock(vm, &vm->timers->lock);
+    return n;
+}

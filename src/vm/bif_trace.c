@@ -293,38 +293,60 @@ static term_t message_info(proc_t *p, bool send, term_t item) {
     return info_pair(p, item, s ? term_copy_to(p, s->source->term) : (term_t)A_true);
 }
 
-static term_t on_load_item(proc_t *p, term_t item) {
-    struct trace_state *ts = p->vm->trace;
-    uint32_t k = ts->on_load_kinds;
+/* What is kept for modules to come. spec is the caller's, and may be NULL. */
+typedef struct {
+    uint32_t kinds;
+    trace_spec_t *spec;
+    term_t meta;
+} on_load_t;
+
+static on_load_t on_load_get(vm_t *vm) {
+    struct trace_state *ts = vm->trace;
+    spin_lock(vm, &vm->code->lock);
+    on_load_t o = {ts->on_load_kinds, ts->on_load, ts->on_load_meta};
+    trace_spec_keep(o.spec);
+    spin_unlock(vm, &vm->code->lock);
+    return o;
+}
+
+static term_t on_load_item(proc_t *p, const on_load_t *o, term_t item) {
+    uint32_t k = o->kinds;
     switch (item) {
     case A_traced: return k & BP_GLOBAL ? A_global : k & BP_LOCAL ? A_local : A_false;
     case A_match_spec:
         if (!(k & (BP_GLOBAL | BP_LOCAL))) return A_false;
-        return term_copy_to(p, ts->on_load->source->term);
-    case A_meta: return k & BP_META ? tracer_term(p, ts->on_load_meta) : (term_t)A_false;
+        return term_copy_to(p, o->spec->source->term);
+    case A_meta: return k & BP_META ? tracer_term(p, o->meta) : (term_t)A_false;
     case A_meta_match_spec:
-        return k & BP_META ? term_copy_to(p, ts->on_load->source->term) : (term_t)A_false;
+        return k & BP_META ? term_copy_to(p, o->spec->source->term) : (term_t)A_false;
     case A_call_count: return make_bool(k & BP_COUNT);
     default: return TERM_NONE;
     }
 }
-static term_t on_load_info(proc_t *p, term_t item) {
+static term_t on_load_items(proc_t *p, const on_load_t *o, term_t item) {
     static const uint32_t items[] = {A_call_count, A_meta_match_spec, A_meta, A_match_spec,
                                      A_traced};
     if (item != A_all) {
         for (size_t i = 0; i < sizeof items / sizeof *items; i++)
-            if (items[i] == item) return info_pair(p, item, on_load_item(p, item));
+            if (items[i] == item) return info_pair(p, item, on_load_item(p, o, item));
         return item == A_call_time ? info_pair(p, item, A_false) : bif_badarg(p);
     }
-    if (!p->vm->trace->on_load_kinds) return info_pair(p, item, A_false);
+    if (!o->kinds) return info_pair(p, item, A_false);
     term_t list = TERM_NIL;
     for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
-        term_t pair = info_pair(p, items[i], on_load_item(p, items[i]));
+        term_t pair = info_pair(p, items[i], on_load_item(p, o, items[i]));
         term_t *hp = pair == TERM_NONE ? NULL : heap_alloc(p, 2);
         if (!hp) return bif_oom(p);
         list = cons(&hp, pair, list);
     }
     return info_pair(p, item, list);
+}
+
+static term_t on_load_info(proc_t *p, term_t item) {
+    on_load_t o = on_load_get(p->vm);
+    term_t result = on_load_items(p, &o, item);
+    trace_spec_release(o.spec);
+    return result;
 }
 
 static BIF(trace_info_2) {

@@ -204,6 +204,7 @@ static void tell_watchers(vm_t *vm);
 
 void clock_check(vm_t *vm) {
     struct vm_clock *c = vm->clock;
+    bool bent = false;
     spin_lock(vm, &c->lock);
     uint64_t host = vm_host_now(vm);
     if (!is_corrected(vm)) {
@@ -218,6 +219,7 @@ void clock_check(vm_t *vm) {
                 SET(c->news, true);
             } else {
                 bend(vm, diff);
+                bent = true;
             }
         }
         SET(vm->clock_due, ours(c, host) + CHECK_NS);
@@ -225,6 +227,8 @@ void clock_check(vm_t *vm) {
     bool news = GET(c->news);
     SET(c->news, false);
     spin_unlock(vm, &c->lock);
+    /* Who polls may be asleep until a time that has another place on the host's clock now. */
+    if (bent && vm->threaded) vm->host->ops->wake(vm->host);
     if (news) tell_watchers(vm);
 }
 

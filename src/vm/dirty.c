@@ -181,7 +181,10 @@ static bool start_worker(vm_t *vm, dirty_pool_t *pool) {
             s && w->priv.parker && ops->thread_start(vm->host, &w->priv.thread, dirty_main, s) == 0;
         if (!ok) w->priv.thread = NULL;
         atomic_store_explicit(&w->state, ok ? WORKER_THERE : WORKER_FREE, memory_order_seq_cst);
-        if (ok) atomic_store_explicit(&pool->alive, true, memory_order_seq_cst);
+        if (ok) {
+            atomic_store_explicit(&w->priv.started, true, memory_order_relaxed);
+            atomic_store_explicit(&pool->alive, true, memory_order_seq_cst);
+        }
         return ok;
     }
     return false;

@@ -43,7 +43,13 @@ static _Atomic(ets_t *) *name_slot(vm_t *vm, term_t name) {
 
 void ets_registry_lock(vm_t *vm) { spin_lock(vm, &vm->ets->lock); }
 void ets_registry_unlock(vm_t *vm) { spin_unlock(vm, &vm->ets->lock); }
-size_t ets_count(vm_t *vm) { return vm->ets ? vm->ets->count : 0; }
+size_t ets_count(vm_t *vm) {
+    if (!vm->ets) return 0;
+    ets_registry_lock(vm);
+    size_t n = vm->ets->count;
+    ets_registry_unlock(vm);
+    return n;
+}
 
 /* ---- locks and counts ---- */
 

@@ -169,14 +169,14 @@ static void fiber_main(void *arg) {
 
 static void slice_begin(fiber_t *f) {
     proc_t *p = f->p;
-    f->since = vm_now(p->vm);
+    f->since = vm_host_now(p->vm);
     f->held = p->reds > PORTION ? p->reds - PORTION : 0;
     p->reds -= f->held;
 }
 
 /* The next portion; false: the slice is over. */
 static bool slice_more(fiber_t *f) {
-    if (f->held == 0 || vm_now(f->p->vm) - f->since >= SLICE_NS) return false;
+    if (f->held == 0 || vm_host_now(f->p->vm) - f->since >= SLICE_NS) return false;
     int32_t n = f->held < PORTION ? f->held : PORTION;
     f->held -= n;
     f->p->reds += n;
@@ -184,7 +184,7 @@ static bool slice_more(fiber_t *f) {
 }
 
 static void slice_end(fiber_t *f) {
-    bool goes_on = f->done && vm_now(f->p->vm) - f->since < SLICE_NS;
+    bool goes_on = f->done && vm_host_now(f->p->vm) - f->since < SLICE_NS;
     f->p->reds = goes_on ? f->p->reds + f->held : 0;
     f->held = 0;
 }

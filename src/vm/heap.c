@@ -452,9 +452,9 @@ gc_run(proc_t *p, size_t new_words, size_t size, size_t need, size_t old_words, 
     p->sp = new_sp;
     p->vheap = 0;
     set_frag_limit(p);
-    p->sched->gc_count++;
     size_t after = heap_used_words(p);
-    if (after < before) p->sched->gc_words += before - after;
+    sched_count(&p->sched->gc_count, 1);
+    if (after < before) sched_count(&p->sched->gc_words, before - after);
     return true;
 }
 

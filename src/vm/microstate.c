@@ -46,7 +46,7 @@ static microstate_t *thread_at(vm_t *vm, unsigned i, bool *asleep) {
     struct sched_priv *q = sched_priv_at(vm, i);
     if (!vm->threaded) n = 1;
     if (q && i < n) {
-        *asleep = (GET(q->idle) & 1) || (i >= vm->nscheds && !q->parker);
+        *asleep = (GET(q->idle) & 1) || (i >= vm->nscheds && !GET(q->started));
         return &q->microstate;
     }
     *asleep = true;

@@ -58,11 +58,6 @@ sched_t *sched_current(vm_t *vm) {
 }
 
 /* A counter with one writer. */
-static inline void count(_Atomic(uint64_t) *c, uint64_t n) {
-    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
-                          memory_order_relaxed);
-}
-
 /* ---- quiescence ---- */
 
 static void deferred_init(deferred_list_t *l) {
@@ -113,6 +108,7 @@ static void defer(vm_t *vm, deferred_t *d) {
     }
     spin_lock(vm, &sh->lock);
     deferred_put(&sh->foreign, d);
+    atomic_store_explicit(&sh->nforeign, sh->foreign.count, memory_order_relaxed);
     spin_unlock(vm, &sh->lock);
 }
 
@@ -153,9 +149,30 @@ static void reclaim(sched_t *s) {
         mine->last = sh->foreign.last;
         mine->count += sh->foreign.count;
         deferred_init(&sh->foreign);
+        atomic_store_explicit(&sh->nforeign, 0, memory_order_relaxed);
     }
     spin_unlock(vm, &sh->lock);
     deferred_run(vm, mine, oldest_epoch(vm));
+}
+
+/* What was deferred by threads that are no scheduler, done by the one that polls: the schedulers
+ * may all be asleep. */
+COLD static void reclaim_foreign(vm_t *vm) {
+    sched_shared_t *sh = sched_shared(vm);
+    deferred_list_t l;
+    deferred_init(&l);
+    uint64_t before = oldest_epoch(vm);
+    spin_lock(vm, &sh->lock);
+    while (sh->foreign.first && sh->foreign.first->epoch < before) {
+        deferred_t *d = sh->foreign.first;
+        sh->foreign.first = d->next;
+        if (!sh->foreign.first) sh->foreign.last = &sh->foreign.first;
+        sh->foreign.count--;
+        deferred_put(&l, d);
+    }
+    atomic_store_explicit(&sh->nforeign, sh->foreign.count, memory_order_relaxed);
+    spin_unlock(vm, &sh->lock);
+    deferred_run(vm, &l, before);
 }
 
 /* Publishes that this scheduler holds no pointer from before. */
@@ -349,7 +366,7 @@ uint32_t sched_run(sched_t *s, proc_t *p) {
     atomic_store_explicit(&p->state, (st & ~(uint32_t)PS_RUNNABLE) | PS_RUNNING,
                           memory_order_relaxed);
     p->sched = s;
-    count(&s->priv->switches, 1);
+    sched_count(&s->priv->switches, 1);
     if (UNLIKELY(proc_has_signals(p) || (st & PS_SUSPENDED) ||
                  (p->flags & (PF_EXIT_PENDING | PF_TASKS))) &&
         !prepare(vm, p))
@@ -362,7 +379,7 @@ uint32_t sched_run(sched_t *s, proc_t *p) {
     uint32_t used = left < SLICE_REDS ? (uint32_t)(SLICE_REDS - left) : 0;
     if (UNLIKELY(s->dirty)) used = 1; /* what native work costs is not counted */
     p->total_reds += used;
-    count(&s->priv->reductions, used);
+    sched_count(&s->priv->reductions, used);
     if (result == RUN_EXIT || UNLIKELY(p->flags & PF_EXIT_PENDING)) {
         end_process(s, p);
         return used;
@@ -437,7 +454,7 @@ static void idle(sched_t *s) {
 static void sleep_scheduler(sched_t *s) {
     vm_t *vm = s->vm;
     sched_shared_t *sh = s->priv->shared;
-    if (s->priv->deferred.count) {
+    if (s->priv->deferred.count || atomic_load_explicit(&sh->nforeign, memory_order_relaxed)) {
         quiescent(s);
         reclaim(s);
     }
@@ -628,6 +645,9 @@ static bool poll(vm_t *vm, uint64_t deadline) {
     io_poll(vm);
     os_signal_poll(vm);
     outlets_poll(vm);
+    if (vm->threaded &&
+        atomic_load_explicit(&sched_shared(vm)->nforeign, memory_order_relaxed) >= RECLAIM_AT)
+        reclaim_foreign(vm);
     if (deadline != 0 && !vm->threaded) {
         heap_spare_free(vm->scheds[0]);
         fiber_spare_free(vm->scheds[0]);
@@ -759,20 +779,20 @@ static int run_polling(vm_t *vm, int mode) {
 /* Halting schedulers sleep when their slices are over. One that is long in a BIF is not waited for
  * for ever: without the dump its process is in nothing would be known at all. */
 static void wait_for_stop(vm_t *vm) {
-    uint64_t until = vm_now(vm) + STOP_WAIT_NS;
+    uint64_t until = vm_host_now(vm) + STOP_WAIT_NS;
     while (vm->threaded &&
            atomic_load_explicit(&sched_shared(vm)->nparked, memory_order_seq_cst) != vm->nscheds &&
-           vm_now(vm) < until)
+           vm_host_now(vm) < until)
         vm->host->ops->yield(vm->host);
 }
 
 bool sched_settle(vm_t *vm) {
     if (!vm->threaded) return true;
-    uint64_t until = vm_now(vm) + SETTLE_WAIT_NS;
+    uint64_t until = vm_host_now(vm) + SETTLE_WAIT_NS;
     atomic_store_explicit(&sched_shared(vm)->held, true, memory_order_seq_cst);
     while (atomic_load_explicit(&sched_shared(vm)->nparked, memory_order_seq_cst) != vm->nscheds ||
            dirty_is_busy(vm)) {
-        if (vm_now(vm) >= until) return false;
+        if (vm_host_now(vm) >= until) return false;
         vm->host->ops->yield(vm->host);
     }
     return true;

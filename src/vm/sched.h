@@ -43,11 +43,17 @@ struct sched {
     uint32_t pool_count[16];
     term_t *spare; /* heap.c: a young block for the next collection */
     size_t spare_words;
-    struct fiber *fiber, *fiber_spare; /* fiber.c: the one that runs; one kept for the next */
-    uint64_t gc_count, gc_words; /* collections, words reclaimed: statistics(garbage_collection) */
+    struct fiber *fiber, *fiber_spare;    /* fiber.c: the one that runs; one kept for the next */
+    _Atomic(uint64_t) gc_count, gc_words; /* statistics(garbage_collection): words reclaimed */
     double fr[FLOAT_REGS];
     term_t x[X_REGS + 8];
 };
+
+/* A figure that one thread changes and others read. */
+static inline void sched_count(_Atomic(uint64_t) *c, uint64_t n) {
+    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
 
 /* What engine_run says about a process it stops running. */
 enum { RUN_YIELD, RUN_WAIT, RUN_EXIT, RUN_DIRTY };

@@ -40,6 +40,7 @@ struct sched_priv {
     deferred_list_t deferred;
     host_thread_t *thread;
     host_parker_t *parker;
+    _Atomic(bool) started; /* of dirty threads: there has been one */
     /* Written by the owner only. */
     uint32_t told_idle_in; /* in this session the profiler knows that it sleeps (sysmon.c) */
     _Atomic(uint64_t) reductions, switches;
@@ -78,9 +79,10 @@ typedef struct sched_shared {
     _Atomic(uint64_t) visit[VISITORS]; /* epoch of a visitor, 0: free */
     _Atomic(uint32_t) nparked;
     _Atomic(bool) stopping;
-    _Atomic(bool) held;      /* no process is started: the VM halts or is paused */
-    spin_t lock;             /* of foreign */
-    deferred_list_t foreign; /* deferred by threads that are no scheduler */
+    _Atomic(bool) held;       /* no process is started: the VM halts or is paused */
+    spin_t lock;              /* of foreign */
+    deferred_list_t foreign;  /* deferred by threads that are no scheduler */
+    _Atomic(size_t) nforeign; /* their number, for a look without the lock */
     sys_state_t sys;
     microstate_t poller;           /* of the thread that polls, where it is no scheduler */
     dirty_pool_t dirty[2];         /* by kind - 1 */

@@ -277,7 +277,9 @@ term_t wall_times(proc_t *p, bool all) {
     for (unsigned i = n; i > 0; i--) {
         const struct sched_priv *q = sched_priv_at(vm, i - 1);
         uint64_t active = 0, idle = q ? slept(vm, q, &now) : 0, total = now > from ? now - from : 0;
-        if (q && (i <= vm->nscheds || q->parker)) { /* else it has no thread yet */
+        if (q && (i <= vm->nscheds ||
+                  atomic_load_explicit(&q->started,
+                                       memory_order_relaxed))) { /* else it has no thread yet */
             uint64_t before = atomic_load_explicit(&q->idle_before, memory_order_relaxed);
             active = idle - before < total ? total - (idle - before) : 0;
         }

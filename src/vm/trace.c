@@ -284,8 +284,9 @@ void trace_send(proc_t *p, term_t to, term_t msg, bool exists) {
     term_t list = cons(&hp, msg, TERM_NIL);
     list = cons(&hp, to, list);
     heap_mark_t mark = heap_mark(p);
+    const trace_t before = *t; /* the pattern may change the trace */
     if (passes(p, atomic_load_explicit(&ts->send, memory_order_acquire), list, &result)) {
-        trace_emit_as(p, t,
+        trace_emit_as(p, &before,
                       &(trace_event_t){TF_SEND, exists ? A_send : A_send_to_non_existing_process,
                                        msg, to, result});
     }
@@ -303,8 +304,9 @@ void trace_receive(proc_t *p, term_t from, term_t msg) {
     list = cons(&hp, from, list);
     list = cons(&hp, A_nonode, list);
     heap_mark_t mark = heap_mark(p);
+    const trace_t before = *t; /* the pattern may change the trace */
     if (passes(p, atomic_load_explicit(&ts->receive, memory_order_acquire), list, &result)) {
-        trace_emit_as(p, t, &(trace_event_t){TF_RECEIVE, A_receive_, msg, TERM_NONE, result});
+        trace_emit_as(p, &before, &(trace_event_t){TF_RECEIVE, A_receive_, msg, TERM_NONE, result});
     }
     heap_back(p, mark);
 }
