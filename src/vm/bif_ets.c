@@ -302,7 +302,7 @@ static BIF(ets_delete_object_2) {
     if (!t) return TERM_NONE;
     bool ok = ets_is_object(t, a[1]);
     uint64_t h = ok ? ets_hash(vm, t, tuple_elem(a[1], t->keypos)) : 0;
-    if (!ets_enter_some(p, t, ETS_NEED_WRITE, ets_shard_set(t, h), true)) return TERM_NONE;
+    if (!ets_enter_some(p, t, a[0], ETS_NEED_WRITE, ets_shard_set(t, h), true)) return TERM_NONE;
     int64_t n = ok ? ets_erase_object(vm, p->sched, t, h, a[1]) : 0;
     ets_leave_key(vm, t, h, true);
     if (n < 0) return bif_oom(p);
@@ -347,7 +347,7 @@ static term_t key_from(proc_t *p, ets_t *t, uint32_t i) {
 
 static term_t end_key(proc_t *p, term_t id, bool back) {
     ets_t *t = ets_resolve(p, id);
-    if (!t || !ets_enter_some(p, t, ETS_NEED_READ, 1, false)) return TERM_NONE;
+    if (!t || !ets_enter_some(p, t, id, ETS_NEED_READ, 1, false)) return TERM_NONE;
     if (ets_is_tree(t)) {
         ets_walk_t w;
         ets_tree_seek(p->vm, t, &w, TERM_NONE, false, back);

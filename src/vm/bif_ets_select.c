@@ -55,7 +55,7 @@ static ets_t *scan_enter(proc_t *p, term_t id, int what) {
     ets_t *t = ets_resolve(p, id);
     int need = scan_writes(what) ? ETS_NEED_WRITE : ETS_NEED_READ;
     bool exclusive = scan_writes(what) && t && t->nshards == 1;
-    if (!t || !ets_enter_some(p, t, need, 1, exclusive)) return NULL;
+    if (!t || !ets_enter_some(p, t, id, need, 1, exclusive)) return NULL;
     if (t->nshards > 1) ets_unlock_some(p->vm, t, 1, exclusive);
     return t;
 }

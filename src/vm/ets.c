@@ -248,11 +248,21 @@ COLD static void *may_not(proc_t *p, ets_t *t, uint64_t shards, bool exclusive, 
     return NULL;
 }
 
+/* Some shards of t, which was found by id: false, not locked: see *cause. */
+static inline bool lock_found(proc_t *p, ets_t *t, term_t id, uint64_t shards, bool exclusive,
+                              term_t *cause) {
+    ets_lock_some(p->vm, t, shards, exclusive);
+    if (UNLIKELY(t->odd != 0) && !enter_odd(p, t, shards, exclusive, cause)) return false;
+    if (LIKELY(!ets_has_left_name(t, id))) return true;
+    ets_unlock_some(p->vm, t, shards, exclusive);
+    ets_again(p);
+    *cause = TERM_NONE;
+    return false;
+}
+
 ets_t *ets_enter_quiet(proc_t *p, term_t id, bool exclusive, term_t *cause) {
     ets_t *t = table_of(p->vm, id, cause);
-    if (UNLIKELY(!t)) return NULL;
-    ets_lock(p->vm, t, exclusive);
-    return LIKELY(t->odd == 0) || enter_odd(p, t, ETS_ALL, exclusive, cause) ? t : NULL;
+    return LIKELY(t != NULL) && lock_found(p, t, id, ETS_ALL, exclusive, cause) ? t : NULL;
 }
 
 ets_t *ets_enter(proc_t *p, term_t id, int need, bool exclusive) {
@@ -267,15 +277,15 @@ ets_t *ets_resolve(proc_t *p, term_t id) {
     return LIKELY(t != NULL) ? t : may_not(p, NULL, 0, false, cause);
 }
 
-static inline bool enter_some(proc_t *p, ets_t *t, int need, uint64_t shards, bool exclusive) {
+static inline bool enter_some(proc_t *p, ets_t *t, term_t id, int need, uint64_t shards,
+                              bool exclusive) {
     term_t cause = A_id;
-    ets_lock_some(p->vm, t, shards, exclusive);
-    if (UNLIKELY(t->odd != 0) && !enter_odd(p, t, shards, exclusive, &cause))
+    if (UNLIKELY(!lock_found(p, t, id, shards, exclusive, &cause)))
         return may_not(p, NULL, 0, exclusive, cause);
     return may_enter(p, t, need) || may_not(p, t, shards, exclusive, cause);
 }
-bool ets_enter_some(proc_t *p, ets_t *t, int need, uint64_t shards, bool exclusive) {
-    return enter_some(p, t, need, shards, exclusive);
+bool ets_enter_some(proc_t *p, ets_t *t, term_t id, int need, uint64_t shards, bool exclusive) {
+    return enter_some(p, t, id, need, shards, exclusive);
 }
 
 ets_t *ets_enter_key(proc_t *p, term_t id, int need, bool exclusive, term_t key, uint64_t *hash) {
@@ -283,21 +293,19 @@ ets_t *ets_enter_key(proc_t *p, term_t id, int need, bool exclusive, term_t key,
     ets_t *t = table_of(p->vm, id, &cause);
     if (UNLIKELY(!t)) return may_not(p, NULL, 0, exclusive, cause);
     *hash = ets_hash(p->vm, t, key);
-    return enter_some(p, t, need, ets_shard_set(t, *hash), exclusive) ? t : NULL;
+    return enter_some(p, t, id, need, ets_shard_set(t, *hash), exclusive) ? t : NULL;
 }
 
 ets_t *ets_peek(proc_t *p, term_t id, term_t *cause) {
     ets_t *t = table_of(p->vm, id, cause);
-    if (!t) return NULL;
-    ets_lock_some(p->vm, t, 1, false);
-    if (UNLIKELY(t->odd != 0) && !enter_odd(p, t, 1, false, cause)) return NULL;
+    if (!t || !lock_found(p, t, id, 1, false, cause)) return NULL;
     ets_unlock_some(p->vm, t, 1, false);
     return t;
 }
 
 ets_t *ets_enter_open(proc_t *p, term_t id, int need) {
     ets_t *t = ets_resolve(p, id);
-    if (!t || !enter_some(p, t, need, 1, false)) return NULL;
+    if (!t || !enter_some(p, t, id, need, 1, false)) return NULL;
     ets_unlock_some(p->vm, t, 1, false);
     return t;
 }

@@ -145,8 +145,13 @@ ets_t *ets_enter_key(proc_t *p, term_t id, int need, bool exclusive, term_t key,
 /* The same in two steps: the table, not locked, whose type and keypos one may read (NULL: raised),
  * then some of its shards. false: raised; not locked. */
 ets_t *ets_resolve(proc_t *p, term_t id);
-bool ets_enter_some(proc_t *p, ets_t *t, int need, uint64_t shards, bool exclusive);
+bool ets_enter_some(proc_t *p, ets_t *t, term_t id, int need, uint64_t shards, bool exclusive);
 static inline void ets_leave_key(vm_t *vm, ets_t *t, uint64_t hash, bool exclusive);
+/* A table that was found by id was renamed before it was locked; none is while part of it is
+ * locked. */
+static inline bool ets_has_left_name(const ets_t *t, term_t id) {
+    return is_atom(id) && atomic_load_explicit(&t->name, memory_order_relaxed) != id;
+}
 /* The table, not locked, after the checks of ets_enter (peek: of ets_enter_quiet). It stays
  * allocated until the process is put aside or gives way. */
 ets_t *ets_enter_open(proc_t *p, term_t id, int need);

@@ -263,8 +263,12 @@ ets_obj_t *ets_shard_first(const ets_shard_t *sh) { return first_live(sh, 0); }
 ets_obj_t *ets_hash_next(vm_t *vm, const ets_t *t, uint64_t hash, term_t key, bool *known) {
     const ets_shard_t *sh = ets_shard(t, hash);
     ets_obj_t *o = *chain_find(vm, t, sh, hash, key);
-    *known = o != NULL;
-    if (!o) return NULL;
+    /* What is only dead is gone, unless the table is fixed. */
+    *known = o && atomic_load_explicit(&t->fixed, memory_order_relaxed);
+    for (ets_obj_t *x = o; x && !*known && x->hash == hash && term_eq(vm, ets_obj_key(t, x), key);
+         x = x->left)
+        *known = !x->dead;
+    if (!*known) return NULL;
     while (o && ((o->hash == hash && term_eq(vm, ets_obj_key(t, o), key)) || o->dead)) o = o->left;
     return o ? o : first_live(sh, bucket_index(sh, hash) + 1);
 }

@@ -151,7 +151,7 @@ static bool objects_new(proc_t *p, const ets_t *t, term_t list, ets_obj_t **out,
 }
 
 /* All of the list in one go. TERM_NONE: raised, or the BIF begins again; the list is freed. */
-static term_t put_now(proc_t *p, ets_t *t, ets_obj_t *list, bool only_new) {
+static term_t put_now(proc_t *p, ets_t *t, term_t id, ets_obj_t *list, bool only_new) {
     vm_t *vm = p->vm;
     term_t result = A_true;
     uint64_t shards = 0;
@@ -161,6 +161,8 @@ static term_t put_now(proc_t *p, ets_t *t, ets_obj_t *list, bool only_new) {
     if (UNLIKELY(t->odd != 0)) {
         bool deleted = (t->odd & ETS_DELETED) != 0;
         result = deleted ? bif_badarg_cause(p, A_id) : ets_again(p);
+    } else if (UNLIKELY(ets_has_left_name(t, id))) {
+        result = ets_again(p);
     }
     if (only_new)
         for (ets_obj_t *o = list; o && result == A_true; o = o->left)
@@ -175,9 +177,9 @@ static term_t put_now(proc_t *p, ets_t *t, ets_obj_t *list, bool only_new) {
     return result;
 }
 
-static term_t put_in_parts(proc_t *p, ets_t *t, ets_obj_t *list, bool only_new) {
+static term_t put_in_parts(proc_t *p, ets_t *t, term_t id, ets_obj_t *list, bool only_new) {
     ets_rest_t *r = rest_new(p->vm, only_new ? REST_CHECK : REST_PUT, list);
-    if (!r) return put_now(p, t, list, only_new);
+    if (!r) return put_now(p, t, id, list, only_new);
     int how = rest_run(p, t, r);
     term_t result = how == RUN_DONE ? make_bool(!r->found) : TERM_NONE;
     if (how == RUN_GONE) bif_badarg_cause(p, A_id);
@@ -197,9 +199,9 @@ static term_t put_list(proc_t *p, term_t id, term_t objects, bool only_new) {
         if (bif_begin(p, n / OBJECTS_PER_RED)) {
             objects_free(vm, p->sched, list);
         } else if (p->sched->fiber) {
-            result = put_in_parts(p, t, list, only_new);
+            result = put_in_parts(p, t, id, list, only_new);
         } else {
-            result = put_now(p, t, list, only_new);
+            result = put_now(p, t, id, list, only_new);
             bif_bump(p, n / OBJECTS_PER_RED);
         }
     }
@@ -213,7 +215,7 @@ LONG_BIF(ets_insert_2) {
     ets_t *t = ets_resolve(p, a[0]);
     if (UNLIKELY(!t)) return TERM_NONE;
     if (UNLIKELY(tuple_arity(a[1]) < t->keypos)) {
-        if (!ets_enter_some(p, t, ETS_NEED_WRITE, 1, false)) return TERM_NONE;
+        if (!ets_enter_some(p, t, a[0], ETS_NEED_WRITE, 1, false)) return TERM_NONE;
         ets_unlock_some(vm, t, 1, false);
         return bif_badarg(p);
     }
@@ -222,7 +224,7 @@ LONG_BIF(ets_insert_2) {
     ets_obj_t *o = ets_obj_new(vm, p->sched, t, tuple_elems(a[1]), tuple_arity(a[1]));
     if (UNLIKELY(!o)) return bif_oom(p);
     o->hash = h;
-    if (UNLIKELY(!ets_enter_some(p, t, ETS_NEED_WRITE, ets_shard_set(t, h), true))) {
+    if (UNLIKELY(!ets_enter_some(p, t, a[0], ETS_NEED_WRITE, ets_shard_set(t, h), true))) {
         ets_obj_free(vm, p->sched, o);
         return TERM_NONE;
     }

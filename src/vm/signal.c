@@ -528,8 +528,11 @@ void proc_signal(vm_t *vm, proc_t *to, signal_t *sig) {
             signal_undeliverable(vm, to->pid, sig);
             return;
         }
-        /* A traced one hears of it when it looks, as with threads. */
-        if (LIKELY(!top && is_direct(sig->kind) && trace_of(to) == NULL)) {
+        /* A traced one hears of it when it looks, as with threads; one that ends (in steps) does
+         * not: what is in its queue then is answered when that is closed. */
+        bool ends = (to->flags & PF_EXIT_PENDING) ||
+                    (atomic_load_explicit(&to->state, memory_order_relaxed) & PS_EXITING);
+        if (LIKELY(!top && !ends && is_direct(sig->kind) && trace_of(to) == NULL)) {
             if (handle(to, vm->scheds[0], sig)) sched_make_runnable(vm, to);
             return;
         }
