@@ -191,7 +191,10 @@ static BIF(persistent_put) {
     }
     if (t) account(pt, e, true);
     spin_unlock(vm, &pt->lock);
-    if (slot) entry_retire(vm, seen);
+    if (slot) {
+        entry_retire(vm, seen);
+        if (UNLIKELY(literals_are_many(vm))) bif_bump(p, SLICE_REDS);
+    }
     if (t) return A_ok;
     entry_free_all(vm, e);
     return bif_oom(p);

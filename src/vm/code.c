@@ -584,20 +584,26 @@ static size_t literal_units(size_t words) {
     return words == 0 ? LITERAL_UNIT : (words + LITERAL_UNIT - 1) / LITERAL_UNIT * LITERAL_UNIT;
 }
 
-term_t *literal_alloc(vm_t *vm, size_t words) {
-    struct code_table *t = vm->code;
-    if (words > vm->literal_size / sizeof(term_t)) return NULL;
-    words = literal_units(words);
-    if (vm->memory_limit != 0 &&
-        atomic_load_explicit(&vm->memory_used, memory_order_relaxed) + words * sizeof(term_t) >
-            vm->memory_limit)
-        return NULL;
-    term_t *area = NULL;
-    spin_lock(vm, &t->literal_lock);
-    for (free_literals_t **link = &t->literal_free; *link != NULL; link = &(*link)->next) {
-        free_literals_t *f = *link;
-        if (f->words < words) continue;
-        area = (term_t *)f;
+/* Free blocks looked at before new memory is taken: there may be very many. */
+enum { REUSE_LOOKS = 64 };
+
+/* From the next block that is large enough, from where the last search or free ended; NULL: none is
+ * among so many. Locked. */
+static term_t *literal_reuse(struct code_table *t, size_t words, size_t looks) {
+    free_literals_t *before = looks < SIZE_MAX ? t->literal_at : NULL;
+    for (; looks > 0; looks--) {
+        free_literals_t **link = before ? &before->next : &t->literal_free, *f = *link;
+        if (f == NULL) {
+            if (before == NULL || looks == SIZE_MAX) break;
+            before = NULL; /* round once: what is left of the looks ends it */
+            continue;
+        }
+        if (f->words < words) {
+            before = f;
+            if (looks == SIZE_MAX) looks++;
+            continue;
+        }
+        term_t *area = (term_t *)f;
         if (f->words > words) { /* the rest stays in its place of the list */
             free_literals_t *rest = (free_literals_t *)(area + words);
             LITERALS_USABLE(rest, sizeof *rest);
@@ -607,12 +613,29 @@ term_t *literal_alloc(vm_t *vm, size_t words) {
         } else {
             *link = f->next;
         }
-        break;
+        t->literal_at = before;
+        return area;
     }
+    t->literal_at = before;
+    return NULL;
+}
+
+term_t *literal_alloc(vm_t *vm, size_t words) {
+    struct code_table *t = vm->code;
+    if (words > vm->literal_size / sizeof(term_t)) return NULL;
+    words = literal_units(words);
+    if (vm->memory_limit != 0 &&
+        atomic_load_explicit(&vm->memory_used, memory_order_relaxed) + words * sizeof(term_t) >
+            vm->memory_limit)
+        return NULL;
+    term_t *area;
+    spin_lock(vm, &t->literal_lock);
+    area = literal_reuse(t, words, REUSE_LOOKS);
     if (area == NULL && words <= vm->literal_size / sizeof(term_t) - t->literal_top) {
         area = (term_t *)vm->literal_base + t->literal_top;
         t->literal_top += words;
     }
+    if (area == NULL) area = literal_reuse(t, words, SIZE_MAX);
     if (area != NULL) {
         LITERALS_USABLE(area, words * sizeof(term_t));
         t->literal_live += words;
@@ -638,7 +661,10 @@ void literal_free(vm_t *vm, term_t *area, size_t words) {
     spin_lock(vm, &t->literal_lock);
     t->literal_live -= words;
     atomic_fetch_sub_explicit(&vm->memory_used, words * sizeof(term_t), memory_order_relaxed);
-    free_literals_t *f = (free_literals_t *)area, *before = NULL, *after = t->literal_free;
+    /* Areas that leave together come in the order of their addresses. */
+    free_literals_t *f = (free_literals_t *)area, *before = t->literal_at;
+    if (before >= f) before = NULL;
+    free_literals_t *after = before ? before->next : t->literal_free;
     while (after != NULL && after < f) {
         before = after;
         after = after->next;
@@ -658,6 +684,7 @@ void literal_free(vm_t *vm, term_t *area, size_t words) {
         before->next = f->next;
         f = before;
     }
+    t->literal_at = f;
     literal_discard(vm, f);
     LITERALS_GONE(f + 1, f->words * sizeof(term_t) - sizeof *f);
     spin_unlock(vm, &t->literal_lock);

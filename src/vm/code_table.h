@@ -50,9 +50,10 @@ struct code_table {
     bool purging_on_load;
 
     spin_t literal_lock;
-    size_t literal_top;  /* words of the arena used so far */
-    size_t literal_live; /* words handed out now */
-    free_literals_t *literal_free;
+    size_t literal_top;            /* words of the arena used so far */
+    size_t literal_live;           /* words handed out now */
+    free_literals_t *literal_free; /* in the order of addresses */
+    free_literals_t *literal_at;   /* one of them, or NULL: where the next search begins */
 };
 
 module_slot_t *module_slot_find(vm_t *vm, term_t name);

@@ -627,11 +627,14 @@ bool gc_leave_literals(proc_t *p, bool *in_message) {
     size_t mature = (size_t)(p->high_water - p->heap);
     size_t old_used = (size_t)(p->old_top - p->old_heap);
     size_t old_words = mature + old_used ? heap_next_size(2 * (mature + old_used)) : 0;
-    size_t size = young_size(p);
+    /* What the process itself does decides how its heap grows, not how often it is asked. */
+    size_t size = heap_block_words(p);
+    bool grow_young = p->grow_young;
     if (!gc_run(p, young_memory(p, size, young_worst(p, 0)), size, 0, old_words, NULL, 0, NULL, 0,
                 GC_MAJOR, &l))
         return false;
     after_major(p, 0);
+    p->grow_young = grow_young;
     *in_message = l.in_message;
     if (!l.found) return true;
     size_t areas;

@@ -40,12 +40,15 @@
 #define LOOK_NS       1000000 /* until the next look at what threads do */
 #define FIRST_ROUNDS  4       /* one after the other; then with time between them */
 #define LONGEST_NS    UINT64_C(1000000000)
+#define NO_MEMORY_NS  UINT64_C(60000000000) /* after a round in which a process had none */
+#define MANY_WAITING  (2 * LITERALS_LEAVING)
 
 enum { IDLE, REST, SETTLE, ASK, ANSWER, CHECK };
 
 struct literals {
     spin_t lock; /* of waiting */
-    literal_area_t *waiting;
+    literal_area_t *waiting, *last;
+    _Atomic(size_t) nwaiting;
     _Atomic(bool) due;
 
     /* Of the polling thread alone. */
@@ -60,7 +63,7 @@ struct literals {
     _Atomic(uintptr_t) start[LITERALS_LEAVING], end[LITERALS_LEAVING];
     _Atomic(int) n;
 
-    _Atomic(bool) met;
+    _Atomic(bool) met, failed; /* a copy was made; a process had no memory */
     _Atomic(uint32_t) unanswered;
 };
 
@@ -133,11 +136,20 @@ void literals_retire(vm_t *vm, literal_area_t *area) {
     struct literals *l = vm->literals;
     spin_lock(vm, &l->lock);
     bool first = l->waiting == NULL;
-    area->next = l->waiting;
-    l->waiting = area;
+    area->next = NULL;
+    if (first)
+        l->waiting = area;
+    else
+        l->last->next = area;
+    l->last = area;
+    atomic_fetch_add_explicit(&l->nwaiting, 1, memory_order_relaxed);
     atomic_store_explicit(&l->due, true, memory_order_seq_cst);
     spin_unlock(vm, &l->lock);
     if (first && vm->threaded) vm->host->ops->wake(vm->host);
+}
+
+bool literals_are_many(vm_t *vm) {
+    return atomic_load_explicit(&vm->literals->nwaiting, memory_order_relaxed) > MANY_WAITING;
 }
 
 void literals_retire_unseen(vm_t *vm, literal_area_t *area) {
@@ -153,14 +165,15 @@ static void insert(struct literals *l, int n, literal_area_t *a) {
 static bool begin(vm_t *vm, struct literals *l) {
     int n = 0;
     spin_lock(vm, &l->lock);
-    while (l->waiting && n < LITERALS_LEAVING) {
-        literal_area_t *a = l->waiting;
-        l->waiting = a->next;
-        insert(l, n++, a);
+    for (; l->waiting && n < LITERALS_LEAVING; n++) {
+        l->area[n] = l->waiting;
+        l->waiting = l->waiting->next;
     }
     if (n == 0) atomic_store_explicit(&l->due, false, memory_order_seq_cst);
     spin_unlock(vm, &l->lock);
     if (n == 0) return false;
+    atomic_fetch_sub_explicit(&l->nwaiting, (size_t)n, memory_order_relaxed);
+    for (int i = 0; i < n; i++) insert(l, i, l->area[i]);
     for (int i = 0; i < n; i++) {
         uintptr_t start = (uintptr_t)l->area[i]->start;
         atomic_store_explicit(&l->start[i], start, memory_order_relaxed);
@@ -199,6 +212,10 @@ static bool ask(vm_t *vm, struct literals *l, bool *no_memory) {
 static void again(vm_t *vm, struct literals *l) {
     l->phase = REST;
     l->rest_until = 0;
+    if (atomic_exchange_explicit(&l->failed, false, memory_order_relaxed)) {
+        l->rest_until = vm_now(vm) + NO_MEMORY_NS;
+        return;
+    }
     if (++l->rounds < FIRST_ROUNDS) return;
     unsigned doublings = l->rounds - FIRST_ROUNDS;
     uint64_t ns = doublings > 10 ? LONGEST_NS : (uint64_t)LOOK_NS << doublings;
@@ -260,7 +277,10 @@ uint64_t literals_next(vm_t *vm) { return literals_due(vm) ? vm->literals->next 
 void literals_answer(vm_t *vm, signal_t *request, bool ok) {
     struct literals *l = vm->literals;
     signal_free(vm, sched_current(vm), request);
-    if (!ok) atomic_store_explicit(&l->met, true, memory_order_seq_cst);
+    if (!ok) {
+        atomic_store_explicit(&l->failed, true, memory_order_relaxed);
+        atomic_store_explicit(&l->met, true, memory_order_seq_cst);
+    }
     uint32_t before = atomic_fetch_sub_explicit(&l->unanswered, 1, memory_order_seq_cst);
     if (before == 1 && vm->threaded) vm->host->ops->wake(vm->host);
 }

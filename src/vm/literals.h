@@ -20,6 +20,8 @@ void literals_free(vm_t *vm);
 /* Takes over an area (a block of mem_alloc) that nobody can come to refer to any more except by
  * getting a term from somebody who does. It is given back once nobody does. Any thread. */
 void literals_retire(vm_t *vm, literal_area_t *area);
+/* More have been retired than can leave soon: who retires them should give way. */
+bool literals_are_many(vm_t *vm);
 /* The same where not even processes can refer to it: once those have gone on that just look. */
 void literals_retire_unseen(vm_t *vm, literal_area_t *area);
 
@@ -47,6 +49,6 @@ term_t *literal_leaving_area(vm_t *vm, int i, size_t *words, off_heap_t **off_he
 COLD void literal_copied(vm_t *vm, term_t t);
 
 /* The most areas that leave at a time. */
-#define LITERALS_LEAVING 256
+#define LITERALS_LEAVING 1024
 
 #endif
