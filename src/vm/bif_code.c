@@ -359,12 +359,12 @@ static term_t module_info_item(proc_t *p, const module_t *m, term_t item) {
 }
 
 static BIF(bif_get_module_info_2) {
-    module_t *m = is_atom(a[0]) && is_atom(a[1]) ? module_find(p->vm, a[0]) : NULL;
+    module_t *m = is_atom(a[0]) && is_atom(a[1]) ? module_find_settled(p->vm, a[0]) : NULL;
     return m == NULL ? bif_badarg(p) : module_info_item(p, m, a[1]);
 }
 
 static BIF(bif_get_module_info_1) {
-    module_t *m = is_atom(a[0]) ? module_find(p->vm, a[0]) : NULL;
+    module_t *m = is_atom(a[0]) ? module_find_settled(p->vm, a[0]) : NULL;
     if (m == NULL) return bif_badarg(p);
     static const term_t items[] = {A_md5, A_compile, A_attributes, A_exports, A_module};
     term_t list = TERM_NIL;

@@ -399,6 +399,15 @@ module_t *module_find(vm_t *vm, term_t name) {
     return s == NULL ? NULL : atomic_load_explicit(&s->current, memory_order_acquire);
 }
 
+module_t *module_find_settled(vm_t *vm, term_t name) {
+    module_t *m = module_find(vm, name);
+    if (m != NULL) return m;
+    spin_lock(vm, &vm->code->lock);
+    m = module_find(vm, name);
+    spin_unlock(vm, &vm->code->lock);
+    return m;
+}
+
 module_t *module_find_old(vm_t *vm, term_t name) {
     module_slot_t *s = module_slot_find(vm, name);
     return s == NULL ? NULL : atomic_load_explicit(&s->old, memory_order_acquire);

@@ -101,6 +101,8 @@ fun_entry_t *fun_entry_get(vm_t *vm, term_t module, const uint8_t uniq[16], uint
                            uint32_t num_free);
 /* Current (or old) version of a module, NULL: none. */
 module_t *module_find(vm_t *vm, term_t name);
+/* The same for who may be in its code already: functions can be called before it is current. */
+module_t *module_find_settled(vm_t *vm, term_t name);
 module_t *module_find_old(vm_t *vm, term_t name);
 /* Makes m current; what was current becomes old. -1: there are a current and an old version
  * already; -2: no memory (m untouched in both cases). */
