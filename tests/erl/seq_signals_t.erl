@@ -40,21 +40,13 @@ told() ->
     after 0 -> []
     end.
 
-norm(T) when is_pid(T) -> named("pid", T);
+norm(T) when is_pid(T) -> names_aux:name("pid", T);
 norm(T) when is_port(T) -> port;
 norm(T) when is_reference(T) -> ref;
 norm(T) when is_function(T) -> 'fun';
 norm(T) when is_tuple(T) -> list_to_tuple(norm(tuple_to_list(T)));
 norm([H | T]) -> [norm(H) | norm(T)];
 norm(T) -> T.
-named(Kind, T) ->
-    case get(T) of
-        undefined ->
-            N = list_to_atom(Kind ++ integer_to_list(length([K || {K, _} <- get()]) + 1)),
-            put(T, N),
-            N;
-        N -> N
-    end.
 
 on() ->
     seq_trace:set_token(label, 17),

@@ -87,21 +87,12 @@ show(Ms) ->
     [out("  ~0p", [norm(M)]) || M <- Ms].
 
 norm(T) when is_pid(T), T =:= self() -> self;
-norm(T) when is_pid(T) -> named("pid", T);
-norm(T) when is_reference(T) -> named("ref", T);
+norm(T) when is_pid(T) -> names_aux:name("pid", T);
+norm(T) when is_reference(T) -> names_aux:name("ref", T);
 norm(T) when is_function(T) -> 'fun';
 norm(T) when is_tuple(T) -> list_to_tuple(norm(tuple_to_list(T)));
 norm([H | T]) -> [norm(H) | norm(T)];
 norm(T) -> T.
-
-named(Kind, T) ->
-    case get(T) of
-        undefined ->
-            N = list_to_atom(Kind ++ integer_to_list(length([K || {K, _} <- get()]) + 1)),
-            put(T, N),
-            N;
-        N -> N
-    end.
 
 loop() -> receive stop -> ok end.
 
