@@ -36,6 +36,13 @@ class Failed(Exception):
     pass
 
 
+def no_echo_of_control_keys():
+    """The kernel shows ^C only after the signal: before or behind what the program says to it."""
+    mode = termios.tcgetattr(0)
+    mode[3] &= ~termios.ECHOCTL
+    termios.tcsetattr(0, termios.TCSANOW, mode)
+
+
 class Terminal:
     """A program on a terminal of its own."""
 
@@ -47,6 +54,7 @@ class Terminal:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             try:
+                no_echo_of_control_keys()
                 os.chdir(directory)
                 os.execvpe(command[0], command, env)
             finally:
