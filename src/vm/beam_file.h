@@ -84,8 +84,10 @@ typedef struct {
     uint64_t value; /* ARG_INT: int64_t bits (fits 64 bit, maybe not a small); ARG_ATOM: the term;
                        ARG_LITERAL: index; ARG_LIST: number of elements; ARG_ALLOC: words wanted
                        (heap words + 2 per float + FUN_WORDS(0) per fun); label, register: number */
-    const uint8_t *big; /* ARG_BIG: two's complement, big endian, value = number of bytes */
-    uint32_t list;      /* ARG_LIST: index of the first element in beam_op_t.list */
+    union {
+        const uint8_t *big; /* ARG_BIG: two's complement, big endian, value = number of bytes */
+        uint32_t list;      /* ARG_LIST: index of the first element in beam_op_t.list */
+    };
 } beam_arg_t;
 
 #define BEAM_MAX_ARGS 8

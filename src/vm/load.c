@@ -10,21 +10,17 @@
 
 /* ---- growing ---- */
 
-void *load_push(loader_t *l, vec_t *v, size_t elem, size_t n) {
-    if (v->len + n > v->cap) {
-        size_t cap = v->cap ? v->cap * 2 : 64;
-        while (cap < v->len + n) cap *= 2;
-        void *p = mem_realloc(l->vm, v->data, v->cap * elem, cap * elem);
-        if (!p) {
-            l->oom = true;
-            return NULL;
-        }
-        v->data = p;
-        v->cap = cap;
+bool load_grow(loader_t *l, vec_t *v, size_t elem, size_t n) {
+    size_t cap = v->cap ? v->cap * 2 : 64;
+    while (cap < v->len + n) cap *= 2;
+    void *p = mem_realloc(l->vm, v->data, v->cap * elem, cap * elem);
+    if (!p) {
+        l->oom = true;
+        return false;
     }
-    void *at = (char *)v->data + v->len * elem;
-    v->len += n;
-    return at;
+    v->data = p;
+    v->cap = cap;
+    return true;
 }
 static void vec_free(loader_t *l, vec_t *v, size_t elem) {
     mem_free(l->vm, v->data, v->cap * elem);

@@ -42,25 +42,28 @@ void emit_handler(loader_t *l, int op) {
     if (s) *s = (op_start_t){.word = (uint32_t)l->code.len, .op = (unsigned)op};
     emit_word(l, (uint64_t)(uintptr_t)op_table[op].fn);
 }
+static void note_label(loader_t *l, const beam_arg_t *a, size_t word) {
+    if (a->kind != ARG_LABEL || a->value == 0) return;
+    fixup_t *f = load_push(l, &l->fixups, sizeof *f, 1);
+    if (f) *f = (fixup_t){(uint32_t)word, (uint32_t)a->value};
+}
 void emit_label(loader_t *l, const beam_arg_t *a) {
-    if (a->kind == ARG_LABEL && a->value != 0) {
-        fixup_t *f = load_push(l, &l->fixups, sizeof *f, 1);
-        if (f) *f = (fixup_t){(uint32_t)l->code.len, (uint32_t)a->value};
-    }
+    note_label(l, a, l->code.len);
     emit_word(l, 0);
 }
-void emit_source(loader_t *l, const beam_arg_t *a) {
-    if (is_x(a))
-        emit_word(l, a->value * sizeof(term_t) << 8 | REG_X);
-    else if (is_y(a))
-        emit_word(l, a->value * sizeof(term_t) << 8 | REG_Y);
-    else
-        emit_word(l, load_const(l, a));
+static uint64_t source_word(loader_t *l, const beam_arg_t *a) {
+    if (is_x(a)) return a->value * sizeof(term_t) << 8 | REG_X;
+    if (is_y(a)) return a->value * sizeof(term_t) << 8 | REG_Y;
+    return load_const(l, a);
 }
+void emit_source(loader_t *l, const beam_arg_t *a) { emit_word(l, source_word(l, a)); }
 
 void emit_args(loader_t *l, int op, const beam_arg_t *args) {
-    const char *sig = op_table[op].sig;
+    enum { MOST = 24 }; /* no signature is longer */
     emit_handler(l, op);
+    if (!load_room(l, &l->code, sizeof(uint64_t), MOST)) return;
+    const char *sig = op_table[op].sig;
+    uint64_t *const begin = (uint64_t *)l->code.data + l->code.len, *w = begin;
     uint64_t packed = 0;
     unsigned n = 0;
     for (const char *s = sig; *s && *s != '*'; s++) {
@@ -70,25 +73,29 @@ void emit_args(loader_t *l, int op, const beam_arg_t *args) {
         if (v > UINT16_MAX) load_fail(l, "an operand is too large");
         packed |= v << (16 * (n % 4));
         if (++n % 4 == 0) {
-            emit_word(l, packed);
+            *w++ = packed;
             packed = 0;
         }
     }
-    if (n % 4 != 0) emit_word(l, packed);
+    if (n % 4 != 0) *w++ = packed;
     for (const char *s = sig; *s && *s != '*'; s++) {
         const beam_arg_t *a = &args[s - sig];
         switch (*s) {
         case 'S':
-        case 'D': emit_source(l, a); break;
-        case 'f': emit_label(l, a); break;
-        case 'c': emit_word(l, a->kind == ARG_U ? a->value : load_const(l, a)); break;
+        case 'D': *w++ = source_word(l, a); break;
+        case 'f':
+            note_label(l, a, l->code.len + (size_t)(w - begin));
+            *w++ = 0;
+            break;
+        case 'c': *w++ = a->kind == ARG_U ? a->value : load_const(l, a); break;
         case 'n':
         case 'E':
         case 'B':
-        case 'F': emit_word(l, a->value); break;
+        case 'F': *w++ = a->value; break;
         default: break;
         }
     }
+    l->code.len += (size_t)(w - begin);
 }
 
 /* ---- calls ---- */

@@ -58,8 +58,18 @@ typedef struct {
 
 /* ---- load.c ---- */
 
-/* Room for n more elements of elem bytes; NULL: no memory, which is noted. */
-void *load_push(loader_t *l, vec_t *v, size_t elem, size_t n);
+/* Makes room for n more elements of elem bytes; false: no memory, which is noted. */
+bool load_grow(loader_t *l, vec_t *v, size_t elem, size_t n);
+static inline bool load_room(loader_t *l, vec_t *v, size_t elem, size_t n) {
+    return LIKELY(v->len + n <= v->cap) || load_grow(l, v, elem, n);
+}
+/* n more elements of elem bytes, not yet filled; NULL: no memory. */
+static inline void *load_push(loader_t *l, vec_t *v, size_t elem, size_t n) {
+    if (!load_room(l, v, elem, n)) return NULL;
+    void *at = (char *)v->data + v->len * elem;
+    v->len += n;
+    return at;
+}
 /* Notes why the file cannot be loaded, unless that is known already. false. */
 bool load_fail(loader_t *l, const char *text);
 

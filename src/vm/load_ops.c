@@ -477,7 +477,7 @@ static void take_op(loader_t *l, const beam_op_t *op) {
     *o = (gen_op_t){(uint16_t)op->opcode, (uint16_t)op->nargs, (uint32_t)l->args.len};
     beam_arg_t *a = load_push(l, &l->args, sizeof *a, op->nargs + op->nlist);
     if (!a) return;
-    memcpy(a, op->arg, op->nargs * sizeof *a);
+    for (unsigned i = 0; i < op->nargs; i++) a[i] = op->arg[i];
     if (op->nlist) memcpy(a + op->nargs, op->list, op->nlist * sizeof *a);
     for (unsigned i = 0; i < op->nargs; i++)
         if (a[i].kind == ARG_LIST) a[i].list += (uint32_t)(l->args.len - op->nlist);
