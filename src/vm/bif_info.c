@@ -10,6 +10,7 @@
 #include "vm/info_terms.h"
 #include "vm/map.h"
 #include "vm/microstate.h"
+#include "vm/proc_options.h"
 #include "vm/process.h"
 #include "vm/seq_trace.h"
 #include "vm/system_items.h"

@@ -14,7 +14,11 @@
     T(bifs_maps)         /* bif_maps.c */                                                          \
     T(bifs_etf)          /* bif_etf.c */                                                           \
     T(bifs_code)         /* bif_code.c */                                                          \
-    T(bifs_process)      /* bif_process.c */                                                       \
+    T(bifs_process)      /* bif_process.c: sending, names, dictionary, who is there */             \
+    T(bifs_spawn)        /* bif_spawn.c */                                                         \
+    T(bifs_link)         /* bif_link.c: links, monitors, aliases */                                \
+    T(bifs_process_flag) /* bif_process_flag.c */                                                  \
+    T(bifs_suspend)      /* bif_suspend.c: suspending, system tasks */                             \
     T(bifs_process_info) /* bif_process_info.c */                                                  \
     T(bifs_info)         /* bif_info.c: system_info, system_flag, statistics, nodes */             \
     T(bifs_memory)       /* bif_memory.c: memory, instrument */                                    \

@@ -53,9 +53,6 @@ enum { MAX_HEAP_NO_KILL = 1, MAX_HEAP_NO_LOG = 2 };
 #define DEFAULT_MIN_HEAP 233 /* words; what a heap grows to at its first collection */
 /* The step of OTP's series of heap sizes that holds n words: what min_heap_size is rounded to. */
 size_t min_heap_step(size_t n);
-/* An option or flag max_heap_size: a number of words, 0 or at least min_heap, or a map. false: not
- * one. */
-bool max_heap_from_term(vm_t *vm, term_t v, uint32_t min_heap, uint32_t *size, uint16_t *flags);
 #define SPAWN_DEFAULTS                                                                             \
     { .prio = PRIO_NORMAL, .monitor_tag = TERM_NONE, .group_leader = TERM_NONE }
 /* Starts M:F(Args). parent may be NULL (embedder). Terms are copied. Result pid, or TERM_NONE with
