@@ -1,5 +1,5 @@
-/* etf.h: the external term format. etf.c (decoding), etf_encode.c. Hostile input is refused, never
- * trusted; iterative. */
+/* etf.h: the external term format. Decoding (etf.c, etf_read.c, etf_build.c) refuses hostile input;
+ * encoding is in etf_encode.c. Both are iterative. */
 #ifndef LING_VM_ETF_H
 #define LING_VM_ETF_H
 #include "vm/code.h"
