@@ -4,7 +4,7 @@
  * (clocks, entropy, device bytes, threads) enters here, so a VM on the simulated host repeats
  * itself exactly from its seed. No layer above includes libuv, Xen or operating system headers.
  *
- * Thread rule: clocks, local_offset, os_pid, entropy, pages_*, wake, unpark, thread_*, files,
+ * Thread rule: clocks, local times, os_pid, entropy, pages_*, wake, unpark, thread_*, files,
  * file_*, dir_list, env_*, lib_* and log may be called from any thread, and so may stream_write and
  * stream_flush on standard output and error. Everything else only from the thread that polls (the
  * one inside ling_run, or the loop's thread).
@@ -182,6 +182,11 @@ typedef struct host_ops {
     /* Seconds local time is east of UTC at a time given in seconds since 1970 UTC; *dst (may be
      * NULL): whether daylight saving time is in force then. */
     int32_t (*local_offset)(host_t *h, int64_t utc_seconds, bool *dst);
+    /* The other way: UTC seconds of a local time (given as seconds since 1970, as if it were UTC).
+     * dst: 1, 0 by the clock with or without daylight saving time, whatever is in force; -1 by what
+     * is in force then. Times that exist twice or not at all are decided as the C library does.
+     * false: there is no such time. */
+    bool (*local_to_utc)(host_t *h, int64_t local_seconds, int dst, int64_t *utc_seconds);
     /* Processor time the program has used, ns. */
     uint64_t (*cpu_ns)(host_t *h);
     uint64_t (*os_pid)(host_t *h);

@@ -212,14 +212,14 @@ static term_t date_to_term(proc_t *p, int64_t seconds) {
     return tuple2(&hp, day, time);
 }
 
-static int32_t zone_offset(vm_t *vm, int64_t utc, bool *dst) {
-    return vm->host->ops->local_offset(vm->host, utc, dst);
+static int32_t zone_offset(vm_t *vm, int64_t utc) {
+    return vm->host->ops->local_offset(vm->host, utc, NULL);
 }
 
 static int64_t utc_now(vm_t *vm) { return floor_div(wall_ns(vm), NS_PER_S); }
 static int64_t local_now(vm_t *vm) {
     int64_t utc = utc_now(vm);
-    return utc + zone_offset(vm, utc, NULL);
+    return utc + zone_offset(vm, utc);
 }
 
 static BIF(universaltime_0) {
@@ -252,39 +252,17 @@ static BIF(universaltime_to_localtime_1) {
     date_t d;
     if (!date_from_term(a[0], LOCAL_FIRST_YEAR, &d)) return bif_badarg(p);
     int64_t utc = seconds_of(&d);
-    return date_to_term(p, utc + zone_offset(p->vm, utc, NULL));
-}
-
-/* The UTC time of a local time. Where a time exists twice, the second; where it does not exist, as
- * if the clock had not been set forward. */
-static int64_t local_to_utc(vm_t *vm, int64_t local) {
-    int64_t before = local - zone_offset(vm, local - 86400, NULL);
-    int64_t after = local - zone_offset(vm, local + 86400, NULL);
-    return zone_offset(vm, after, NULL) == local - after ? after : before;
-}
-
-/* The same with the offset in force at the nearest time that has (or has not) daylight saving time,
- * as far as C libraries look for one. An hour less or more where there is none. */
-static int64_t local_to_utc_dst(vm_t *vm, int64_t local, bool dst) {
-    const int64_t day = 86400, step = 7 * day, limit = 17 * 365 * day;
-    for (int64_t delta = day; delta < limit; delta += step) {
-        for (int side = -1; side <= 1; side += 2) {
-            bool has;
-            int32_t offset = zone_offset(vm, local + side * delta, &has);
-            if (has == dst) return local - offset;
-        }
-    }
-    int64_t utc = local_to_utc(vm, local);
-    return dst ? utc - 3600 : utc + 3600;
+    return date_to_term(p, utc + zone_offset(p->vm, utc));
 }
 
 static BIF(localtime_to_universaltime_2) {
     date_t d;
     if (!date_from_term(a[0], LOCAL_FIRST_YEAR, &d)) return bif_badarg(p);
     if (a[1] != A_true && a[1] != A_false && a[1] != A_undefined) return bif_badarg(p);
-    int64_t local = seconds_of(&d);
-    int64_t utc = a[1] == A_undefined ? local_to_utc(p->vm, local)
-                                      : local_to_utc_dst(p->vm, local, a[1] == A_true);
+    int dst = a[1] == A_undefined ? -1 : a[1] == A_true;
+    int64_t utc;
+    if (!p->vm->host->ops->local_to_utc(p->vm->host, seconds_of(&d), dst, &utc))
+        return bif_badarg(p);
     return date_to_term(p, utc);
 }
 

@@ -5,7 +5,7 @@ usage: run.py [--ling-run PATH] [--build DIR] [--host uv|sim] [--schedulers N] [
 
 Each module exports main/1 (called with []) or start/0 and prints its results; both runs must print
 the same and end alike (0 or not). A module that begins with `%% ling-run: OPTIONS` gets these
-options, one with `%% only: sim` runs only on that host. The last line is 'N passed, N failed'.
+options, one with `%% only: sim` runs only on that host, `%% env: NAME=VALUE` is set for both. The last line is 'N passed, N failed'.
 """
 import argparse
 import concurrent.futures
@@ -35,11 +35,11 @@ def parse():
     return a.parse_args()
 
 
-def run(command, timeout, directory):
+def run(command, timeout, directory, env):
     try:
         p = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE, timeout=timeout, cwd=directory,
-                           env={**os.environ, "LING_TEST_NIFS": nif_folder})
+                           env={**os.environ, "LING_TEST_NIFS": nif_folder, **env})
         return p.returncode, p.stdout, p.stderr
     except subprocess.TimeoutExpired as e:
         return "timeout", e.stdout or b"", e.stderr or b""
@@ -60,6 +60,7 @@ def one(args, source):
     if only and args.host not in only:
         return name, None, "", 0
     extra = [w for line in re.findall(r"^%% ling-run: (.*)$", text, re.M) for w in line.split()]
+    env = dict(re.findall(r"^%% env: (\w+)=(.*)$", text, re.M))
     beam = build / (name + ".beam")
     expected = build / (name + ".expected")
     if not beam.exists() or beam.stat().st_mtime < source.stat().st_mtime:
@@ -76,14 +77,14 @@ def one(args, source):
     else:
         rc, out0, err0 = run(["erl", "-noshell", "-boot", "no_dot_erlang", "-kernel", "logger_level",
                               "none", "-pa", str(build),
-                              "-eval", EVAL % name], args.timeout, build)
+                              "-eval", EVAL % name], args.timeout, build, env)
         rc0 = str(rc).encode()
         if rc != 0:
             return name, False, "stock erl fails: %s\n%s" % (rc, err0.decode(errors="replace")), 0
         expected.write_bytes(rc0 + b"\n" + out0)
     begin = time.time()
     rc1, out1, err1 = run([args.ling_run, "--host", args.host, "--schedulers", args.schedulers,
-                           *extra, "-pa", str(build), name], args.timeout, build)
+                           *extra, "-pa", str(build), name], args.timeout, build, env)
     took = time.time() - begin
     if str(rc1).encode() == rc0 and out0 == out1:
         return name, True, "", took

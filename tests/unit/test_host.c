@@ -56,6 +56,9 @@ static void check_common(host_t *h) {
     assert_true(ops->os_pid(h) > 0);
     int32_t offset = ops->local_offset(h, 0, NULL);
     assert_true(offset > -86400 && offset < 86400);
+    int64_t utc;
+    assert_true(ops->local_to_utc(h, offset, -1, &utc));
+    assert_int_equal(utc, 0);
 
     /* A wake that comes first is not lost; looking does not sleep. */
     ops->wake(h);

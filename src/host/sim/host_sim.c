@@ -68,6 +68,11 @@ static int32_t sim_local_offset(host_t *h, int64_t utc_seconds, bool *dst) {
     return ((sim_host_t *)h)->options.utc_offset;
 }
 
+static bool sim_local_to_utc(host_t *h, int64_t local_seconds, int dst, int64_t *utc_seconds) {
+    *utc_seconds = local_seconds - sim_local_offset(h, 0, NULL) - (dst > 0 ? 3600 : 0);
+    return true;
+}
+
 /* The program's processor time is the time that passed. */
 static uint64_t sim_cpu_ns(host_t *h) {
     sim_host_t *s = (sim_host_t *)h;
@@ -396,6 +401,7 @@ static const host_ops_t sim_ops = {
     .tty_mode = sim_tty_mode,
     .log = sim_log,
     .local_offset = sim_local_offset,
+    .local_to_utc = sim_local_to_utc,
     .cpu_ns = sim_cpu_ns,
     .os_pid = sim_os_pid,
     .destroy = sim_destroy,

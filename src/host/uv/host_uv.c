@@ -92,6 +92,18 @@ static int32_t uvh_local_offset(host_t *h, int64_t utc_seconds, bool *dst) {
     return (int32_t)tm.tm_gmtoff;
 }
 
+static bool uvh_local_to_utc(host_t *h, int64_t local_seconds, int dst, int64_t *utc_seconds) {
+    (void)h;
+    time_t t = (time_t)local_seconds;
+    struct tm tm;
+    if (!gmtime_r(&t, &tm)) return false;
+    tm.tm_isdst = dst;
+    tm.tm_wday = -1; /* -1 may be a time: then this is filled in */
+    t = mktime(&tm);
+    *utc_seconds = t;
+    return t != (time_t)-1 || tm.tm_wday >= 0;
+}
+
 static void uvh_entropy(host_t *h, void *buf, size_t len) {
     (void)h;
     uint8_t *p = buf;
@@ -517,6 +529,7 @@ static const host_ops_t uv_ops = {
     .console_end = uvh_console_end,
     .log = uvh_log,
     .local_offset = uvh_local_offset,
+    .local_to_utc = uvh_local_to_utc,
     .cpu_ns = uvh_cpu_ns,
     .os_pid = uvh_os_pid,
     .lib_open = uvh_lib_open,
