@@ -1,13 +1,17 @@
-/* bif_debug.c: BIFs of OTP's own tests and tools: what maps and the engine are made of, calls that
- * stay on a dirty scheduler, tables seen past their protection. Nothing else calls these.
+/* bif_debug.c: BIFs of OTP's own tests and tools: what maps and the engine are made of, what
+ * terms take and share, calls that stay on a dirty scheduler, tables seen past their protection.
+ * Nothing else calls these.
  */
 #include "vm/atom.h"
 #include "vm/bif_tables.h"
 #include "vm/clock.h"
+#include "vm/code.h"
 #include "vm/copy.h"
 #include "vm/ets.h"
+#include "vm/hash.h"
 #include "vm/map.h"
 #include "vm/sched.h"
+#include "vm/wstack.h"
 
 /* ---- erts_debug:map_info/1 ---- */
 
@@ -139,6 +143,109 @@ static BIF(dirty_3) {
     return dirty_test(p, a[1], a[2]);
 }
 
+/* ---- sizes: erts_debug:same/2, flat_size/1, size_shared/1, copy_shared/2 ---- */
+
+static BIF(debug_same) {
+    (void)p;
+    return make_bool(a[0] == a[1]);
+}
+
+static BIF(debug_flat_size) {
+    size_t n = term_flat_size(p->vm, a[0]);
+    if (n == TERM_SIZE_UNKNOWN) return bif_oom(p);
+    bif_bump(p, n / 64);
+    return make_small((int64_t)n);
+}
+
+/* Objects seen already: a set of addresses. */
+typedef struct {
+    vm_t *vm;
+    term_t *slot;
+    size_t mask, used;
+} seen_t;
+
+static bool seen_init(seen_t *s, vm_t *vm, size_t cap) {
+    s->vm = vm;
+    s->slot = mem_calloc(vm, cap * sizeof *s->slot);
+    s->mask = cap - 1;
+    s->used = 0;
+    return s->slot != NULL;
+}
+static void seen_free(seen_t *s) {
+    if (s->slot) mem_free(s->vm, s->slot, (s->mask + 1) * sizeof *s->slot);
+}
+/* 1: new, 0: seen before, -1: no memory. */
+static int seen_add(seen_t *s, term_t t) {
+    if (s->used > s->mask / 2) {
+        seen_t bigger;
+        if (!seen_init(&bigger, s->vm, (s->mask + 1) * 2)) return -1;
+        for (size_t i = 0; i <= s->mask; i++)
+            if (s->slot[i]) seen_add(&bigger, s->slot[i]);
+        seen_free(s);
+        *s = bigger;
+    }
+    size_t i = hash_mix(t) & s->mask;
+    for (; s->slot[i]; i = (i + 1) & s->mask)
+        if (s->slot[i] == t) return 0;
+    s->slot[i] = t;
+    s->used++;
+    return 1;
+}
+
+/* Words of a term in which each shared object counts once, literals none. */
+static BIF(debug_size_shared) {
+    vm_t *vm = p->vm;
+    uint64_t array[128];
+    wstack_t s;
+    seen_t seen;
+    size_t size = 0;
+    term_t t = a[0];
+    bool ok = seen_init(&seen, vm, 256);
+    wstack_init(&s, vm, array, 128);
+    while (ok) {
+        const term_t *q = NULL;
+        size_t n = 0;
+        if (is_pointer(t) && !is_literal(vm, t)) {
+            int is_new = seen_add(&seen, t);
+            if (is_new < 0) ok = false;
+            if (is_new > 0) {
+                if (is_cons(t)) {
+                    q = cons_ptr(t), n = 2;
+                    size += 2;
+                } else {
+                    term_t h = boxed_header(t);
+                    size += header_size(h) + 1;
+                    q = boxed_ptr(t) + 1;
+                    if (!header_is_raw(h)) n = header_size(h);
+                    if (header_type(h) == T_FUN) q += 2, n -= 2;
+                    if (header_type(h) == T_EXPORT_FUN) n = 0;
+                }
+            }
+        }
+        if (n > 0 && ok) {
+            ok = wstack_need(&s, 2);
+            if (!ok) break;
+            s.top[0] = (uintptr_t)q;
+            s.top[1] = n;
+            s.top += 2;
+        }
+        if (wstack_is_empty(&s)) break;
+        t = *(const term_t *)(uintptr_t)s.top[-2];
+        s.top[-2] += sizeof(term_t);
+        if (--s.top[-1] == 0) s.top -= 2;
+    }
+    wstack_free(&s);
+    seen_free(&seen);
+    if (!ok) return bif_oom(p);
+    bif_bump(p, size / 16);
+    return make_small((int64_t)size);
+}
+
+static BIF(debug_copy_shared) {
+    term_t t = term_copy_to(p, a[0]);
+    return t == TERM_NONE ? bif_oom(p) : t;
+}
+
 /* ---- erts_internal:ets_super_user/1 ---- */
 
 /* From now on the process reads and writes tables whatever their protection says. */
@@ -149,6 +256,10 @@ static BIF(ets_super_user) {
 }
 
 const bif_def_t bifs_debug[] = {{"erts_debug", "map_info", 1, map_info, 0},
+                                {"erts_debug", "same", 2, debug_same, 0},
+                                {"erts_debug", "flat_size", 1, debug_flat_size, 0},
+                                {"erts_debug", "size_shared", 1, debug_size_shared, 0},
+                                {"erts_debug", "copy_shared", 2, debug_copy_shared, 0},
                                 {"erts_debug", "instructions", 0, instructions, 0},
                                 {"erts_debug", "dirty_cpu", 2, dirty_2, BIF_DIRTY_CPU},
                                 {"erts_debug", "dirty_io", 2, dirty_2, BIF_DIRTY_IO},

@@ -3,7 +3,11 @@
 #include "vm/bif_tables.h"
 
 #define TABLES(T)                                                                                  \
-    T(bifs_terms)        /* bif_terms.c: tuples, atoms, comparison, type tests, hashes */          \
+    T(bifs_terms)        /* bif_terms.c: comparison, type tests, hashes */                         \
+    T(bifs_tuples)       /* bif_tuples.c */                                                        \
+    T(bifs_atoms)        /* bif_atoms.c */                                                         \
+    T(bifs_identity)     /* bif_identity.c: pids, ports, references */                             \
+    T(bifs_funs)         /* bif_funs.c */                                                          \
     T(bifs_lists)        /* bif_lists.c */                                                         \
     T(bifs_arith)        /* arith.c: operators */                                                  \
     T(bifs_numbers)      /* bif_numbers.c: conversions, math */                                    \
