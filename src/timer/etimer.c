@@ -17,8 +17,9 @@
 #include "vm/process.h"
 
 enum { TICK_BITS = 16, GROUP_BITS = 6, SLOTS = 1 << GROUP_BITS, LEVELS = 8 };
-enum { SLOT_DUE = LEVELS * SLOTS }; /* "slot" of timers that are being fired */
-enum { EXACT_WALK = 64 };           /* a slot with more timers than this keeps an early minimum */
+/* "Slots" of timers that are due: those any thread may fire, and those of the polling thread. */
+enum { SLOT_DUE = LEVELS * SLOTS, SLOT_DUE_POLLED };
+enum { EXACT_WALK = 64 }; /* a slot with more timers than this keeps an early minimum */
 enum { TABLE_MIN = 64 };
 enum { CANCEL_CHUNK = 256 }; /* timers of a receiver cancelled per hold of the lock */
 
@@ -50,6 +51,7 @@ struct etimer {
     uint64_t when;
     uint64_t seq; /* order of arrival: first come first served among equal times */
     uint16_t slot;
+    bool polled; /* fired by the polling thread only */
     union {
         struct {
             term_t dst;
@@ -67,6 +69,11 @@ struct etimer {
 
 typedef struct {
     etimer_t *first;
+    etimer_t **last;
+} due_t;
+
+typedef struct {
+    etimer_t *first;
     uint64_t min;   /* no timer in the slot is earlier */
     uint32_t count; /* timers in it */
     bool loose;     /* the timer that made min is gone */
@@ -79,8 +86,8 @@ struct etimer_wheel {
     uint64_t tick;             /* where the wheel stands */
     uint64_t seq;
     uint64_t native_ids;
-    etimer_t *due; /* taken out, waiting to be fired */
-    etimer_t **due_last;
+    due_t due[2]; /* taken out, waiting to be fired; [1]: by the polling thread */
+    bool firing;  /* somebody is at it: one at a time, so that they come in order */
     table_t ids;
     table_t receivers;
     uint64_t occupied[LEVELS];
@@ -176,9 +183,9 @@ static inline void wheel_remove(struct etimer_wheel *w, etimer_t *t) {
     *t->link = t->next;
     if (t->next)
         t->next->link = t->link;
-    else if (t->slot == SLOT_DUE)
-        w->due_last = t->link;
-    if (t->slot == SLOT_DUE) return;
+    else if (t->slot >= SLOT_DUE)
+        w->due[t->slot - SLOT_DUE].last = t->link;
+    if (t->slot >= SLOT_DUE) return;
     slot_t *s = &w->slots[t->slot];
     s->count--;
     if (!s->first)
@@ -194,10 +201,21 @@ static inline int wheel_first(const struct etimer_wheel *w) {
     return -1;
 }
 
+static inline bool due_before(const etimer_t *a, const etimer_t *b) {
+    return a->when < b->when || (a->when == b->when && a->seq < b->seq);
+}
+
+/* The first timer that is due; all: also of those the polling thread fires. */
+static inline etimer_t *due_first(struct etimer_wheel *w, bool all) {
+    etimer_t *a = w->due[0].first, *b = all ? w->due[1].first : NULL;
+    return !a || (b && due_before(b, a)) ? b : a;
+}
+
 /* When the closest timer is due. Looks at single timers only in a small slot whose earliest was
  * cancelled; a large one says a time that is early, which costs one wake-up that sorts it out. */
 static uint64_t wheel_closest(struct etimer_wheel *w) {
-    if (w->due) return w->due->when;
+    etimer_t *due = due_first(w, true);
+    if (due) return due->when;
     int i = wheel_first(w);
     if (i < 0) return HOST_FOREVER;
     slot_t *s = &w->slots[i];
@@ -209,10 +227,6 @@ static uint64_t wheel_closest(struct etimer_wheel *w) {
         s->loose = false;
     }
     return s->min;
-}
-
-static inline bool due_before(const etimer_t *a, const etimer_t *b) {
-    return a->when < b->when || (a->when == b->when && a->seq < b->seq);
 }
 
 static etimer_t *due_merge(etimer_t *a, etimer_t *b) {
@@ -249,7 +263,7 @@ static etimer_t *due_sort(etimer_t *list) {
     return all;
 }
 
-/* Moves the wheel to now and what is due by then to the due list. */
+/* Moves the wheel to now and what is due by then to the due lists. */
 static void wheel_advance(struct etimer_wheel *w, uint64_t now) {
     uint64_t target = now >> TICK_BITS;
     if (target < w->tick) target = w->tick; /* a thread that read its clock a little earlier */
@@ -271,7 +285,6 @@ static void wheel_advance(struct etimer_wheel *w, uint64_t now) {
         for (etimer_t *next; t; t = next) {
             next = t->next;
             if (t->when <= now) {
-                t->slot = SLOT_DUE;
                 t->next = due;
                 due = t;
             } else {
@@ -284,10 +297,14 @@ static void wheel_advance(struct etimer_wheel *w, uint64_t now) {
     /* No slot between the old and the new tick holds a timer, so nothing is out of place. */
     w->tick = target;
     if (!due) return;
-    for (etimer_t *t = due_sort(due); t; t = *w->due_last) {
-        *w->due_last = t;
-        t->link = w->due_last;
-        w->due_last = &t->next;
+    for (etimer_t *t = due_sort(due), *next; t; t = next) {
+        next = t->next;
+        due_t *d = &w->due[t->polled];
+        t->slot = t->polled ? SLOT_DUE_POLLED : SLOT_DUE;
+        t->next = NULL;
+        t->link = d->last;
+        *d->last = t;
+        d->last = &t->next;
     }
 }
 
@@ -332,7 +349,7 @@ bool etimer_init(vm_t *vm) {
     atomic_flag_clear(&w->lock.held);
     atomic_store_explicit(&w->closest, HOST_FOREVER, memory_order_relaxed);
     w->tick = vm_now(vm) >> TICK_BITS;
-    w->due_last = &w->due;
+    for (int i = 0; i < 2; i++) w->due[i].last = &w->due[i].first;
     vm->timers = w;
     return true;
 }
@@ -388,6 +405,7 @@ int etimer_add_abs(vm_t *vm, uint64_t ref_id, uint64_t when, term_t dst, term_t 
         return -1;
     }
     t->when = when;
+    t->polled = false;
     t->dst = dst;
     t->receiver = NULL;
 
@@ -431,11 +449,12 @@ int etimer_add(vm_t *vm, uint64_t ref_id, uint64_t timeout, term_t dst, term_t m
     return etimer_add_abs(vm, ref_id, time_after(vm_now(vm), timeout), dst, msg, sender, enveloped);
 }
 
-etimer_t *etimer_start(vm_t *vm, uint64_t when, etimer_fire_fn fire, void *user) {
+static etimer_t *start(vm_t *vm, uint64_t when, etimer_fire_fn fire, void *user, bool polled) {
     struct etimer_wheel *w = vm->timers;
     etimer_t *t = pool_alloc(vm, here(vm, NULL), sizeof *t);
     if (!t) return NULL;
     t->when = when;
+    t->polled = polled;
     t->fire = fire;
     t->user = user;
     spin_lock(vm, &w->lock);
@@ -449,6 +468,14 @@ etimer_t *etimer_start(vm_t *vm, uint64_t when, etimer_fire_fn fire, void *user)
     /* The handle is the number, not the address: it stays harmless after the timer has fired, which
      * another thread may be doing right now. */
     return (etimer_t *)(uintptr_t)id;
+}
+
+etimer_t *etimer_start(vm_t *vm, uint64_t when, etimer_fire_fn fire, void *user) {
+    return start(vm, when, fire, user, true);
+}
+
+etimer_t *etimer_start_anywhere(vm_t *vm, uint64_t when, etimer_fire_fn fire, void *user) {
+    return start(vm, when, fire, user, false);
 }
 
 bool etimer_stop(vm_t *vm, etimer_t *handle) {
@@ -490,15 +517,19 @@ static void timer_deliver(vm_t *vm, etimer_t *t, sched_t *s) {
         signal_free(vm, s, t->msg);
 }
 
-size_t etimer_expired(vm_t *vm, uint64_t now) {
+static size_t expired(vm_t *vm, uint64_t now, bool all) {
     struct etimer_wheel *w = vm->timers;
     if (now < atomic_load_explicit(&w->closest, memory_order_relaxed)) return 0;
     sched_t *s = here(vm, NULL);
     size_t fired = 0;
     spin_lock(vm, &w->lock);
+    if (w->firing) {
+        spin_unlock(vm, &w->lock);
+        return 0;
+    }
+    w->firing = true;
     wheel_advance(w, now);
-    while (w->due) {
-        etimer_t *t = w->due;
+    for (etimer_t *t; (t = due_first(w, all)) != NULL;) {
         bool native = t->node.key & NATIVE_ID;
         timer_detach(vm, w, t, s);
         spin_unlock(vm, &w->lock);
@@ -510,11 +541,16 @@ size_t etimer_expired(vm_t *vm, uint64_t now) {
         fired++;
         spin_lock(vm, &w->lock);
     }
+    w->firing = false;
     atomic_store_explicit(&w->closest, wheel_closest(w), memory_order_relaxed);
     atomic_store_explicit(&w->stale, false, memory_order_relaxed);
     spin_unlock(vm, &w->lock);
     return fired;
 }
+
+size_t etimer_expired(vm_t *vm, uint64_t now) { return expired(vm, now, true); }
+
+size_t etimer_expired_anywhere(vm_t *vm, uint64_t now) { return expired(vm, now, false); }
 
 static inline int64_t time_left(vm_t *vm, uint64_t when) {
     uint64_t now = vm_now(vm);

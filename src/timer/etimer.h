@@ -2,8 +2,10 @@
  *
  * A hierarchical wheel: start and cancel are O(1), the closest timeout is found without walking
  * timers. Times are monotonic nanoseconds. A timer's message is held in a signal of its own, so it
- * survives its sender. Any thread (one lock); fire functions run on the thread that calls
- * etimer_expired, without the lock.
+ * survives its sender. Any thread (one lock). The thread that polls fires what is due when it wakes
+ * up for it; a scheduler that is busy then does so between two processes, so that a timer need not
+ * wait for the operating system to find that thread a processor. One thread fires at a time,
+ * without the lock.
  */
 #ifndef LING_TIMER_ETIMER_H
 #define LING_TIMER_ETIMER_H
@@ -24,17 +26,22 @@ int etimer_add(vm_t *vm, uint64_t ref_id, uint64_t timeout, term_t dst, term_t m
 /* Same at an absolute monotonic time. */
 int etimer_add_abs(vm_t *vm, uint64_t ref_id, uint64_t when, term_t dst, term_t msg, proc_t *sender,
                    int enveloped);
-/* Any C client: fire(vm, user) at when. The handle is a number, never an address. With threads
- * fire may be running while etimer_stop returns false: user must then still be valid (pass a pid,
- * not a process). NULL: no memory. */
+/* Any C client: fire(vm, user) at when, on the thread that polls. The handle is a number, never an
+ * address. With threads fire may be running while etimer_stop returns false: user must then still
+ * be valid (pass a pid, not a process). NULL: no memory. */
 etimer_t *etimer_start(vm_t *vm, uint64_t when, etimer_fire_fn fire, void *user);
+/* Same; fire may be called by a scheduler, too. */
+etimer_t *etimer_start_anywhere(vm_t *vm, uint64_t when, etimer_fire_fn fire, void *user);
 /* true: it had not fired and will not. A handle whose timer fired or was stopped is harmless. */
 bool etimer_stop(vm_t *vm, etimer_t *t);
 /* Monotonic time of the closest timer, HOST_FOREVER where there is none. Never late; may be early
  * (one idle wake-up) where the closest of a crowd of timers has been cancelled. */
 uint64_t etimer_closest_timeout(vm_t *vm);
-/* Fires what is due. Number fired. */
+/* Fires what is due. Number fired; 0 as well where another thread is firing. Only the thread that
+ * polls. */
 size_t etimer_expired(vm_t *vm, uint64_t now);
+/* Same on a scheduler, between two processes: only what was started anywhere, and messages. */
+size_t etimer_expired_anywhere(vm_t *vm, uint64_t now);
 /* 0 and the ns that were left; -1: no such timer. */
 int etimer_cancel(vm_t *vm, uint64_t ref_id, int64_t *left_ns);
 int etimer_read(vm_t *vm, uint64_t ref_id, int64_t *left_ns);

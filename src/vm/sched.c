@@ -33,6 +33,7 @@
 
 #define LOW_TURN       8    /* low priority runs once for so many turns of normal */
 #define ROUND_REDS     8000 /* N = 0: between two looks at the timers */
+#define LOOK_REDS      2000 /* N > 0: the same, where the polling thread has not been quicker */
 #define ROUND_SWITCH   20   /* what a switch counts there */
 #define POLL_ROUNDS    16   /* N = 0: between two looks at the devices */
 #define ONCE_ROUNDS    64   /* N = 0: VM_RUN_ONCE returns after so many */
@@ -476,9 +477,18 @@ static void sleep_scheduler(sched_t *s) {
     unpark_self(s);
 }
 
+/* The polling thread may have to wait for a processor while this one has it. */
+static void look_at_timers(vm_t *vm) {
+    uint64_t closest = etimer_closest_timeout(vm);
+    if (closest == HOST_FOREVER) return;
+    uint64_t now = vm_now(vm);
+    if (closest <= now) etimer_expired_anywhere(vm, now);
+}
+
 static void sched_main(void *arg) {
     sched_t *s = arg;
     vm_t *vm = s->vm;
+    uint32_t unlooked = 0; /* reductions since the last look at the timers */
     this_sched = s;
     sched_announce(s->priv->shared, &s->priv->epoch);
     while (!atomic_load_explicit(&s->priv->shared->stopping, memory_order_acquire)) {
@@ -493,8 +503,12 @@ static void sched_main(void *arg) {
             continue;
         }
         atomic_store_explicit(&s->priv->running, true, memory_order_relaxed);
-        sched_run(s, p);
+        unlooked += sched_run(s, p) + ROUND_SWITCH;
         atomic_store_explicit(&s->priv->running, false, memory_order_relaxed);
+        if (unlooked >= LOOK_REDS) {
+            unlooked = 0;
+            look_at_timers(vm);
+        }
     }
     atomic_store_explicit(&s->priv->epoch, 0, memory_order_seq_cst);
     this_sched = NULL;

@@ -786,7 +786,7 @@ void proc_run_tasks(proc_t *p) {
 
 /* ---- receive timeouts ----
  * The signal is made when the timer is armed, so that firing needs no memory; it says whom it is
- * for by pid, since the process may be gone when the polling thread gets there. term holds the
+ * for by pid, since the process may be gone when the firing thread gets there. term holds the
  * timer's handle, a number. */
 
 static void timer_fire(vm_t *vm, void *user) {
@@ -802,7 +802,7 @@ bool proc_timer_set(proc_t *p, uint64_t ns) {
     uint64_t now = vm_now(vm);
     uint64_t when = ns > HOST_FOREVER - 1 - now ? HOST_FOREVER - 1 : now + ns;
     p->timer = sig;
-    etimer_t *t = etimer_start(vm, when, timer_fire, sig);
+    etimer_t *t = etimer_start_anywhere(vm, when, timer_fire, sig);
     if (!t) {
         p->timer = NULL;
         signal_free(vm, p->sched, sig);

@@ -11,9 +11,11 @@ typedef struct {
     uint64_t when, seq;
     enum { NEW, RUNNING, FIRED, STOPPED } state;
     etimer_t *handle;
+    bool anywhere; /* not bound to the thread that polls */
 } model_t;
 
 static uint64_t now, last_when, last_seq, rng;
+static bool polling = true;
 
 static uint64_t rnd(void) {
     rng ^= rng << 13, rng ^= rng >> 7, rng ^= rng << 17;
@@ -25,6 +27,7 @@ static void fire(vm_t *vm, void *user) {
     model_t *m = user;
     assert_int_equal(m->state, RUNNING);
     assert_true(m->when <= now);
+    assert_true(polling || m->anywhere);
     /* In order of time, then of arrival. */
     assert_true(m->when > last_when || (m->when == last_when && m->seq >= last_seq));
     last_when = m->when;
@@ -32,11 +35,20 @@ static void fire(vm_t *vm, void *user) {
     m->state = FIRED;
 }
 
-static uint64_t model_closest(const model_t *m, size_t n) {
+static uint64_t model_closest(const model_t *m, size_t n, bool all) {
     uint64_t min = HOST_FOREVER;
     for (size_t i = 0; i < n; i++)
-        if (m[i].state == RUNNING && m[i].when < min) min = m[i].when;
+        if (m[i].state == RUNNING && m[i].when < min && (all || m[i].anywhere)) min = m[i].when;
     return min;
+}
+
+/* What a scheduler does. */
+static size_t expired_anywhere(vm_t *vm) {
+    last_when = last_seq = 0;
+    polling = false;
+    size_t fired = etimer_expired_anywhere(vm, now);
+    polling = true;
+    return fired;
 }
 
 /* An hour of random timers: none early, none forgotten, the closest time right. */
@@ -53,8 +65,9 @@ static void test_random_hour(void **state) {
         for (size_t k = rnd() % 4; k > 0 && n < MAX; k--, n++) {
             uint64_t d = rnd() >> (22 + rnd() % 41);
             if (rnd() % 4 == 0) d -= d % MS;
-            m[n] = (model_t){now + d, n, RUNNING, NULL};
-            m[n].handle = etimer_start(vm, m[n].when, fire, &m[n]);
+            m[n] = (model_t){now + d, n, RUNNING, NULL, rnd() % 2};
+            m[n].handle =
+                (m[n].anywhere ? etimer_start_anywhere : etimer_start)(vm, m[n].when, fire, &m[n]);
             assert_non_null(m[n].handle);
         }
         for (size_t k = rnd() % 3; k > 0 && n; k--) {
@@ -63,14 +76,19 @@ static void test_random_hour(void **state) {
             if (x->state == RUNNING) x->state = STOPPED, stopped++;
         }
         uint64_t closest = etimer_closest_timeout(vm);
-        if (rnd() % 32 == 0) assert_true(closest == model_closest(m, n));
+        if (rnd() % 32 == 0) assert_true(closest == model_closest(m, n, true));
         if (closest != HOST_FOREVER && closest > now && rnd() % 2)
             now = closest;
         else
             now += rnd() >> (24 + rnd() % 40);
+        if (rnd() % 2) {
+            fired += expired_anywhere(vm);
+            if (rnd() % 32 == 0) assert_true(model_closest(m, n, false) > now);
+            if (rnd() % 2) continue; /* nobody polls for a while */
+        }
         last_when = last_seq = 0;
         fired += etimer_expired(vm, now);
-        if (rnd() % 32 == 0) assert_true(model_closest(m, n) > now);
+        if (rnd() % 32 == 0) assert_true(model_closest(m, n, true) > now);
     }
     assert_int_equal(fired + stopped + etimer_count(vm), n);
     for (size_t i = 0; i < n; i++) etimer_stop(vm, m[i].handle);
@@ -87,7 +105,7 @@ static void test_exact(void **state) {
     static const uint64_t far[] = {0,       1,     999,    65535,    65536,     MS,
                                    50 * MS, S - 1, 17 * S, 1100 * S, 86400 * S, 366 * 86400 * S};
     for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
-        model_t m = {base + far[i], 0, RUNNING, NULL};
+        model_t m = {base + far[i], 0, RUNNING, NULL, false};
         m.handle = etimer_start(vm, m.when, fire, &m);
         assert_true(etimer_closest_timeout(vm) == m.when);
         if (far[i]) {
@@ -187,7 +205,7 @@ static void test_million(void **state) {
     rng = 12345;
     now = host_sim_now(vm->host);
     for (size_t i = 0; i < N; i++) {
-        m[i] = (model_t){now + rnd() % (100 * S), i, RUNNING, NULL};
+        m[i] = (model_t){now + rnd() % (100 * S), i, RUNNING, NULL, false};
         m[i].handle = etimer_start(vm, m[i].when, fire, &m[i]);
         assert_non_null(m[i].handle);
     }
