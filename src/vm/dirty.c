@@ -145,7 +145,7 @@ static void dirty_main(void *arg) {
     dirty_pool_t *pool = &sh->dirty[s->dirty - 1];
     sched_set_current(s);
     while (!atomic_load_explicit(&sh->stopping, memory_order_acquire)) {
-        sched_announce(sh, &q->epoch); /* before it takes a process: its block must stay */
+        epoch_announce(sh, &q->epoch); /* before it takes a process: its block must stay */
         proc_t *p = next_process(vm, pool, q);
         if (p) {
             sched_run(s, p);
@@ -288,7 +288,7 @@ term_t dirty_gate(proc_t *p, term_t *a) {
     }
     term_t result = def->fn(p, a);
     if (io) {
-        sched_announce(s->priv->shared, &s->priv->epoch);
+        epoch_announce(s->priv->shared, &s->priv->epoch);
         s->detached = false;
     }
     /* Killed meanwhile it does nothing more: not even the rest of its slice. */

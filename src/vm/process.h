@@ -14,7 +14,7 @@
 bool proc_table_init(vm_t *vm, uint32_t max_processes);
 void proc_table_free(vm_t *vm);
 /* The live process behind a local pid or NULL. The pointer is good until the calling scheduler's
- * next quiescent point (for other threads: between vm_enter/vm_leave, sched.c). */
+ * next quiescent point (for other threads: between vm_enter/vm_leave, epoch.c). */
 proc_t *proc_lookup(vm_t *vm, term_t pid);
 /* The pid with this number and serial as texts and external terms have them; TERM_NONE if neither
  * OTP nor this VM can have given it to a process. */
@@ -70,7 +70,7 @@ bool proc_init_detached(vm_t *vm, proc_t *p, size_t block_bytes);
  * Runs on the scheduler that ran p. false: a part of it only, as there is much to free; to be
  * called again in p's next slice. */
 bool proc_exit(proc_t *p, term_t reason);
-/* sched.c: fn(vm, p) frees the block once nobody can be reading it; needs no memory. Threaded only.
+/* epoch.c: fn(vm, p) frees the block once nobody can be reading it; needs no memory. Threaded only.
  */
 void sched_defer_proc(proc_t *p, void (*fn)(vm_t *vm, void *ptr));
 

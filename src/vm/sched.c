@@ -1,52 +1,41 @@
-/* sched.c: schedulers: run queues, stealing, sleeping, quiescence, and vm_run.
+/* sched.c: schedulers: run queues, slices, stealing, sleeping.
  *
- * With 0 threads there is one scheduler, run by vm_run on its caller's thread; all decisions
- * depend on nothing but the order of events. With N threads each has its own queues; who makes a
- * process runnable puts it into its own queue (messages stay in the cache) and wakes a sleeper
- * only when there is more than the next process waiting. vm_run then polls devices and timers.
+ * With 0 threads there is one scheduler, run by vm_run on its caller's thread. With N threads each
+ * has its own queues; who makes a process runnable puts it into its own queue (messages stay in the
+ * cache) and wakes a sleeper only when there is more than the next process waiting. vm_run
+ * (vm_run.c) then polls devices and timers.
  *
  * A process belongs to the scheduler that has set PS_RUNNING; to the queue it is in while
  * PS_RUNNABLE; else to whoever sets PS_RUNNABLE first.
  *
  * Long native work goes to the dirty pools of dirty.c, whose threads are schedulers, too: they run
  * a process until the work is done and hand it back.
- *
- * Memory that readers without locks may still see is freed by epochs: each scheduler publishes
- * the global epoch it has seen between two processes, visitors (vm_enter) for the length of their
- * visit. What was unlinked in epoch e is freed once nobody active is at e or before.
  */
 #include "vm/sched.h"
-#include "outlet/outlet.h"
 #include "timer/etimer.h"
-#include "vm/break_menu.h"
-#include "vm/clock.h"
 #include "vm/codepath.h"
-#include "vm/crash_dump.h"
 #include "vm/fiber.h"
 #include "vm/heap.h"
-#include "vm/io.h"
-#include "vm/literals.h"
-#include "vm/os_signal.h"
 #include "vm/sched_internal.h"
 #include "vm/sysmon.h"
 #include "vm/trace.h"
 
-#define LOW_TURN       8    /* low priority runs once for so many turns of normal */
-#define ROUND_REDS     8000 /* N = 0: between two looks at the timers */
-#define LOOK_REDS      2000 /* N > 0: the same, where the polling thread has not been quicker */
-#define ROUND_SWITCH   20   /* what a switch counts there */
-#define POLL_ROUNDS    16   /* N = 0: between two looks at the devices */
-#define ONCE_ROUNDS    64   /* N = 0: VM_RUN_ONCE returns after so many */
+#define LOW_TURN 8 /* low priority runs once for so many turns of normal */
+#define LOOK_REDS                                                                                  \
+    2000 /* N > 0: between two looks at the timers; the polling thread may be quicker */
 #define STOP_WAIT_NS   UINT64_C(2000000000)
 #define SETTLE_WAIT_NS UINT64_C(100000000)
 #define SPIN_LOOKS     100 /* an idle scheduler looks so often before it sleeps */
-#define RECLAIM_AT     64  /* deferred blocks a scheduler collects before it looks */
 
 /* The calling thread's scheduler: the one piece of per-thread state the library has. Several VMs
  * may have run on a thread, so whoever reads it compares the VM. */
 static _Thread_local sched_t *this_sched __attribute__((tls_model("initial-exec")));
 
-void sched_set_current(sched_t *s) { this_sched = s; }
+sched_t *sched_set_current(sched_t *s) {
+    sched_t *before = this_sched;
+    this_sched = s;
+    return before;
+}
 
 bool sched_is_here(vm_t *vm) {
     sched_t *s = this_sched;
@@ -56,166 +45,6 @@ bool sched_is_here(vm_t *vm) {
 sched_t *sched_current(vm_t *vm) {
     if (!vm->threaded) return vm->scheds[0];
     return sched_is_here(vm) ? this_sched : NULL;
-}
-
-/* A counter with one writer. */
-/* ---- quiescence ---- */
-
-static void deferred_init(deferred_list_t *l) {
-    l->first = NULL;
-    l->last = &l->first;
-    l->count = 0;
-}
-
-static void deferred_put(deferred_list_t *l, deferred_t *d) {
-    d->next = NULL;
-    *l->last = d;
-    l->last = &d->next;
-    l->count++;
-}
-
-static uint64_t oldest_epoch(vm_t *vm) {
-    sched_shared_t *sh = sched_shared(vm);
-    uint64_t oldest = UINT64_MAX;
-    for (unsigned i = 0; i < vm->nscheds; i++) {
-        uint64_t e = atomic_load_explicit(&vm->scheds[i]->priv->epoch, memory_order_seq_cst);
-        if (e && e < oldest) oldest = e;
-    }
-    for (unsigned i = 0; i < VISITORS; i++) {
-        uint64_t e = atomic_load_explicit(&sh->visit[i], memory_order_seq_cst);
-        if (e && e < oldest) oldest = e;
-    }
-    return dirty_oldest_epoch(sh, oldest);
-}
-
-static void deferred_run(vm_t *vm, deferred_list_t *l, uint64_t before) {
-    while (l->first && l->first->epoch < before) {
-        deferred_t d = *l->first, *node = l->first;
-        l->first = d.next;
-        if (!l->first) l->last = &l->first;
-        l->count--;
-        if (!d.inside) pool_free(vm, sched_current(vm), node, sizeof *node);
-        d.fn(vm, d.ptr);
-    }
-}
-
-static void defer(vm_t *vm, deferred_t *d) {
-    sched_t *s = sched_current(vm);
-    sched_shared_t *sh = sched_shared(vm);
-    d->epoch = atomic_fetch_add_explicit(&sh->epoch, 1, memory_order_seq_cst);
-    if (s && !s->dirty) { /* a dirty one may sleep for long */
-        deferred_put(&s->priv->deferred, d);
-        return;
-    }
-    spin_lock(vm, &sh->lock);
-    deferred_put(&sh->foreign, d);
-    atomic_store_explicit(&sh->nforeign, sh->foreign.count, memory_order_relaxed);
-    spin_unlock(vm, &sh->lock);
-}
-
-void sched_defer_free(vm_t *vm, void *ptr, void (*fn)(vm_t *vm, void *ptr)) {
-    if (!vm->threaded) {
-        fn(vm, ptr);
-        return;
-    }
-    deferred_t *d = pool_alloc(vm, sched_current(vm), sizeof *d);
-    /* Without memory for the note the block stays allocated: better than freeing it too early. */
-    if (!d) return;
-    *d = (deferred_t){.ptr = ptr, .fn = fn};
-    defer(vm, d);
-}
-
-uint64_t sched_epoch_begin(vm_t *vm) {
-    return atomic_fetch_add_explicit(&sched_shared(vm)->epoch, 1, memory_order_seq_cst);
-}
-
-bool sched_epoch_is_over(vm_t *vm, uint64_t epoch) {
-    return !vm->threaded || oldest_epoch(vm) > epoch;
-}
-
-void sched_defer_proc(proc_t *p, void (*fn)(vm_t *vm, void *ptr)) {
-    /* The first heap is dead and nobody else ever looks there. */
-    deferred_t *d = (deferred_t *)p->heap0;
-    *d = (deferred_t){.ptr = p, .fn = fn, .inside = true};
-    defer(p->vm, d);
-}
-
-static void reclaim(sched_t *s) {
-    vm_t *vm = s->vm;
-    sched_shared_t *sh = s->priv->shared;
-    deferred_list_t *mine = &s->priv->deferred;
-    spin_lock(vm, &sh->lock);
-    if (sh->foreign.first) { /* nobody else would ever look after these */
-        *mine->last = sh->foreign.first;
-        mine->last = sh->foreign.last;
-        mine->count += sh->foreign.count;
-        deferred_init(&sh->foreign);
-        atomic_store_explicit(&sh->nforeign, 0, memory_order_relaxed);
-    }
-    spin_unlock(vm, &sh->lock);
-    deferred_run(vm, mine, oldest_epoch(vm));
-}
-
-/* What was deferred by threads that are no scheduler, done by the one that polls: the schedulers
- * may all be asleep. */
-COLD static void reclaim_foreign(vm_t *vm) {
-    sched_shared_t *sh = sched_shared(vm);
-    deferred_list_t l;
-    deferred_init(&l);
-    uint64_t before = oldest_epoch(vm);
-    spin_lock(vm, &sh->lock);
-    while (sh->foreign.first && sh->foreign.first->epoch < before) {
-        deferred_t *d = sh->foreign.first;
-        sh->foreign.first = d->next;
-        if (!sh->foreign.first) sh->foreign.last = &sh->foreign.first;
-        sh->foreign.count--;
-        deferred_put(&l, d);
-    }
-    atomic_store_explicit(&sh->nforeign, sh->foreign.count, memory_order_relaxed);
-    spin_unlock(vm, &sh->lock);
-    deferred_run(vm, &l, before);
-}
-
-/* Publishes that this scheduler holds no pointer from before. */
-static inline void quiescent(sched_t *s) {
-    uint64_t e = atomic_load_explicit(&s->priv->shared->epoch, memory_order_acquire);
-    if (atomic_load_explicit(&s->priv->epoch, memory_order_relaxed) != e)
-        atomic_store_explicit(&s->priv->epoch, e, memory_order_release);
-    if (UNLIKELY(s->priv->deferred.count >= RECLAIM_AT)) reclaim(s);
-}
-
-/* Whoever frees looks at the announcements after it has raised the epoch;
- * an announcement it missed therefore reads the raised one here and is repeated. */
-void sched_announce(sched_shared_t *sh, _Atomic(uint64_t) *mine) {
-    uint64_t e = atomic_load_explicit(&sh->epoch, memory_order_seq_cst), now;
-    for (;; e = now) {
-        atomic_store_explicit(mine, e, memory_order_seq_cst);
-        now = atomic_load_explicit(&sh->epoch, memory_order_seq_cst);
-        if (now == e) return;
-    }
-}
-
-vm_visit_t vm_enter(vm_t *vm) {
-    vm_visit_t none = {-1};
-    sched_t *s = sched_current(vm);
-    if (!vm->threaded || (s && !s->detached)) return none;
-    sched_shared_t *sh = sched_shared(vm);
-    for (;;) {
-        for (int i = 0; i < VISITORS; i++) {
-            uint64_t unused = 0;
-            if (atomic_compare_exchange_strong_explicit(
-                    &sh->visit[i], &unused, 1, memory_order_seq_cst, memory_order_relaxed)) {
-                sched_announce(sh, &sh->visit[i]);
-                return (vm_visit_t){i};
-            }
-        }
-        vm->host->ops->yield(vm->host);
-    }
-}
-
-void vm_leave(vm_t *vm, vm_visit_t v) {
-    if (v.slot >= 0)
-        atomic_store_explicit(&sched_shared(vm)->visit[v.slot], 0, memory_order_release);
 }
 
 /* ---- run queues ---- */
@@ -456,8 +285,8 @@ static void sleep_scheduler(sched_t *s) {
     vm_t *vm = s->vm;
     sched_shared_t *sh = s->priv->shared;
     if (s->priv->deferred.count || atomic_load_explicit(&sh->nforeign, memory_order_relaxed)) {
-        quiescent(s);
-        reclaim(s);
+        epoch_pass(s);
+        epoch_reclaim(s);
     }
     atomic_store_explicit(&s->priv->parked, 1, memory_order_seq_cst);
     uint32_t n = atomic_fetch_add_explicit(&sh->nparked, 1, memory_order_seq_cst) + 1;
@@ -472,7 +301,7 @@ static void sleep_scheduler(sched_t *s) {
         vm->host->ops->park(vm->host, s->priv->parker, HOST_FOREVER);
         microstate_enter(vm, MS_OTHER);
         idle_end(vm, s->priv);
-        sched_announce(sh, &s->priv->epoch);
+        epoch_announce(sh, &s->priv->epoch);
     }
     unpark_self(s);
 }
@@ -490,9 +319,9 @@ static void sched_main(void *arg) {
     vm_t *vm = s->vm;
     uint32_t unlooked = 0; /* reductions since the last look at the timers */
     this_sched = s;
-    sched_announce(s->priv->shared, &s->priv->epoch);
+    epoch_announce(s->priv->shared, &s->priv->epoch);
     while (!atomic_load_explicit(&s->priv->shared->stopping, memory_order_acquire)) {
-        quiescent(s);
+        epoch_pass(s);
         proc_t *p = NULL;
         if (LIKELY(!atomic_load_explicit(&s->priv->shared->held, memory_order_relaxed))) {
             p = rq_pop(vm, &s->priv->rq);
@@ -637,119 +466,13 @@ void sched_free(vm_t *vm) {
     vm->scheds = NULL;
 }
 
-/* ---- vm_run ---- */
-
-static inline bool is_halting(vm_t *vm) {
-    return UNLIKELY(atomic_load_explicit(&vm->halting, memory_order_acquire));
-}
+/* ---- halting, stopping for a while ---- */
 
 void sched_halt(vm_t *vm, int status) {
     vm->halt_status = status;
     atomic_store_explicit(&vm->halting, true, memory_order_seq_cst);
     atomic_store_explicit(&sched_shared(vm)->held, true, memory_order_seq_cst);
     vm->host->ops->wake(vm->host);
-}
-
-static bool devices_left(vm_t *vm) {
-    return io_pending(vm) != 0 || outlets_pending(vm) || os_signal_is_due(vm);
-}
-
-/* Lets devices speak until the deadline. false: nothing can ever happen any more. */
-static bool poll(vm_t *vm, uint64_t deadline) {
-    io_poll(vm);
-    os_signal_poll(vm);
-    outlets_poll(vm);
-    if (vm->threaded &&
-        atomic_load_explicit(&sched_shared(vm)->nforeign, memory_order_relaxed) >= RECLAIM_AT)
-        reclaim_foreign(vm);
-    if (deadline != 0 && !vm->threaded) {
-        heap_spare_free(vm->scheds[0]);
-        fiber_spare_free(vm->scheds[0]);
-    }
-    if (!vm->threaded) idle_begin(vm, vm->scheds[0]->priv);
-    /* Whether it sleeps in there only the host knows; with a deadline it mostly does. */
-    bool counted = microstates_on(vm);
-    if (UNLIKELY(counted))
-        microstate_change(vm, microstate_of_poller(vm), deadline ? MS_SLEEP : MS_CHECK_IO);
-    bool more = vm->host->ops->wait(vm->host, clock_host_time(vm, deadline));
-    if (!vm->threaded) idle_end(vm, vm->scheds[0]->priv);
-    if (UNLIKELY(counted)) microstate_change(vm, microstate_of_poller(vm), MS_OTHER);
-    if (UNLIKELY(os_signal_break_asked(vm))) break_menu(vm);
-    outlets_poll(vm);
-    return more;
-}
-
-/* Fires what is due. Monotonic time of the closest timer left. */
-static uint64_t expire(vm_t *vm) {
-    uint64_t closest = etimer_closest_timeout(vm);
-    if (closest == HOST_FOREVER) return closest;
-    uint64_t now = vm_now(vm);
-    clock_look(vm, now);
-    if (closest > now) return closest;
-    vm_visit_t v = vm_enter(vm);
-    etimer_expired(vm, now);
-    vm_leave(vm, v);
-    return etimer_closest_timeout(vm);
-}
-
-/* Runs processes for about ROUND_REDS. false: none was runnable. */
-static bool run_round(vm_t *vm, sched_t *s) {
-    int32_t budget = ROUND_REDS;
-    while (budget > 0 && !is_halting(vm)) {
-        proc_t *p = rq_pop(vm, &s->priv->rq);
-        if (!p) break;
-        budget -= (int32_t)sched_run(s, p) + ROUND_SWITCH;
-    }
-    return budget != ROUND_REDS;
-}
-
-static inline bool has_runnable(sched_t *s) {
-    return atomic_load_explicit(&s->priv->rq.total, memory_order_relaxed) != 0;
-}
-
-/* Something is left to do, now or later. */
-static int is_left(vm_t *vm) {
-    return has_runnable(vm->scheds[0]) || etimer_closest_timeout(vm) != HOST_FOREVER ||
-           devices_left(vm);
-}
-
-static int run_here(vm_t *vm, int mode) {
-    sched_t *s = vm->scheds[0];
-    bool progress = false, waited = false, slept = false;
-    for (unsigned round = 1;; round++) {
-        if (UNLIKELY(slept) && has_runnable(s)) {
-            sysmon_scheduler(s, true, 1);
-            slept = false;
-        }
-        progress |= run_round(vm, s);
-        if (is_halting(vm)) return 2;
-        uint64_t closest = expire(vm);
-        if (UNLIKELY(literals_due(vm))) {
-            uint64_t at = literals_step(vm);
-            if (at < closest) closest = at;
-        }
-        if (has_runnable(s)) {
-            if (round % POLL_ROUNDS == 0) poll(vm, 0);
-            if (mode != VM_RUN_DEFAULT && round >= ONCE_ROUNDS) return 1;
-            if (mode == VM_RUN_DEFAULT) waited = false;
-            continue;
-        }
-        /* Everybody sleeps. */
-        if (mode != VM_RUN_DEFAULT && (waited || (progress && mode == VM_RUN_ONCE)))
-            return is_left(vm);
-        bool over = closest == HOST_FOREVER && !devices_left(vm);
-        if (over && waited) return 0;
-        waited = over || mode != VM_RUN_DEFAULT;
-        if (sysmon_watches(vm, WATCH_SCHEDULERS)) {
-            sysmon_scheduler(s, false, 0);
-            if (has_runnable(s)) continue; /* the profiler */
-            slept = true;
-        }
-        /* Even when nothing is left a wake or a callback may be pending. */
-        bool more = poll(vm, over || mode == VM_RUN_NOWAIT ? 0 : closest);
-        if (!more && !has_runnable(s) && etimer_closest_timeout(vm) == HOST_FOREVER)
-            return is_halting(vm) ? 2 : 0;
-    }
 }
 
 /* All schedulers sleep and nothing is queued. */
@@ -765,34 +488,9 @@ bool sched_all_idle(vm_t *vm) {
     return true;
 }
 
-static int run_polling(vm_t *vm, int mode) {
-    for (bool first = true;; first = false) {
-        if (is_halting(vm)) return 2;
-        uint64_t closest = expire(vm);
-        if (UNLIKELY(literals_due(vm))) {
-            uint64_t at = literals_step(vm);
-            if (at < closest) closest = at;
-        }
-        bool idle_now = sched_all_idle(vm);
-        bool over = idle_now && closest == HOST_FOREVER && !devices_left(vm);
-        if (mode == VM_RUN_NOWAIT || over) {
-            poll(vm, 0);
-            if (is_halting(vm)) return 2;
-            expire(vm);
-            over = sched_all_idle(vm) && etimer_closest_timeout(vm) == HOST_FOREVER &&
-                   !devices_left(vm);
-            if (over) return 0;
-            if (mode == VM_RUN_NOWAIT) return 1;
-            continue;
-        }
-        if (mode == VM_RUN_ONCE && !first) return 1;
-        poll(vm, closest);
-    }
-}
-
 /* Halting schedulers sleep when their slices are over. One that is long in a BIF is not waited for
  * for ever: without the dump its process is in nothing would be known at all. */
-static void wait_for_stop(vm_t *vm) {
+void sched_wait_stopped(vm_t *vm) {
     uint64_t until = vm_host_now(vm) + STOP_WAIT_NS;
     while (vm->threaded &&
            atomic_load_explicit(&sched_shared(vm)->nparked, memory_order_seq_cst) != vm->nscheds &&
@@ -815,39 +513,19 @@ bool sched_settle(vm_t *vm) {
 void sched_pause(vm_t *vm) {
     if (!vm->threaded) return;
     atomic_store_explicit(&sched_shared(vm)->held, true, memory_order_seq_cst);
-    wait_for_stop(vm);
+    sched_wait_stopped(vm);
     dirty_pause(vm);
 }
 
 void sched_resume(vm_t *vm) {
-    if (!vm->threaded || is_halting(vm)) return;
+    if (!vm->threaded || vm_is_halting(vm)) return;
     atomic_store_explicit(&sched_shared(vm)->held, false, memory_order_seq_cst);
-    if (is_halting(vm)) { /* meanwhile, by a dirty thread */
+    if (vm_is_halting(vm)) { /* meanwhile, by a dirty thread */
         atomic_store_explicit(&sched_shared(vm)->held, true, memory_order_seq_cst);
         return;
     }
     for (unsigned i = 0; i < vm->nscheds; i++) wake(vm, vm->scheds[i]);
     dirty_resume(vm);
-}
-
-int vm_run(vm_t *vm, int mode) {
-    if (vm->nthreads && !vm->threaded && sched_start(vm) != 0) return 0;
-    sched_t *outer = this_sched; /* another VM's, whose code runs this one */
-    if (!vm->nthreads) this_sched = vm->scheds[0];
-    int left = vm->nthreads ? run_polling(vm, mode) : run_here(vm, mode);
-    if (UNLIKELY(left == 2) && atomic_load_explicit(&vm->crash, memory_order_acquire)) {
-        wait_for_stop(vm);
-        crash_dump(vm);
-    }
-    if (left == 2 && vm->halt_flush) outlets_flush(vm);
-    this_sched = outer;
-    return left;
-}
-
-uint64_t vm_next_deadline(vm_t *vm) {
-    if (!vm->threaded && has_runnable(vm->scheds[0])) return vm_now(vm);
-    uint64_t timer = etimer_closest_timeout(vm), at = literals_next(vm);
-    return at < timer ? at : timer;
 }
 
 struct sched_priv *sched_priv_at(vm_t *vm, unsigned i) {

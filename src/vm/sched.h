@@ -71,7 +71,7 @@ bool dirty_is_over(proc_t *p);
 
 /* Runs p on s until its slice is over (RUN_YIELD), it waits for signals (RUN_WAIT), it wants a
  * dirty pool (RUN_DIRTY), or it is over (RUN_EXIT: proc_exit has been called or is due with
- * p->fvalue as reason). engine.c */
+ * p->fvalue as reason). engine_core.c */
 int engine_run(sched_t *s, proc_t *p);
 bool engine_init(vm_t *vm); /* BIF stubs, instruction table */
 

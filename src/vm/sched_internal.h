@@ -1,5 +1,5 @@
-/* sched_internal.h: what sched.c and dirty.c share: run queues, quiescence, and the parts of a
- * scheduler nobody else sees.
+/* sched_internal.h: what sched.c, dirty.c, epoch.c and vm_run.c share: run queues, quiescence, and
+ * the parts of a scheduler nobody else sees.
  */
 #ifndef LING_VM_SCHED_INTERNAL_H
 #define LING_VM_SCHED_INTERNAL_H
@@ -92,16 +92,41 @@ typedef struct sched_shared {
 /* ---- sched.c ---- */
 static inline sched_shared_t *sched_shared(vm_t *vm) { return vm->scheds[0]->priv->shared; }
 sched_t *sched_new(vm_t *vm, unsigned id, struct sched_priv *priv);
-void sched_set_current(sched_t *s); /* of the calling thread */
+sched_t *sched_set_current(sched_t *s); /* of the calling thread; returns the one before */
 void rq_push(vm_t *vm, run_queue_t *q, proc_t *p);
 proc_t *rq_pop(vm_t *vm, run_queue_t *q);
 /* Runs p for a slice; returns the reductions it took. */
 uint32_t sched_run(sched_t *s, proc_t *p);
-/* From asleep to active: publishes the epoch pointers are held from. */
-void sched_announce(sched_shared_t *sh, _Atomic(uint64_t) *mine);
 bool sched_all_idle(vm_t *vm);
 /* Scheduler i of all, from 0: ordinary ones, then the dirty pools'. NULL: there are no more. */
 struct sched_priv *sched_priv_at(vm_t *vm, unsigned i);
+
+/* Of a round's reductions: what a switch counts. */
+#define ROUND_SWITCH 20
+/* Halting schedulers sleep when their slices are over: returns when all do, or after a while. */
+void sched_wait_stopped(vm_t *vm);
+static inline bool vm_is_halting(vm_t *vm) {
+    return UNLIKELY(atomic_load_explicit(&vm->halting, memory_order_acquire));
+}
+
+/* ---- epoch.c ---- */
+#define RECLAIM_AT 64 /* deferred blocks a scheduler collects before it looks */
+void deferred_init(deferred_list_t *l);
+/* Frees what was unlinked before that epoch. */
+void deferred_run(vm_t *vm, deferred_list_t *l, uint64_t before);
+/* Frees what may be freed of what s and threads that are no scheduler have deferred. */
+void epoch_reclaim(sched_t *s);
+/* The latter only, by the thread that polls: the schedulers may all be asleep. */
+COLD void epoch_reclaim_foreign(vm_t *vm);
+/* From asleep to active: publishes the epoch pointers are held from. */
+void epoch_announce(sched_shared_t *sh, _Atomic(uint64_t) *mine);
+/* A quiescent point: publishes that this scheduler holds no pointer from before. */
+static inline void epoch_pass(sched_t *s) {
+    uint64_t e = atomic_load_explicit(&s->priv->shared->epoch, memory_order_acquire);
+    if (atomic_load_explicit(&s->priv->epoch, memory_order_relaxed) != e)
+        atomic_store_explicit(&s->priv->epoch, e, memory_order_release);
+    if (UNLIKELY(s->priv->deferred.count >= RECLAIM_AT)) epoch_reclaim(s);
+}
 
 /* ---- dirty.c ---- */
 void dirty_pause(vm_t *vm);   /* returns when each thread is in native code or has no process */

@@ -176,6 +176,6 @@ vm_t *vm_create(const vm_options_t *o);
 void vm_destroy(vm_t *vm);
 
 /* Runs processes, timers and device callbacks on the calling thread (0 schedulers) or polls for
- * the scheduler threads. sched.c; see sched.h for the modes. */
+ * the scheduler threads. vm_run.c; see sched.h for the modes. */
 
 #endif
