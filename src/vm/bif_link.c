@@ -1,6 +1,6 @@
 /* bif_link.c: the BIFs that connect processes and ports: links, monitors and aliases. Each changes
  * the caller's own side (link.h) and tells the other by a signal; what that does there is in
- * signal.c.
+ * signal_handle.c.
  */
 #include "outlet/outlet.h"
 #include "vm/bif.h"

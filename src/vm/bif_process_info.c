@@ -1,6 +1,6 @@
 /* bif_process_info.c: what process_info tells of a process. Each item is a function of the process
- * and of whoever wants to know: the owner of a process answers for it (signal.c), onto its own
- * heap.
+ * and of whoever wants to know: the owner of a process answers for it (signal_handle.c), onto its
+ * own heap.
  */
 #include "vm/binary.h"
 #include "vm/code.h"

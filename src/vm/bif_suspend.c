@@ -1,6 +1,6 @@
 /* bif_suspend.c: the BIFs by which one process decides when another runs, or what it does between
- * two slices: suspending, resuming, system tasks. Each is a signal; signal.c says what it does over
- * there.
+ * two slices: suspending, resuming, system tasks. Each is a signal; signal_handle.c says what it
+ * does over there.
  */
 #include "vm/bif.h"
 #include "vm/copy.h"

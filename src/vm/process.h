@@ -1,5 +1,5 @@
 /* process.h: operations on processes: creation, exit, signals, relations, names. process.c,
- * signal.c, link.c, names.c
+ * signal.c, signal_handle.c, link.c, names.c
  */
 #ifndef LING_VM_PROCESS_H
 #define LING_VM_PROCESS_H

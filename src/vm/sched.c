@@ -20,9 +20,8 @@
 #include "vm/sysmon.h"
 #include "vm/trace.h"
 
-#define LOW_TURN 8 /* low priority runs once for so many turns of normal */
-#define LOOK_REDS                                                                                  \
-    2000 /* N > 0: between two looks at the timers; the polling thread may be quicker */
+#define LOW_TURN       8    /* low priority runs once for so many turns of normal */
+#define LOOK_REDS      2000 /* between two looks at the timers, unless the polling thread is quicker */
 #define STOP_WAIT_NS   UINT64_C(2000000000)
 #define SETTLE_WAIT_NS UINT64_C(100000000)
 #define SPIN_LOOKS     100 /* an idle scheduler looks so often before it sleeps */
