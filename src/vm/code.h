@@ -162,8 +162,8 @@ static inline bool module_contains(const module_t *m, const void *address) {
 /* Calls fn for each module version until it returns false. */
 void module_each(vm_t *vm, bool (*fn)(void *user, module_t *m, bool is_old), void *user);
 
-/* ---- literals ---- code.c: an arena with its own address range, so that the collector tells
- * literals by one comparison. They are never moved or changed. */
+/* ---- literals ---- literal_arena.c: an arena with its own address range, so that the collector
+ * tells literals by one comparison. They are never moved or changed. */
 static inline bool is_literal(const vm_t *vm, term_t t) {
     return (uintptr_t)t - vm->literal_base < vm->literal_size;
 }

@@ -1,4 +1,4 @@
-/* code_table.h: the tables behind code.h. Only code.c and purge.c look inside. */
+/* code_table.h: the tables behind code.h. Only code.c, purge.c and literal_arena.c look inside. */
 #ifndef LING_VM_CODE_TABLE_H
 #define LING_VM_CODE_TABLE_H
 
@@ -55,6 +55,10 @@ struct code_table {
     free_literals_t *literal_free; /* in the order of addresses */
     free_literals_t *literal_at;   /* one of them, or NULL: where the next search begins */
 };
+
+/* literal_arena.c: reserves the arena's address range; false: the host has none. Gives it back. */
+bool literal_arena_init(vm_t *vm);
+void literal_arena_free(vm_t *vm);
 
 module_slot_t *module_slot_find(vm_t *vm, term_t name);
 /* Takes a version's address range out of the lookup table. false: no memory. */
