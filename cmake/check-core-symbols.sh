@@ -1,5 +1,5 @@
 #!/bin/sh
-# The core (src/vm, src/timer) stands on host.h and a short list of library functions. Takes the
+# The core (src/vm, src/timer, src/outlet) stands on host.h and a short list of library functions. Takes the
 # archive of the core's objects and the list of what it may need from outside; fails on others.
 # Names in the list may be shell patterns; # begins a comment.
 set -eu

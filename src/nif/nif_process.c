@@ -6,7 +6,7 @@
 #include <ling/ling.h>
 
 #include "nif/nif.h"
-#include "outlet/outlet.h"
+#include "vm/port.h"
 #include "vm/clock.h"
 #include "vm/code.h"
 #include "vm/io.h"
@@ -127,7 +127,7 @@ int enif_port_command(ErlNifEnv *env, const ErlNifPort *to, ErlNifEnv *msg_env, 
     signal_t *sig = NULL;
     outlet_t *o = outlet_lookup(vm, to->port_id);
     if (o) {
-        sig = port_request(vm, sched_current(vm), PORT_COMMAND, bits / 8);
+        sig = port_command_new(vm, sched_current(vm), bits / 8);
         if (sig && iodata_copy(vm, msg, port_bytes(sig)) != IODATA_OK) {
             signal_free(vm, sched_current(vm), sig);
             sig = NULL;
@@ -136,9 +136,7 @@ int enif_port_command(ErlNifEnv *env, const ErlNifPort *to, ErlNifEnv *msg_env, 
     if (sig) {
         sig->from = env && is_local_pid(env->p->pid) ? env->p->pid : TERM_NIL;
         sig->term = TERM_NIL;
-        if (vm->threaded)
-            atomic_fetch_add_explicit(&o->unhandled, port_nbytes(sig), memory_order_relaxed);
-        outlet_signal(vm, to->port_id, sig);
+        outlet_command(o, sig);
     }
     vm_leave(vm, v);
     if (sig && msg_env) enif_clear_env(msg_env);

@@ -129,6 +129,10 @@ void outlet_each(vm_t *vm, void (*fn)(void *user, outlet_t *o), void *user) {
     }
 }
 
+port_parts_t port_parts(outlet_t *o) {
+    return (port_parts_t){o->vm, o->port, &o->name, &o->state, &o->trace};
+}
+
 uint32_t outlet_count(vm_t *vm) {
     return atomic_load_explicit(&vm->outlets->count, memory_order_relaxed);
 }
@@ -354,6 +358,16 @@ void outlet_signal(vm_t *vm, term_t port, signal_t *sig) {
     }
     push(&t->inbox, sig);
     vm->host->ops->wake(vm->host);
+}
+
+signal_t *port_command_new(vm_t *vm, sched_t *s, size_t n) {
+    return port_request(vm, s, PORT_COMMAND, n);
+}
+
+void outlet_command(outlet_t *o, signal_t *sig) {
+    if (o->vm->threaded)
+        atomic_fetch_add_explicit(&o->unhandled, port_nbytes(sig), memory_order_relaxed);
+    outlet_signal(o->vm, o->port, sig);
 }
 
 int ling_outlet_post(ling_vm_t *vm, ling_term_t port, const void *data, size_t len) {

@@ -1,4 +1,5 @@
-/* outlet.h: ports inside the machine. An outlet is a port: an instance of a driver.
+/* outlet.h: ports, as the files that make them see them (the machine sees vm/port.h). An outlet is
+ * a port: an instance of a driver.
  *
  * One thread runs all outlets: the one that polls the host. Everything processes want of a port is
  * a signal in one queue of the VM; with scheduler threads the polling thread takes it from there,
@@ -12,11 +13,10 @@
 #include <ling/outlet.h>
 #include "vm/bif.h"
 #include "vm/link.h"
+#include "vm/port.h"
 #include "vm/print.h"
 #include "vm/sysmon.h"
 #include "timer/etimer.h"
-
-typedef struct ling_outlet outlet_t;
 
 /* ---- requests: kind SIG_PORT, the operation in flags, the port in to ----
  * Bytes stand in data: their number in data[0], they themselves behind it. */
@@ -110,26 +110,8 @@ open_args_t *open_args_parse(vm_t *vm, term_t name, term_t options, term_t *erro
 void open_args_free(open_args_t *a);
 
 /* ---- outlet.c: table, drivers, queue ---- */
-bool outlets_init(vm_t *vm);
-void outlets_free(vm_t *vm);
-/* The open port behind a local port term, or NULL. Good like a process of proc_lookup. */
-outlet_t *outlet_lookup(vm_t *vm, term_t port);
-uint32_t outlet_count(vm_t *vm);
-/* Calls fn for each open port. Polling thread. */
-void outlet_each(vm_t *vm, void (*fn)(void *user, outlet_t *o), void *user);
-#define OUTLET_LIMIT 65536
 /* All ports as a list on p's heap; NONE: no memory. */
 term_t outlet_list(proc_t *p);
-/* Gives sig to the port (open or not). Any thread. Takes sig. */
-void outlet_signal(vm_t *vm, term_t port, signal_t *sig);
-/* What Port ! Msg does. false: no memory. */
-bool outlet_bang(proc_t *from, term_t port, term_t msg);
-/* Handles what is queued and stops what is over. Polling thread, before and after it waits. */
-void outlets_poll(vm_t *vm);
-/* Something may still come from a port or is queued for one. Polling thread. */
-bool outlets_pending(vm_t *vm);
-/* Blocks until all output is out. Polling thread. */
-void outlets_flush(vm_t *vm);
 /* Brackets around what a device brings: while inside, nothing is stopped. */
 void outlet_enter(vm_t *vm);
 void outlet_leave(vm_t *vm);
@@ -174,11 +156,6 @@ void outlet_unlist(outlet_t *o); /* out of the table: nobody finds it */
 void outlet_due(outlet_t *o);    /* port_due as soon as no driver function runs */
 void outlet_free(outlet_t *o);   /* after stop */
 
-/* names.c */
-bool name_register_port(vm_t *vm, term_t name, outlet_t *o);
-void name_forget_port(outlet_t *o);
-term_t name_of_port(outlet_t *o);
-
 /* port.c: what a signal does to a port. Takes sig. */
 void port_handle(outlet_t *o, signal_t *sig);
 void port_open(vm_t *vm, signal_t *sig);
@@ -189,19 +166,15 @@ void port_exit(outlet_t *o, term_t reason);
 void port_due(outlet_t *o);
 /* The latter alone. false: nothing could be done. */
 bool port_go_on(outlet_t *o);
-/* Answers a request for a port that is gone. Takes sig. */
-void port_undeliverable(vm_t *vm, term_t dead, signal_t *sig);
 /* Answers sig with a term, where it wants an answer. Takes sig. */
 void port_answer(vm_t *vm, term_t port, signal_t *sig, term_t answer);
 
-/* port_trace.c: what tracers are told about ports. Polling thread but for the name's. */
+/* port_trace.c: what tracers are told about ports. Polling thread. */
 static inline bool port_traced(outlet_t *o) {
     return UNLIKELY(atomic_load_explicit(&o->trace, memory_order_relaxed) != NULL);
 }
 COLD void port_trace_open(outlet_t *o);                           /* before the driver's open */
 COLD void port_trace_event(outlet_t *o, term_t what, term_t arg); /* of the flag ports */
-/* A name was given or taken, by whatever thread. */
-COLD void port_trace_name(outlet_t *o, term_t what, term_t name);
 /* The port runs for an operation a process asks for, or 0 (then op says more: input, timeout or
  * proc_sig); it stops running, which is told before an answer goes out. Where port_observed. */
 COLD void port_runs(outlet_t *o, term_t what, term_t op);
@@ -220,14 +193,11 @@ COLD void port_trace_answer(outlet_t *o, term_t to, term_t what, const uint8_t *
 
 /* info.c: the answer to port_info as a signal's term; NULL: no memory. */
 signal_t *port_info_signal(outlet_t *o, term_t item);
-/* The port as lines of text, for the break menu. */
-void port_text(outlet_t *o, text_t *t);
 
 /* frame.c: messages to the owner, packets and lines. 0 or negative errno. */
 int frame_bytes(outlet_t *o, const uint8_t *data, size_t n);
 int frame_end(outlet_t *o); /* the end of the stream: a line that has no end */
 void frame_free(outlet_t *o);
-static inline uint8_t *port_bytes(signal_t *sig) { return (uint8_t *)(sig->data + 1); }
 static inline size_t port_nbytes(const signal_t *sig) { return (size_t)sig->data[0]; }
 /* A PORT_* request with room for n bytes. */
 signal_t *port_request(vm_t *vm, sched_t *s, int op, size_t n);

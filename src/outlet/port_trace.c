@@ -41,7 +41,9 @@ void port_trace_open(outlet_t *o) {
 void port_trace_event(outlet_t *o, term_t what, term_t arg) {
     tell(o, TF_PORTS, what, arg, TERM_NONE);
 }
-void port_trace_name(outlet_t *o, term_t what, term_t name) { port_trace_event(o, what, name); }
+void port_trace_name(outlet_t *o, term_t what, term_t name) {
+    if (port_traced(o)) port_trace_event(o, what, name);
+}
 
 term_t port_trace_operation(const signal_t *sig) {
     switch (sig->kind) {

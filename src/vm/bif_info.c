@@ -1,7 +1,6 @@
 /* bif_info.c: what the machine says about itself: system_info, statistics, and the flags of the
  * whole system. What tells of its insides is in system_items.c and bif_memory.c.
  */
-#include "outlet/outlet.h"
 #include "vm/bif.h"
 #include "vm/clock.h"
 #include "vm/code.h"
@@ -10,6 +9,7 @@
 #include "vm/info_terms.h"
 #include "vm/map.h"
 #include "vm/microstate.h"
+#include "vm/port.h"
 #include "vm/proc_options.h"
 #include "vm/process.h"
 #include "vm/seq_trace.h"

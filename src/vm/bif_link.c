@@ -2,12 +2,12 @@
  * the caller's own side (link.h) and tells the other by a signal; what that does there is in
  * signal_handle.c.
  */
-#include "outlet/outlet.h"
 #include "vm/bif.h"
 #include "vm/clock.h"
 #include "vm/copy.h"
 #include "vm/link.h"
 #include "vm/mailbox.h"
+#include "vm/port.h"
 #include "vm/proc_options.h"
 #include "vm/process.h"
 #include "vm/trace.h"

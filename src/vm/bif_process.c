@@ -5,9 +5,9 @@
  * Making processes is in bif_spawn.c, connecting them in bif_link.c, stopping them in
  * bif_suspend.c; what is said about them in bif_process_info.c.
  */
-#include "outlet/outlet.h"
 #include "vm/bif.h"
 #include "vm/compare.h"
+#include "vm/port.h"
 #include "vm/proc_dict.h"
 #include "vm/proc_ext.h"
 #include "vm/process.h"
@@ -67,7 +67,7 @@ static BIF(bif_register) {
         outlet_t *o = outlet_lookup(p->vm, a[1]);
         if (!o) return bif_badarg_cause(p, A_none);
         if (name_register_port(p->vm, a[0], o)) {
-            if (port_traced(o)) port_trace_name(o, A_register, a[0]);
+            port_trace_name(o, A_register, a[0]);
             return A_true;
         }
         return bif_badarg_cause(p, is_nil(name_of_port(o)) ? A_none : A_registered_name);

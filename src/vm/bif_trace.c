@@ -1,9 +1,9 @@
 /* bif_trace.c: erlang:trace and its kin, as programs call them. Arguments are checked here; what
  * they ask for is done by trace.c and trace_code.c.
  */
-#include "outlet/outlet.h"
 #include "vm/code_table.h"
 #include "vm/copy.h"
+#include "vm/port.h"
 #include "vm/trace.h"
 
 /* ---- erts_internal:trace/3 ---- */
@@ -82,6 +82,10 @@ static unsigned who_of(term_t t) {
     }
 }
 
+static const trace_t *trace_of_port(outlet_t *o) {
+    return atomic_load_explicit(port_parts(o).trace, memory_order_acquire);
+}
+
 static BIF(trace_3) {
     vm_t *vm = p->vm;
     trace_all_t t = {.vm = vm, .on = a[1] == A_true};
@@ -94,7 +98,7 @@ static BIF(trace_3) {
         proc_t *q = is_local_pid(a[0]) ? proc_lookup(vm, a[0]) : NULL;
         outlet_t *o = is_local_port(a[0]) ? outlet_lookup(vm, a[0]) : NULL;
         if (!q && !o) return bif_badarg(p);
-        if (t.on && tracer_is_module(t.o.tracer) && !(q ? trace_of(q) != NULL : port_traced(o)) &&
+        if (t.on && tracer_is_module(t.o.tracer) && !(q ? trace_of(q) : trace_of_port(o)) &&
             !tracer_lives(vm, t.o.tracer, a[0]))
             return make_small(1);
         switch (q ? trace_change(vm, q, t.on, t.o.flags, t.o.tracer)
@@ -358,7 +362,7 @@ static BIF(trace_info_2) {
         outlet_t *o = outlet_lookup(vm, a[0]);
         if (!o) return A_undefined;
         if (!of_process) return bif_badarg(p);
-        return info_of_trace(p, atomic_load_explicit(&o->trace, memory_order_acquire), a[0], a[1]);
+        return info_of_trace(p, trace_of_port(o), a[0], a[1]);
     }
     if (is_local_pid(a[0])) {
         if (!of_process) return bif_badarg(p);

@@ -5,11 +5,11 @@
 #include "vm/break_menu.h"
 #include <errno.h>
 #include "timer/etimer.h"
-#include "outlet/outlet.h"
 #include "vm/crash_dump.h"
 #include "vm/dump_text.h"
 #include "vm/heap.h"
 #include "vm/io.h"
+#include "vm/port.h"
 #include "vm/proc_dump.h"
 #include "vm/process.h"
 #include "vm/sched.h"

@@ -1,9 +1,9 @@
 /* dump_text.c: see dump_text.h. */
 #include "vm/dump_text.h"
-#include "outlet/outlet.h"
 #include "timer/etimer.h"
 #include "vm/code.h"
 #include "vm/memory.h"
+#include "vm/port.h"
 #include "vm/process.h"
 #include "vm/sched.h"
 

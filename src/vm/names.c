@@ -5,9 +5,9 @@
  * full table is replaced by a new one, the old one is freed when nobody can still be reading it.
  * p->name belongs to the lock, too.
  */
-#include "outlet/outlet.h"
 #include "vm/hash.h"
 #include "vm/heap.h"
+#include "vm/port.h"
 #include "vm/process.h"
 #include "vm/trace.h"
 
@@ -131,7 +131,8 @@ bool name_register(vm_t *vm, term_t name, proc_t *p) {
     return enter(vm, name, p->pid, &p->name, &p->state);
 }
 bool name_register_port(vm_t *vm, term_t name, outlet_t *o) {
-    return enter(vm, name, o->port, &o->name, &o->state);
+    port_parts_t parts = port_parts(o);
+    return enter(vm, name, parts.port, parts.name, parts.state);
 }
 
 /* Under the lock. */
@@ -153,9 +154,9 @@ bool name_unregister(vm_t *vm, term_t name) {
         proc_t *p = is_local_pid(value) ? proc_lookup(vm, value) : NULL;
         outlet_t *o = p ? NULL : outlet_lookup(vm, value);
         if (p) p->name = TERM_NIL;
-        if (o) o->name = TERM_NIL;
+        if (o) *port_parts(o).name = TERM_NIL;
         if (p && UNLIKELY(trace_of(p) != NULL)) told = p;
-        if (o && port_traced(o)) port = o;
+        port = o;
         drop(t, e);
         ok = true;
     }
@@ -165,25 +166,27 @@ bool name_unregister(vm_t *vm, term_t name) {
     return ok;
 }
 
-static void forget(vm_t *vm, term_t *own) {
+/* Which it was, or NIL. */
+static term_t forget(vm_t *vm, term_t *own) {
     struct name_table *t = vm->names;
-    if (!vm->threaded && is_nil(*own)) return;
+    if (!vm->threaded && is_nil(*own)) return TERM_NIL;
     spin_lock(vm, &t->lock);
-    if (!is_nil(*own)) {
-        drop(t, find(atomic_load_explicit(&t->names, memory_order_relaxed), *own));
+    term_t name = *own;
+    if (!is_nil(name)) {
+        drop(t, find(atomic_load_explicit(&t->names, memory_order_relaxed), name));
         *own = TERM_NIL;
     }
     spin_unlock(vm, &t->lock);
+    return name;
 }
 
 void name_forget(proc_t *p) {
-    term_t name = UNLIKELY(trace_of(p) != NULL) ? name_of(p) : TERM_NIL;
-    forget(p->vm, &p->name);
-    if (!is_nil(name)) trace_proc(p, A_unregister, name);
+    term_t name = forget(p->vm, &p->name);
+    if (!is_nil(name) && UNLIKELY(trace_of(p) != NULL)) trace_proc(p, A_unregister, name);
 }
 void name_forget_port(outlet_t *o) {
-    term_t name = port_traced(o) ? name_of_port(o) : TERM_NIL;
-    forget(o->vm, &o->name);
+    port_parts_t parts = port_parts(o);
+    term_t name = forget(parts.vm, parts.name);
     if (!is_nil(name)) port_trace_name(o, A_unregister, name);
 }
 
@@ -195,7 +198,10 @@ static term_t read_name(vm_t *vm, const term_t *own) {
 }
 
 term_t name_of(proc_t *p) { return read_name(p->vm, &p->name); }
-term_t name_of_port(outlet_t *o) { return read_name(o->vm, &o->name); }
+term_t name_of_port(outlet_t *o) {
+    port_parts_t parts = port_parts(o);
+    return read_name(parts.vm, parts.name);
+}
 
 term_t names_list(proc_t *p) {
     struct name_table *t = p->vm->names;

@@ -6,12 +6,12 @@
  * queue. While the VM has one thread, a signal whose effect is local (all but exits) is handled at
  * once. What a signal does is in signal_handle.c.
  */
-#include "outlet/outlet.h"
 #include "timer/etimer.h"
 #include "vm/binary.h"
 #include "vm/copy.h"
 #include "vm/heap.h"
 #include "vm/literals.h"
+#include "vm/port.h"
 #include "vm/process.h"
 #include "vm/seq_trace.h"
 #include "vm/signal_internal.h"

@@ -3,13 +3,13 @@
  * list short. Called by bif_info.c for items it does not know.
  */
 #include "vm/system_items.h"
-#include "outlet/outlet.h"
 #include "vm/atom.h"
 #include "vm/bif_tables.h"
 #include "vm/binary.h"
 #include "vm/dump_text.h"
 #include "vm/info_terms.h"
 #include "vm/memory.h"
+#include "vm/port.h"
 #include "vm/proc_dump.h"
 #include "vm/process.h"
 #include "vm/sched_internal.h"

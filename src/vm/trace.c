@@ -3,11 +3,11 @@
  * grow by being traced. Relies on signals, names of places in code, match specifications.
  */
 #include "vm/trace.h"
-#include "outlet/outlet.h"
 #include "vm/clock.h"
 #include "vm/copy.h"
 #include "vm/engine.h"
 #include "vm/heap.h"
+#include "vm/port.h"
 #include "vm/proc_ext.h"
 
 /* ---- life ---- */
@@ -157,7 +157,8 @@ int trace_change(vm_t *vm, proc_t *q, bool on, uint32_t flags, term_t tracer) {
     return change_living(vm, &q->trace, &q->state, q->pid, on, flags, tracer);
 }
 int trace_change_port(vm_t *vm, outlet_t *o, bool on, uint32_t flags, term_t tracer) {
-    return change_living(vm, &o->trace, &o->state, o->port, on, flags, tracer);
+    port_parts_t parts = port_parts(o);
+    return change_living(vm, parts.trace, parts.state, parts.port, on, flags, tracer);
 }
 
 bool trace_change_new(vm_t *vm, bool ports, bool on, uint32_t flags, term_t tracer) {
@@ -181,7 +182,10 @@ static void take_new(vm_t *vm, _Atomic(const trace_t *) *of, _Atomic(const trace
         change(vm, at, true, n->flags, n->tracer);
     spin_unlock(vm, &vm->trace->lock);
 }
-void trace_new_port(outlet_t *o) { take_new(o->vm, &o->vm->trace->new_ports, &o->trace, o->port); }
+void trace_new_port(outlet_t *o) {
+    port_parts_t parts = port_parts(o);
+    take_new(parts.vm, &parts.vm->trace->new_ports, parts.trace, parts.port);
+}
 
 static void forget(vm_t *vm, _Atomic(const trace_t *) *at) {
     spin_lock(vm, &vm->trace->lock);
@@ -189,7 +193,10 @@ static void forget(vm_t *vm, _Atomic(const trace_t *) *at) {
     spin_unlock(vm, &vm->trace->lock);
 }
 void trace_forget(proc_t *p) { forget(p->vm, &p->trace); }
-void trace_forget_port(outlet_t *o) { forget(o->vm, &o->trace); }
+void trace_forget_port(outlet_t *o) {
+    port_parts_t parts = port_parts(o);
+    forget(parts.vm, parts.trace);
+}
 
 void trace_free(vm_t *vm) {
     struct trace_state *ts = vm->trace;

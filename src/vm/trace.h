@@ -51,7 +51,7 @@ enum {
     (TF_SEND | TF_RECEIVE | TF_PORTS | TF_RUNNING_PORTS | TF_SILENT | TF_SCHED_ID | TF_ANY_TS)
 #define TF_OF_PROCS (TF_ALL & ~(TF_PORTS | TF_RUNNING_PORTS))
 
-struct ling_outlet; /* a port: outlet/outlet.h */
+struct ling_outlet; /* a port: vm/port.h */
 
 typedef struct trace {
     uint32_t flags;

@@ -4,12 +4,12 @@
  * process, which may be in the middle of a collection.
  */
 #include "vm/tracer.h"
-#include "outlet/outlet.h"
 #include "vm/compare.h"
 #include "vm/copy.h"
 #include "vm/etf.h"
 #include "vm/heap.h"
 #include "vm/nif.h"
+#include "vm/port.h"
 #include "vm/trace.h"
 
 /* ---- modules ---- */
@@ -128,12 +128,11 @@ static bool to_port(vm_t *vm, term_t tracer, term_t msg) {
     outlet_t *o = outlet_lookup(vm, tracer);
     if (!o) return false;
     if (etf_encode(vm, msg, &data, &n, &cap) != 0) return true; /* no memory: the event is lost */
-    signal_t *sig = port_request(vm, sched_current(vm), PORT_COMMAND, n);
+    signal_t *sig = port_command_new(vm, sched_current(vm), n);
     if (sig) {
         memcpy(port_bytes(sig), data, n);
         sig->from = sig->term = TERM_NIL;
-        if (vm->threaded) atomic_fetch_add_explicit(&o->unhandled, n, memory_order_relaxed);
-        outlet_signal(vm, tracer, sig);
+        outlet_command(o, sig);
     }
     mem_free(vm, data, cap);
     return true;

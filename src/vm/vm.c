@@ -2,7 +2,6 @@
  * in reverse; a failure half-way releases what is there.
  */
 #include <stdlib.h>
-#include "outlet/outlet.h"
 #include "timer/etimer.h"
 #include "vm/clock.h"
 #include "vm/codepath.h"
@@ -13,6 +12,7 @@
 #include "vm/magic.h"
 #include "vm/os_signal.h"
 #include "vm/nif.h"
+#include "vm/port.h"
 #include "vm/process.h"
 #include "vm/re.h"
 #include "vm/shared.h"

@@ -5,7 +5,6 @@
  * sched.c for slices and run queues, and on whatever else wants to be looked after by the thread
  * that polls: devices, ports, signals of the operating system, literals.
  */
-#include "outlet/outlet.h"
 #include "timer/etimer.h"
 #include "vm/break_menu.h"
 #include "vm/clock.h"
@@ -15,6 +14,7 @@
 #include "vm/io.h"
 #include "vm/literals.h"
 #include "vm/os_signal.h"
+#include "vm/port.h"
 #include "vm/sched.h"
 #include "vm/sched_internal.h"
 #include "vm/sysmon.h"
