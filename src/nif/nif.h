@@ -147,6 +147,9 @@ struct nif_state {
     struct nif_monitor *monitors; /* all, under monitor_lock */
     _Atomic(struct nif_selector *) selector;
     _Atomic(bool) closing;
+    _Atomic(bool) seized; /* see nif_ops_t */
+    export_t again;       /* of a load_nif that waits for it */
+    uint64_t again_stub[NIF_STUB_WORDS];
 };
 /* Makes a VM know NIFs: erlang:load_nif/2 and the static libraries of this one. 0, or -1: no
  * memory. */

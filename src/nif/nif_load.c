@@ -290,6 +290,15 @@ static bool call_load(proc_t *p, nif_lib_t *lib, module_t *m, term_t info, failu
     return fail(f, A_load, "Library load-call unsuccessful (%d).", r);
 }
 
+/* m, if it is the version that is current or waits for its on_load function. */
+static module_t *module_in_use(vm_t *vm, term_t name, const module_t *m, failure_t *f) {
+    module_t *current = module_find(vm, name), *on_load = module_find_on_load(vm, name);
+    if (m == current) return current;
+    if (m == on_load) return on_load;
+    fail(f, A_old_code, "Calling load_nif from old module '%s' not allowed", atom_name(vm, name));
+    return NULL;
+}
+
 /* The module whose code called load_nif; NULL with the failure filled in. */
 static module_t *calling_module(proc_t *p, failure_t *f) {
     vm_t *vm = p->vm;
@@ -300,22 +309,13 @@ static module_t *calling_module(proc_t *p, failure_t *f) {
              "through apply/3.");
         return NULL;
     }
-    term_t name = place.module->name;
-    if (place.module == module_find(vm, name) || place.module == module_find_on_load(vm, name))
-        return (module_t *)(uintptr_t)place.module;
-    fail(f, A_old_code, "Calling load_nif from old module '%s' not allowed", atom_name(vm, name));
-    return NULL;
+    return module_in_use(vm, place.module->name, place.module, f);
 }
 
-static BIF(load_nif) {
+/* By who has seized it. */
+static term_t load(proc_t *p, module_t *m, const char *path, term_t info) {
     vm_t *vm = p->vm;
     failure_t f;
-    char path[PATH_BYTES + 1];
-    int n = path_bytes(a[0], path);
-    if (n < 0) return bif_badarg(p);
-    path[n] = 0;
-    module_t *m = calling_module(p, &f);
-    if (!m) return failed(p, &f);
     if (m->nif) {
         fail(&f, A_reload, "NIF library already loaded (reload disallowed since OTP 20).");
         return failed(p, &f);
@@ -331,7 +331,7 @@ static BIF(load_nif) {
         return A_ok;
     }
     if ((lib->entry || lib_open(vm, lib, path, &f)) && entry_check(vm, lib->entry, m->name, &f) &&
-        functions_check(lib, m, &f) && call_load(p, lib, m, a[1], &f)) {
+        functions_check(lib, m, &f) && call_load(p, lib, m, info, &f)) {
         nif_types_commit(lib);
         functions_take_over(lib, m);
         m->nif = lib;
@@ -344,6 +344,44 @@ static BIF(load_nif) {
     nif_types_rollback(lib);
     lib_free(vm, lib);
     return failed(p, &f);
+}
+
+static bool seize(vm_t *vm) { return !atomic_exchange(&vm->nif->seized, true); }
+static void release(vm_t *vm) { atomic_store(&vm->nif->seized, false); }
+
+/* m NULL: the failure says why. While it waits its turn a version may go, so what it keeps of m are
+ * the name and the address, as integers. */
+static term_t load_in_turn(proc_t *p, module_t *m, const term_t *a, const failure_t *f) {
+    vm_t *vm = p->vm;
+    char path[PATH_BYTES + 1];
+    if (!m) return failed(p, f);
+    if (!seize(vm)) {
+        term_t args[4] = {a[0], a[1], m->name, make_small((int64_t)(uintptr_t)m)};
+        return bif_continue(p, &vm->nif->again, EXC_YIELD, 4, args);
+    }
+    int n = path_bytes(a[0], path);
+    term_t result = TERM_NONE;
+    if (n < 0) {
+        bif_badarg(p);
+    } else {
+        path[n] = 0;
+        result = load(p, m, path, a[1]);
+    }
+    release(vm);
+    return result;
+}
+
+static BIF(load_nif) {
+    failure_t f;
+    char path[PATH_BYTES + 1];
+    if (path_bytes(a[0], path) < 0) return bif_badarg(p);
+    return load_in_turn(p, calling_module(p, &f), a, &f);
+}
+
+static BIF(load_nif_again) {
+    failure_t f;
+    uintptr_t m = (uintptr_t)small_value(a[3]);
+    return load_in_turn(p, module_in_use(p->vm, a[2], (const module_t *)m, &f), a, &f);
 }
 
 /* ---- the end of a module version ---- */
@@ -381,9 +419,18 @@ static term_t functions(proc_t *p, const module_t *m) {
     return list;
 }
 
-static const nif_ops_t nif_ops = {module_gone,   functions,       nif_process_gone,
-                                  nif_is_tracer, nif_tracer_call, vm_gone};
+static const nif_ops_t nif_ops = {
+    .seize = seize,
+    .release = release,
+    .module_gone = module_gone,
+    .functions = functions,
+    .process_gone = nif_process_gone,
+    .is_tracer = nif_is_tracer,
+    .tracer_call = nif_tracer_call,
+    .vm_gone = vm_gone,
+};
 static const bif_def_t load_nif_def = {"erlang", "load_nif", 2, load_nif, 0};
+static const bif_def_t load_nif_again_def = {"erlang", "load_nif", 4, load_nif_again, 0};
 
 int nif_init(vm_t *vm) {
     export_t *e = export_get(vm, A_erlang, A_load_nif, 2);
@@ -393,6 +440,11 @@ int nif_init(vm_t *vm) {
         return -1;
     }
     st->vm = vm;
+    st->again.bif = &load_nif_again_def;
+    st->again.module = A_erlang;
+    st->again.function = A_load_nif;
+    st->again.arity = load_nif_again_def.arity;
+    engine_make_nif_stub(&st->again, st->again_stub);
     vm->nif = st;
     vm->nif_ops = &nif_ops;
     e->bif = &load_nif_def;

@@ -16,15 +16,27 @@
 #include "nif/nif_resource.h"
 #include "vm/sched.h"
 
-enum { READ, WRITE, DIRECTIONS };
-static const uint32_t epoll_bit[DIRECTIONS] = {EPOLLIN, EPOLLOUT};
+/* What a descriptor can be watched for. epoll tells of errors without being asked to. */
+enum { READ, WRITE, ERROR, DIRECTIONS };
+static const struct {
+    uint32_t epoll;
+    unsigned flag;
+    int cancelled;
+    term_t ready;
+} kinds[DIRECTIONS] = {
+    {EPOLLIN, ERL_NIF_SELECT_READ, ERL_NIF_SELECT_READ_CANCELLED, A_ready_input},
+    {EPOLLOUT, ERL_NIF_SELECT_WRITE, ERL_NIF_SELECT_WRITE_CANCELLED, A_ready_output},
+    {EPOLLERR, ERL_NIF_SELECT_ERROR, ERL_NIF_SELECT_ERROR_CANCELLED, A_ready_error},
+};
 
 typedef struct watch {
-    struct watch *next;
+    struct watch *next; /* in its bucket */
     int fd;
+    bool always;     /* a file or device epoll does not know: can always be read and written */
+    bool error_told; /* what else is armed waits for something new, however long the error stays */
     uint32_t number; /* tells a descriptor from one of the same number before */
     nif_resource_t *object;
-    struct {
+    struct wanted {
         ErlNifEnv *env; /* of the message; NULL: not armed */
         ERL_NIF_TERM msg;
         ErlNifPid to;
@@ -36,7 +48,9 @@ typedef struct nif_selector {
     pthread_t thread;
     pthread_mutex_t mutex; /* of all below and of epoll's arming */
     int epoll, stop;
-    watch_t *watches;
+    watch_t **buckets; /* of descriptors, by their lowest bits */
+    size_t nbuckets;   /* a power of two; 0: none yet */
+    size_t nwatches;
     uint32_t numbers;
 } selector_t;
 
@@ -47,19 +61,43 @@ static const int failed = (int)(1u << 31);
 static uint32_t armed(const watch_t *w) {
     uint32_t events = 0;
     for (int d = 0; d < DIRECTIONS; d++)
-        if (w->wanted[d].env) events |= epoll_bit[d];
+        if (w->wanted[d].env) events |= kinds[d].epoll;
     return events;
 }
 
+/* The link that leads to a descriptor's watch, or to NULL at the end of its bucket. */
+static watch_t **watch_link(selector_t *s, int fd) {
+    watch_t **link = &s->buckets[(size_t)fd & (s->nbuckets - 1)];
+    while (*link && (*link)->fd != fd) link = &(*link)->next;
+    return link;
+}
 static watch_t *watch_find(selector_t *s, int fd) {
-    watch_t *w = s->watches;
-    while (w && w->fd != fd) w = w->next;
-    return w;
+    return s->nbuckets ? *watch_link(s, fd) : NULL;
+}
+
+/* Room for one more. Under the mutex. */
+static bool watches_grow(selector_t *s) {
+    if (s->nwatches < s->nbuckets) return true;
+    size_t n = s->nbuckets ? 2 * s->nbuckets : 64;
+    watch_t **buckets = mem_calloc(s->vm, n * sizeof *buckets);
+    if (!buckets) return s->nbuckets > 0; /* longer chains do, too */
+    for (size_t i = 0; i < s->nbuckets; i++)
+        for (watch_t *w = s->buckets[i], *next; w; w = next) {
+            next = w->next;
+            watch_t **link = &buckets[(size_t)w->fd & (n - 1)];
+            w->next = *link;
+            *link = w;
+        }
+    mem_free(s->vm, s->buckets, s->nbuckets * sizeof *s->buckets);
+    s->buckets = buckets;
+    s->nbuckets = n;
+    return true;
 }
 
 /* Tells epoll what is armed now. Under the mutex. */
 static bool arm(selector_t *s, watch_t *w, int op) {
-    struct epoll_event ev = {.events = armed(w) | EPOLLONESHOT,
+    if (w->always) return true;
+    struct epoll_event ev = {.events = armed(w) | (w->error_told ? EPOLLET : EPOLLONESHOT),
                              .data.u64 = (uint64_t)w->number << 32 | (uint32_t)w->fd};
     return epoll_ctl(s->epoll, op, w->fd, &ev) == 0;
 }
@@ -72,32 +110,43 @@ static ErlNifEnv *disarm(selector_t *s, watch_t *w, int d) {
     return env;
 }
 
-static void ready(selector_t *s, uint64_t key, uint32_t events) {
-    if (events & (EPOLLERR | EPOLLHUP)) events |= EPOLLIN | EPOLLOUT;
-    struct {
-        ErlNifEnv *env;
-        ERL_NIF_TERM msg;
-        ErlNifPid to;
-    } out[DIRECTIONS] = {{0}};
-    pthread_mutex_lock(&s->mutex);
-    watch_t *w = watch_find(s, (int)(uint32_t)key);
-    if (w && w->number == (uint32_t)(key >> 32)) {
-        for (int d = 0; d < DIRECTIONS; d++) {
-            if (!(events & epoll_bit[d])) continue;
-            out[d].msg = w->wanted[d].msg;
-            out[d].to = w->wanted[d].to;
-            out[d].env = w->wanted[d].env;
-            w->wanted[d].env = NULL;
-        }
-        if (armed(w)) arm(s, w, EPOLL_CTL_MOD);
+/* Takes what is to be sent for these events; false: nothing. An error is told to who asked for
+ * errors, or else as if everything were ready. Under the mutex. */
+static bool take(watch_t *w, uint32_t events, struct wanted out[DIRECTIONS]) {
+    bool any = false;
+    if (w->error_told) events &= ~(uint32_t)(EPOLLERR | EPOLLHUP);
+    if (events & (EPOLLERR | EPOLLHUP)) {
+        w->error_told = w->wanted[ERROR].env != NULL;
+        events |= w->error_told ? EPOLLERR : EPOLLIN | EPOLLOUT;
     }
-    pthread_mutex_unlock(&s->mutex);
+    for (int d = 0; d < DIRECTIONS; d++) {
+        if (!(events & kinds[d].epoll) || !w->wanted[d].env) continue;
+        out[d] = w->wanted[d];
+        w->wanted[d].env = NULL;
+        any = true;
+    }
+    return any;
+}
+
+static void tell(selector_t *s, struct wanted out[DIRECTIONS]) {
     for (int d = 0; d < DIRECTIONS; d++) {
         if (!out[d].env) continue;
         enif_send(NULL, &out[d].to, out[d].env, out[d].msg);
         enif_free_env(out[d].env);
         ling_unref(s->vm); /* after the message is on its way */
     }
+}
+
+static void ready(selector_t *s, uint64_t key, uint32_t events) {
+    struct wanted out[DIRECTIONS] = {{0}};
+    pthread_mutex_lock(&s->mutex);
+    watch_t *w = watch_find(s, (int)(uint32_t)key);
+    if (w && w->number == (uint32_t)(key >> 32)) {
+        bool any = take(w, events, out);
+        if (w->error_told ? any : armed(w) != 0) arm(s, w, EPOLL_CTL_MOD);
+    }
+    pthread_mutex_unlock(&s->mutex);
+    tell(s, out);
 }
 
 static void *selector_main(void *arg) {
@@ -117,6 +166,7 @@ static void selector_free(selector_t *s) {
     if (s->epoll >= 0) close(s->epoll);
     if (s->stop >= 0) close(s->stop);
     pthread_mutex_destroy(&s->mutex);
+    mem_free(s->vm, s->buckets, s->nbuckets * sizeof *s->buckets);
     mem_free(s->vm, s, sizeof *s);
 }
 
@@ -178,16 +228,15 @@ static int stop(vm_t *vm, int fd, nif_resource_t *r) {
     watch_t *w = NULL;
     if (s) {
         pthread_mutex_lock(&s->mutex);
-        watch_t **link = &s->watches;
-        while (*link && (*link)->fd != fd) link = &(*link)->next;
-        w = *link;
+        w = watch_find(s, fd);
         if (w && w->object != r) {
             pthread_mutex_unlock(&s->mutex);
             return failed | ERL_NIF_SELECT_FAILED;
         }
         if (w) {
-            *link = w->next;
-            epoll_ctl(s->epoll, EPOLL_CTL_DEL, fd, NULL);
+            *watch_link(s, fd) = w->next;
+            s->nwatches--;
+            if (!w->always) epoll_ctl(s->epoll, EPOLL_CTL_DEL, fd, NULL);
         }
         pthread_mutex_unlock(&s->mutex);
     }
@@ -202,14 +251,17 @@ static int cancel(vm_t *vm, int fd, unsigned flags) {
     if (!s) return 0;
     pthread_mutex_lock(&s->mutex);
     watch_t *w = watch_find(s, fd);
-    if (w && flags & ERL_NIF_SELECT_READ) env[READ] = disarm(s, w, READ);
-    if (w && flags & ERL_NIF_SELECT_WRITE) env[WRITE] = disarm(s, w, WRITE);
+    for (int d = 0; w && d < DIRECTIONS; d++)
+        if (flags & kinds[d].flag) env[d] = disarm(s, w, d);
     if (w) arm(s, w, EPOLL_CTL_MOD);
     pthread_mutex_unlock(&s->mutex);
-    if (env[READ]) enif_free_env(env[READ]);
-    if (env[WRITE]) enif_free_env(env[WRITE]);
-    return (env[READ] ? ERL_NIF_SELECT_READ_CANCELLED : 0) |
-           (env[WRITE] ? ERL_NIF_SELECT_WRITE_CANCELLED : 0);
+    int result = 0;
+    for (int d = 0; d < DIRECTIONS; d++) {
+        if (!env[d]) continue;
+        enif_free_env(env[d]);
+        result |= kinds[d].cancelled;
+    }
+    return result;
 }
 
 /* What will be sent, in an environment of its own. A custom message that has one already gives it
@@ -220,8 +272,8 @@ static ErlNifEnv *message(nif_resource_t *r, int d, bool custom, ERL_NIF_TERM ms
     if (!env) return NULL;
     *out = enif_make_copy(env, msg);
     if (!custom)
-        *out = enif_make_tuple4(env, A_select, enif_make_resource(env, r->data), *out,
-                                d == READ ? A_ready_input : A_ready_output);
+        *out =
+            enif_make_tuple4(env, A_select, enif_make_resource(env, r->data), *out, kinds[d].ready);
     if (!(env->state & ENV_OOM)) return env;
     enif_free_env(env);
     return NULL;
@@ -232,19 +284,24 @@ static watch_t *watch_get(selector_t *s, int fd, nif_resource_t *r, int *result)
     watch_t *w = watch_find(s, fd);
     *result = failed | ERL_NIF_SELECT_FAILED;
     if (w) return w->object == r ? w : NULL;
-    w = mem_calloc(s->vm, sizeof *w);
+    w = watches_grow(s) ? mem_calloc(s->vm, sizeof *w) : NULL;
     if (!w) return NULL;
     w->fd = fd;
     w->number = ++s->numbers;
     w->object = r;
     if (!arm(s, w, EPOLL_CTL_ADD)) {
-        if (errno == EBADF || errno == EPERM) *result = failed | ERL_NIF_SELECT_INVALID_EVENT;
-        mem_free(s->vm, w, sizeof *w);
-        return NULL;
+        w->always = errno == EPERM;
+        if (!w->always) {
+            if (errno == EBADF) *result = failed | ERL_NIF_SELECT_INVALID_EVENT;
+            mem_free(s->vm, w, sizeof *w);
+            return NULL;
+        }
     }
     enif_keep_resource(r->data);
-    w->next = s->watches;
-    s->watches = w;
+    watch_t **link = watch_link(s, fd);
+    w->next = *link;
+    *link = w;
+    s->nwatches++;
     return w;
 }
 
@@ -254,7 +311,6 @@ int enif_select_x(ErlNifEnv *env, ErlNifEvent fd, enum ErlNifSelectFlags flags, 
     vm_t *vm = r->type->vm;
     ErlNifPid to;
     if (fd < 0) return failed | ERL_NIF_SELECT_INVALID_EVENT;
-    if (flags & ERL_NIF_SELECT_ERROR) return failed | ERL_NIF_SELECT_NOTSUP;
     if (!r->type->stop) return failed | ERL_NIF_SELECT_FAILED;
     if (flags & ERL_NIF_SELECT_STOP) return stop(vm, fd, r);
     if (flags & ERL_NIF_SELECT_CANCEL) return cancel(vm, fd, flags);
@@ -269,7 +325,7 @@ int enif_select_x(ErlNifEnv *env, ErlNifEvent fd, enum ErlNifSelectFlags flags, 
     ErlNifEnv *made[DIRECTIONS] = {NULL}, *replaced[DIRECTIONS] = {NULL};
     ERL_NIF_TERM terms[DIRECTIONS];
     for (int d = 0; d < DIRECTIONS; d++) {
-        if (!(flags & (d == READ ? ERL_NIF_SELECT_READ : ERL_NIF_SELECT_WRITE))) continue;
+        if (!(flags & kinds[d].flag)) continue;
         made[d] = message(r, d, flags & ERL_NIF_SELECT_CUSTOM_MSG, msg, &terms[d]);
         if (!made[d]) result = failed | ERL_NIF_SELECT_FAILED;
     }
@@ -281,11 +337,15 @@ int enif_select_x(ErlNifEnv *env, ErlNifEvent fd, enum ErlNifSelectFlags flags, 
         w->wanted[d].env = made[d];
         w->wanted[d].msg = terms[d];
         w->wanted[d].to = to;
+        w->error_told = false;
         ling_ref(vm);
         made[d] = NULL;
     }
+    struct wanted now[DIRECTIONS] = {{0}};
     if (w) result = arm(s, w, EPOLL_CTL_MOD) ? 0 : failed | ERL_NIF_SELECT_FAILED;
+    if (w && w->always) take(w, EPOLLIN | EPOLLOUT, now);
     pthread_mutex_unlock(&s->mutex);
+    tell(s, now);
     for (int d = 0; d < DIRECTIONS; d++) {
         if (made[d]) enif_free_env(made[d]);
         if (replaced[d]) enif_free_env(replaced[d]);
@@ -307,11 +367,12 @@ void nif_select_stop(vm_t *vm) {
     uint64_t one = 1;
     (void)!write(s->stop, &one, sizeof one);
     pthread_join(s->thread, NULL);
-    while (s->watches) {
-        watch_t *w = s->watches;
-        s->watches = w->next;
-        stop_called(w->object, w->fd, 0);
-        watch_free(s, w);
-    }
+    for (size_t i = 0; i < s->nbuckets; i++)
+        while (s->buckets[i]) {
+            watch_t *w = s->buckets[i];
+            s->buckets[i] = w->next;
+            stop_called(w->object, w->fd, 0);
+            watch_free(s, w);
+        }
     selector_free(s);
 }

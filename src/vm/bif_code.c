@@ -236,7 +236,10 @@ static BIF(bif_purge_module) {
      * Of others that is not known, and the caller itself may be running in the old version: its
      * memory stays. */
     bool keep = p->name != A_erts_code_purger && p->name != A_code_server;
+    const struct nif_ops *nifs = op == PURGE_COMPLETE ? p->vm->nif_ops : NULL;
+    if (nifs && !nifs->seize(p->vm)) return bif_yield(p, p->cur_bif, 2, a);
     int r = code_purge(p->vm, a[0], op, keep);
+    if (nifs) nifs->release(p->vm);
     if (r < 0) return bif_badarg(p);
     return make_bool(r == 1);
 }

@@ -85,7 +85,7 @@ struct module {
     const uint64_t *on_load; /* function to run before the module becomes current, or NULL */
     bool is_native_stub;
     module_t *next_range; /* code.c: module list for address lookup */
-    struct nif_lib *nif;  /* its native library, src/nif */
+    _Atomic(struct nif_lib *) nif; /* its native library, src/nif */
 };
 
 /* ---- tables ---- code.c */

@@ -12,7 +12,13 @@
 
 /* What src/nif does for the machine; vm->nif_ops, NULL where there are no NIFs. */
 typedef struct nif_ops {
-    /* m, whose nif is set, is out of the tables and nobody runs it. The VM may be ending. */
+    /* Libraries are loaded, and versions that have one purged, by one process at a time: load and
+     * upgrade see the libraries and types of the versions before. false: somebody else does it,
+     * try again later. Whoever has got it gives it back before it gives way. */
+    bool (*seize)(vm_t *vm);
+    void (*release)(vm_t *vm);
+    /* m, whose nif is set, is out of the tables and nobody runs it. The VM may be ending. By who
+     * has seized it, or while no other thread runs processes. */
     void (*module_gone)(vm_t *vm, module_t *m);
     /* [{Function, Arity}] on p's heap; TERM_NONE: no memory. */
     term_t (*functions)(proc_t *p, const module_t *m);

@@ -2,6 +2,7 @@
  * loaded by stock erl and by ling-run.
  */
 #include <erl_nif.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -501,6 +502,13 @@ NIF(pipe_read) {
     return o ? INT(read(o->fd[0], &c, 1)) : BADARG;
 }
 
+/* A device of which epoll knows nothing. */
+NIF(device_open) {
+    UNUSED;
+    object_t *o = object_of(env, argv[0]);
+    return o ? INT((o->fd[0] = o->fd[1] = open("/dev/null", O_RDWR)) >= 0) : BADARG;
+}
+
 /* selecting(Object, End, Flags, Pid, Ref): the result's bits, or a negative number */
 NIF(selecting) {
     UNUSED;
@@ -673,6 +681,7 @@ static ErlNifFunc functions[] = {
     {"pipe_open", 1, pipe_open, 0},
     {"pipe_write", 1, pipe_write, 0},
     {"pipe_read", 1, pipe_read, 0},
+    {"device_open", 1, device_open, 0},
     {"selecting", 5, selecting, 0},
     {"port", 2, port, 0},
     {"iovec", 2, iovec, 0},

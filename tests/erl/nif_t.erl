@@ -19,6 +19,8 @@ main(_) ->
     killed(),
     resources(),
     selects(),
+    errors(),
+    crowd(),
     ports(),
     rest(),
     lives(Dir).
@@ -228,6 +230,7 @@ watch_and_forget(N, Pid) -> watch(object(N), Pid).
 -define(STOP, 4).
 -define(CANCEL, 8).
 -define(CUSTOM, 16).
+-define(ERROR, 32).
 
 selects() ->
     O = object(7),
@@ -265,6 +268,46 @@ selects() ->
     show(stopped, receive {stop, 7} -> stop after 5000 -> none end),
     show(stop, [selecting(Other1, End, ?STOP, Me, undefined) > 0 || End <- [0, 1]]),
     show(stopped, receive {stop, 8} -> stop after 5000 -> none end).
+
+%% The far end of a pipe goes away.
+errors() ->
+    Me = self(),
+    [begin
+         O = object(9),
+         0 = pipe_open(O),
+         show(errors, [selecting(O, End, F, Me, F) || F <- Flags]),
+         stop(O, 1 - End, 9),
+         show(told, [got(O, 5000) || _ <- lists:seq(1, N)]),
+         show(cancel, [selecting(O, End, F bor ?CANCEL, Me, F) || F <- [?READ, ?ERROR]]),
+         show(again, [selecting(O, End, ?ERROR bor ?READ, Me, again), got(O, 5000)]),
+         show(cancel, [selecting(O, End, F bor ?CANCEL, Me, F) || F <- [?READ, ?ERROR]]),
+         show(custom, [selecting(O, End, ?ERROR bor ?CUSTOM, Me, custom), got(O, 5000)]),
+         stop(O, End, 9)
+     end || {End, Flags, N} <- [{0, [?READ], 1}, {0, [?ERROR], 1}, {0, [?READ, ?ERROR], 1},
+                                {0, [?ERROR bor ?READ], 1}, {1, [?ERROR, ?READ], 1}, {1, [?ERROR], 1}]],
+    D = object(10),
+    1 = device_open(D),
+    show(device, [selecting(D, 0, F, Me, F) || F <- [?READ, ?WRITE, ?ERROR]]),
+    show(told, lists:sort([got(D, 5000) || _ <- [1, 2]])),
+    show(cancel, [selecting(D, 0, F bor ?CANCEL, Me, F) || F <- [?READ, ?WRITE, ?ERROR]]),
+    stop(D, 0, 10).
+
+%% The library tells of one end only.
+stop(O, End, N) ->
+    true = selecting(O, End, ?STOP, self(), undefined) > 0,
+    End =:= 0 andalso receive {stop, N} -> ok end.
+
+%% Some hundreds at once: each tells of itself.
+crowd() ->
+    Me = self(),
+    Os = [{I, object(100 + I)} || I <- lists:seq(1, 300)],
+    [0 = pipe_open(O) || {_, O} <- Os],
+    [0 = selecting(O, 0, ?READ, Me, I) || {I, O} <- Os],
+    [1 = pipe_write(O) || {I, O} <- Os, I rem 3 =:= 0],
+    show(crowd, lists:sum([receive {select, O, I, ready_input} -> I end || {I, O} <- Os, I rem 3 =:= 0])),
+    show(cancelled, lists:sum([selecting(O, 0, ?READ bor ?CANCEL, Me, I) || {I, O} <- Os])),
+    [true = selecting(O, End, ?STOP, Me, undefined) > 0 || {_, O} <- Os, End <- [0, 1]],
+    show(stopped, lists:sum([receive {stop, N} -> N end || {I, _} <- Os, N <- [100 + I]])).
 
 got(O, Time) ->
     receive
@@ -435,6 +478,7 @@ pipe_open(_) -> lost().
 pipe_write(_) -> lost().
 pipe_read(_) -> lost().
 selecting(_, _, _, _, _) -> lost().
+device_open(_) -> lost().
 port(_, _) -> lost().
 iovec(_, _) -> lost().
 print(_) -> lost().
