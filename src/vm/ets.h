@@ -1,6 +1,6 @@
 /* ets.h: tables shared between processes: their life, their objects, and how objects are found.
- * ets.c, ets_object.c, ets_hash.c, ets_tree.c; the functions programs call are in bif_ets*.c and
- * ets_rest.c, patterns in match_spec.c.
+ * ets.c, ets_lock.c, ets_object.c, ets_hash.c, ets_tree.c; the functions programs call are in
+ * bif_ets*.c and ets_rest.c, patterns in match_spec.c.
  *
  * A table is a magic object: its reference leads straight to it, and it lives as long as anybody
  * holds one. A table that has been deleted has no objects and answers as if it were not there.
