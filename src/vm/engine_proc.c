@@ -9,6 +9,14 @@
  * The mark in a Y register holds the address to continue at. A handler finds x0 = NONE, x1 class,
  * x2 reason, x3 raw stack trace (error_unwind). */
 
+/* What exceptions leave on a heap that is full goes to fragments, and a loop that only catches asks
+ * for no room, so it is here that it is collected. */
+#define CATCH_ROOM 48
+static inline bool is_full_of_traces(const proc_t *p) {
+    return p->frag_words > p->frag_limit ||
+           (p->frag_words > 0 && (size_t)(p->sp - p->htop) < CATCH_ROOM);
+}
+
 DEFINE_OP(catch_) {
     Y(0) = make_catch(CODE(W1(0)));
     p->catches++;
@@ -32,7 +40,7 @@ DEFINE_SLOW(caught) {
         value = tuple2(&h, A_EXIT, value);
     }
     x[0] = value;
-    if (gc_wanted(p) && !gc_minor(p, STACK_RESERVE, x, 1, NULL, 0)) goto oom;
+    if ((gc_wanted(p) || is_full_of_traces(p)) && !gc_minor(p, CATCH_ROOM, x, 1, NULL, 0)) goto oom;
     RESTORE();
     NEXT(catch_end);
 oom:
@@ -51,6 +59,13 @@ DEFINE_OP(try_end) {
     NEXT(try_end);
 }
 DEFINE_OP(try_case) {
+    SAVE();
+    if (UNLIKELY(is_full_of_traces(p))) {
+        x[0] = TERM_NIL;
+        p->sched->arg[0] = CATCH_ROOM;
+        p->sched->arg[1] = 4;
+        SLOW(engine_collect); /* and then this again */
+    }
     p->catches--;
     Y(0) = TERM_NIL;
     x[0] = x[1];
