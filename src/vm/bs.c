@@ -303,31 +303,40 @@ term_t bs_init_writable(proc_t *p, term_t size) {
     return t == TERM_NONE ? bif_oom(p) : t;
 }
 
+/* What appending to in a loop mostly is: nobody else refers to the storage, nobody appended here
+ * before, and there is room. Anything else: TERM_NONE. */
+static inline term_t extend_in_place(proc_t *p, term_t bin, size_t extra, bs_builder_t *b) {
+    if (!is_boxed(bin) || boxed_type(bin) != T_SUB_BIN) return TERM_NONE;
+    const sub_bin_t *s = (const sub_bin_t *)boxed_ptr(bin);
+    if (boxed_type(s->orig) != T_PROC_BIN) return TERM_NONE;
+    proc_bin_t *pb = (proc_bin_t *)boxed_ptr(s->orig);
+    size_t off = (size_t)small_value(s->bit_offset), size = (size_t)small_value(s->bit_size);
+    if (!(pb->flags & PROC_BIN_WRITABLE) || off + size != writable_end(pb)) return TERM_NONE;
+    if ((off + size + extra + 7) / 8 > pb->bin->size ||
+        atomic_load_explicit(&pb->bin->refs, memory_order_acquire) != 1)
+        return TERM_NONE;
+    term_t t = bits_sub(p, s->orig, off, size + extra);
+    if (t == TERM_NONE) return t;
+    writable_set_end(pb, off + size + extra);
+    b->data = pb->data;
+    b->off = off + size;
+    return t;
+}
+
 /* bin, a bit string, made longer. */
 static term_t extend(proc_t *p, term_t bin, size_t extra, bs_builder_t *b) {
+    term_t in_place = extend_in_place(p, bin, extra, b);
+    if (LIKELY(in_place != TERM_NONE)) return in_place;
     bits_t old;
     bits_of(bin, &old);
     size_t total = old.bit_size + extra;
     bool grown = false;
     if (total > BITS_MAX) return bif_system_limit(p);
     if (boxed_type(bin) == T_SUB_BIN) {
-        sub_bin_t *s = (sub_bin_t *)boxed_ptr(bin);
-        proc_bin_t *pb = (proc_bin_t *)boxed_ptr(s->orig);
-        if (boxed_type(s->orig) == T_PROC_BIN && (pb->flags & PROC_BIN_WRITABLE)) {
-            size_t off = (size_t)small_value(s->bit_offset), end = off + old.bit_size;
-            grown = end == writable_end(pb);
-            /* In place: nobody else refers to the storage, nobody appended here before, and there
-             * is room. */
-            if (grown && (end + extra + 7) / 8 <= pb->bin->size &&
-                atomic_load_explicit(&pb->bin->refs, memory_order_acquire) == 1) {
-                term_t t = bits_sub(p, s->orig, off, total);
-                if (t == TERM_NONE) return bif_oom(p);
-                writable_set_end(pb, end + extra);
-                b->data = pb->data;
-                b->off = end;
-                return t;
-            }
-        }
+        const sub_bin_t *s = (const sub_bin_t *)boxed_ptr(bin);
+        const proc_bin_t *pb = (const proc_bin_t *)boxed_ptr(s->orig);
+        if (boxed_type(s->orig) == T_PROC_BIN && (pb->flags & PROC_BIN_WRITABLE))
+            grown = (size_t)small_value(s->bit_offset) + old.bit_size == writable_end(pb);
     }
     if (!grown && total <= HEAP_BIN_MAX * 8) { /* too small to be worth it */
         term_t t = bs_init(p, total, b);

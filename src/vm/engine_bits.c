@@ -78,7 +78,18 @@ COLD OP_CC int bs_get_fixed_slow(OP_ARGS) {
     NEXT(bs_get_integer_fixed);
 }
 OP_CC int bs_get_utf8_slow(OP_ARGS) {
-    term_t r = bs_get_utf8(ctx_of(X(0)));
+    match_ctx_t *c = ctx_of(X(0));
+    uint64_t off = c->offset >> SMALL_SHIFT;
+    const uint8_t *b = c->base + (off >> 3);
+    /* Two bytes, which most letters have that are not ASCII. */
+    if ((off & 7) == 0 && left_of(c) >= BITS(16) && b[0] >= 0xc2 && b[0] < 0xe0 &&
+        (b[1] & 0xc0) == 0x80) {
+        unsigned v = (b[0] & 0x1fu) << 6 | (b[1] & 0x3f);
+        c->offset += BITS(16);
+        X(1) = make_small((int64_t)v);
+        NEXT(bs_get_utf8_xx);
+    }
+    term_t r = bs_get_utf8(c);
     if (r == TERM_NONE) GO(CODE(W1(0)));
     X(1) = r;
     NEXT(bs_get_utf8_xx);
@@ -263,16 +274,124 @@ fail:
 
 /* ---- building ---- */
 
+/* Most of what is built are a few numbers of constant size, characters and short strings. Those are
+ * put together in words first; whatever else there is, or may fail, is left to bs.c. */
+enum { QUICK_WORDS = HEAP_BIN_MAX / 8 };
+typedef struct {
+    uint64_t word[QUICK_WORDS]; /* full ones, the first bit at the top */
+    uint64_t last;              /* the bits of the one that is not full, at the bottom */
+    size_t bits;
+} quick_bits_t;
+
+/* The low n bits of v, 1 to 64. false: too many. */
+static inline bool quick_add(quick_bits_t *q, uint64_t v, unsigned n) {
+    unsigned room = 64 - (unsigned)(q->bits & 63);
+    if (UNLIKELY(q->bits + n > 64 * QUICK_WORDS)) return false;
+    v = v << (64 - n) >> (64 - n);
+    if (n < room) {
+        q->last = q->last << n | v;
+    } else {
+        q->word[q->bits / 64] = (room == 64 ? 0 : q->last << room) | v >> (n - room);
+        q->last = v;
+    }
+    q->bits += n;
+    return true;
+}
+static bool quick_add_utf8(quick_bits_t *q, term_t t) {
+    uint64_t c = (uint64_t)small_value(t);
+    if (!bs_is_char(t)) return false;
+    if (c < 0x80) return quick_add(q, c, 8);
+    if (c < 0x800) return quick_add(q, 0xc080 | c >> 6 << 8 | (c & 0x3f), 16);
+    uint64_t low = 0x8080 | (c >> 6 & 0x3f) << 8 | (c & 0x3f);
+    if (c < 0x10000) return quick_add(q, 0xe00000 | c >> 12 << 16 | low, 24);
+    return quick_add(q, 0xf0800000 | c >> 18 << 24 | (c >> 12 & 0x3f) << 16 | low, 32);
+}
+static inline bool quick_segment(quick_bits_t *q, const uint64_t *w, term_t value) {
+    unsigned bits = (unsigned)(w[1] >> BSC_BITS_SHIFT);
+    uint64_t v;
+    if (bits == 0) return w[0] == A_utf8 && quick_add_utf8(q, value);
+    if (w[0] == A_integer) {
+        if (UNLIKELY(!is_small(value))) return false;
+        v = (uint64_t)small_value(value);
+    } else {
+        double d;
+        if (!is_float(value)) return false;
+        d = float_value(value);
+        if (bits == 64) {
+            memcpy(&v, &d, sizeof v);
+        } else if (bits == 32) {
+            float f = (float)d;
+            uint32_t u;
+            memcpy(&u, &f, sizeof u);
+            v = u;
+        } else {
+            return false;
+        }
+    }
+    if (w[3] & BS_LITTLE) {
+        if (bits & 7) return false;
+        v = __builtin_bswap64(v) >> (64 - bits);
+    }
+    return quick_add(q, v, bits);
+}
+
+static void quick_store(const quick_bits_t *q, const bs_builder_t *b) {
+    size_t left = q->bits;
+    const uint64_t *from = q->word;
+    if (LIKELY((b->off & 7) == 0)) {
+        uint8_t *to = b->data + b->off / 8;
+        for (; left >= 64; left -= 64, to += 8) {
+            uint64_t v = __builtin_bswap64(*from++);
+            memcpy(to, &v, sizeof v);
+        }
+        if (left == 0) return;
+        uint64_t v = q->last << (64 - left);
+        for (; left >= 8; left -= 8, v <<= 8) *to++ = (uint8_t)(v >> 56);
+        if (left) *to = (uint8_t)(v >> 56);
+    } else {
+        size_t off = b->off;
+        for (; left >= 64; left -= 64, off += 64) bits_put64(b->data, off, 64, *from++);
+        bits_put64(b->data, off, (unsigned)left, q->last);
+    }
+}
+
+/* false: it is for bs.c. Otherwise the result, perhaps TERM_NONE, is in p->sched->result. */
+static bool create_quick(proc_t *p, const uint64_t *ip, term_t *x, term_t *sp) {
+    const uint64_t *w = ip + SIZE_bs_create_bin, *end = w + W1(3);
+    bool append = w < end && (w[0] == A_append || w[0] == A_private_append);
+    quick_bits_t q;
+    q.bits = q.last = 0;
+    for (w += append ? BSC_WORDS : 0; w < end; w += BSC_WORDS) {
+        if (w[0] == A_string) {
+            const uint8_t *s = (const uint8_t *)(uintptr_t)w[4];
+            for (int64_t n = small_value(w[5]); n > 0; n--)
+                if (!quick_add(&q, *s++, 8)) return false;
+        } else if (!quick_segment(&q, w, SOURCE(w[4]))) {
+            return false;
+        }
+    }
+    bs_builder_t b;
+    if (append) {
+        w = ip + SIZE_bs_create_bin;
+        term_t bin = SOURCE(w[4]);
+        if (!is_bitstring(bin)) return false;
+        size_t size = bit_size_of(bin);
+        if (w[2] == 8 ? size & 7 : w[2] > 1 && size % w[2]) return false;
+        p->sched->result = bs_append(p, bin, q.bits, 1, &b);
+    } else {
+        p->sched->result = bs_init(p, q.bits, &b);
+        if (p->sched->result == TERM_NONE) bif_oom(p);
+    }
+    if (LIKELY(p->sched->result != TERM_NONE)) quick_store(&q, &b);
+    return true;
+}
+
 #define SEGMENTS (SCRATCH_WORDS * sizeof(term_t) / sizeof(bs_segment_t))
-DEFINE_OP(bs_create_bin) {
+static term_t create_any(proc_t *p, const uint64_t *ip, term_t *x, term_t *sp) {
     size_t n = W1(3) / BSC_WORDS;
     const uint64_t *w = ip + SIZE_bs_create_bin;
     bs_segment_t *few = (bs_segment_t *)p->sched->scratch, *seg = few;
-    SAVE();
-    if (n > SEGMENTS && !(seg = mem_alloc(p->vm, n * sizeof *seg))) {
-        p->fclass = EXC_OOM;
-        RAISE();
-    }
+    if (n > SEGMENTS && !(seg = mem_alloc(p->vm, n * sizeof *seg))) return bif_oom(p);
     for (size_t i = 0; i < n; i++, w += BSC_WORDS) {
         seg[i] = (bs_segment_t){.kind = w[0],
                                 .segment = (uint32_t)w[1],
@@ -286,10 +405,17 @@ DEFINE_OP(bs_create_bin) {
             seg[i].size = SOURCE(w[5]);
         }
     }
-    p->cur_bif = NULL;
-    p->cause = TERM_NONE;
     term_t r = bs_create(p, seg, n);
     if (seg != few) mem_free(p->vm, seg, n * sizeof *seg);
+    return r;
+}
+
+DEFINE_OP(bs_create_bin) {
+    SAVE();
+    p->cur_bif = NULL;
+    p->cause = TERM_NONE;
+    if (!create_quick(p, ip, x, sp)) p->sched->result = create_any(p, ip, x, sp);
+    term_t r = p->sched->result;
     if (UNLIKELY(r == TERM_NONE)) GO_OR_RAISE(W1(0));
     /* The instruction also promises room for what follows. */
     if (UNLIKELY(gc_wanted(p) || (size_t)(p->sp - p->htop) < W1(1) + STACK_RESERVE)) {
@@ -302,7 +428,7 @@ DEFINE_OP(bs_create_bin) {
     }
     RESTORE();
     DEST(W1(2)) = r;
-    GO(w);
+    GO(ip + SIZE_bs_create_bin + W1(3));
 }
 
 /* Compilers before OTP 25 make the binary first and then put segment after segment. */

@@ -16,8 +16,10 @@ enum {
 };
 
 /* Words of a bs_create_bin segment: kind atom, segment number, unit, flags, value (strings: their
- * address), size. */
-#define BSC_WORDS 6
+ * address), size. Above the segment's number: the bits of a number whose size is a constant, if
+ * they are no more than 64; else 0. */
+#define BSC_WORDS      6
+#define BSC_BITS_SHIFT 32
 
 /* Instead of a number of live registers: unknown. */
 #define NO_LIVE 0xffff

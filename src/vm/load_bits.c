@@ -43,13 +43,22 @@ static const uint8_t *load_string(loader_t *l, uint64_t offset) {
     return l->m->strings ? l->m->strings + offset : (const uint8_t *)"";
 }
 
+/* The bits of a segment of constant size, at most a word of them; else 0. */
+static uint64_t fixed_bits(const beam_arg_t *s) {
+    bool numeric = s[0].value == A_integer || s[0].value == A_float;
+    if (!numeric || s[5].kind != ARG_INT) return 0;
+    uint64_t bits;
+    if (__builtin_mul_overflow(s[5].value, s[2].value, &bits) || bits > 64) return 0;
+    return bits;
+}
+
 static void emit_create_bin(loader_t *l, const beam_arg_t *a, const beam_arg_t *list) {
     size_t n = a[5].value / 6;
     EMIT(bs_create_bin, a[2], a[3], a[0], arg_u(a[1].value), a[4], arg_u(n * BSC_WORDS));
     for (size_t i = 0; i < n; i++) {
         const beam_arg_t *s = &list[6 * i];
         emit_word(l, s[0].value);
-        emit_word(l, s[1].value);
+        emit_word(l, (uint32_t)s[1].value | fixed_bits(s) << BSC_BITS_SHIFT);
         emit_word(l, s[2].value);
         emit_word(l, segment_flags(l, &s[3]));
         if (s[0].value == A_string) {
