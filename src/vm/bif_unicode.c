@@ -128,6 +128,19 @@ static inline bool char_ok(term_t c, bool latin1) {
     return latin1 ? v < 256 : is_scalar(v);
 }
 
+/* A run of good characters at the front of a list, up to where the next tick is due: their number
+ * is added to *cells, their bytes to *n. Returns what is behind it. */
+static inline term_t skip_chars(term_t t, bool latin1, size_t *cells, size_t *n) {
+    size_t i = *cells, last = i | (CHARS - 1), bytes = 0;
+    for (; i + 1 < last && is_cons(t) && char_ok(cons_head(t), latin1); i++, t = cons_tail(t)) {
+        uint64_t c = (uint64_t)small_value(cons_head(t));
+        bytes += 1 + (c >= 0x80) + (c >= 0x800) + (c >= 0x10000);
+    }
+    *cells = i;
+    *n += bytes;
+    return t;
+}
+
 /* Checks the form of chardata (what is in it may still be wrong) and bounds the UTF-8 bytes it
  * makes; exact where all of it is good. */
 static int chardata_size(proc_t *p, term_t t, bool latin1, size_t *out) {
@@ -138,7 +151,7 @@ static int chardata_size(proc_t *p, term_t t, bool latin1, size_t *out) {
     int r = IODATA_BAD;
     bits_t b;
     for (;;) {
-        while (is_cons(t)) {
+        while (is_cons(t = skip_chars(t, latin1, &cells, &n))) {
             term_t h = cons_head(t);
             t = cons_tail(t);
             if (CHAR_TICK(++cells)) {
@@ -269,6 +282,19 @@ static term_t rest_of_binary(conv_t *c, term_t bin) {
     return t;
 }
 
+/* Takes in a run of characters as skip_chars finds them. */
+static inline term_t take_chars(conv_t *c, term_t t, size_t *cells) {
+    size_t i = *cells, last = i | (CHARS - 1);
+    const bool latin1 = c->latin1;
+    if (!c->dst) return t; /* there is no good one */
+    uint8_t *d = c->dst + c->n;
+    for (; i + 1 < last && is_cons(t) && char_ok(cons_head(t), latin1); i++, t = cons_tail(t))
+        d += encode(d, (uint32_t)small_value(cons_head(t)));
+    *cells = i;
+    c->n = (size_t)(d - c->dst);
+    return t;
+}
+
 /* Converts checked chardata. TERM_NONE: all of it was taken in; else what was not. */
 static term_t conv_run(conv_t *c, term_t t) {
     uint64_t room[64];
@@ -279,7 +305,7 @@ static term_t conv_run(conv_t *c, term_t t) {
     size_t cells = 0;
     int r;
     for (;;) {
-        while (is_cons(t)) {
+        while (is_cons(t = c->nleft ? t : take_chars(c, t, &cells))) {
             term_t h = cons_head(t), tail = cons_tail(t);
             if (CHAR_TICK(++cells)) {
                 c->failed = true;
