@@ -545,8 +545,30 @@ finish:
     return c;
 }
 
-int term_cmp_slow(vm_t *vm, term_t a, term_t b) { return compare(vm, a, b, 0); }
+/* Past what lists begin alike with. true: *c is the order, as with most strings; false: that of *a
+ * and *b still has to be found. */
+static inline bool skip_common(term_t *a, term_t *b, int *c) {
+    while (is_cons(*a) && is_cons(*b)) {
+        const term_t *pa = cons_ptr(*a), *pb = cons_ptr(*b);
+        if (pa[0] != pb[0]) {
+            *c = (int64_t)pa[0] < (int64_t)pb[0] ? -1 : 1;
+            return are_small(pa[0], pb[0]);
+        }
+        *a = pa[1], *b = pb[1];
+        *c = 0;
+        if (*a == *b) return true;
+    }
+    return false;
+}
+
+int term_cmp_slow(vm_t *vm, term_t a, term_t b) {
+    int c;
+    if (is_big(a) && is_big(b)) return big_cmp(a, b);
+    return skip_common(&a, &b, &c) ? c : compare(vm, a, b, 0);
+}
 int term_cmp_exact(vm_t *vm, term_t a, term_t b) {
+    int c;
     if (a == b) return 0;
+    if (skip_common(&a, &b, &c)) return c;
     return compare(vm, a, b, FRAME_EXACT);
 }
