@@ -541,6 +541,31 @@ static int put_term(encoder_t *e, term_t t) {
     return ok ? ETF_OK : ETF_NO_MEMORY;
 }
 
+/* Counts the commonest terms without writing them. false: put_term is to do it. */
+static inline bool size_quickly(encoder_t *e, term_t t) {
+    etf_out_t *o = e->o;
+    size_t n;
+    if (is_small(t)) {
+        int64_t v = small_value(t);
+        uint64_t m = v < 0 ? -(uint64_t)v : (uint64_t)v;
+        n = (uint64_t)v < 256 ? 2 : v == (int32_t)v ? 5 : 3 + limb_bytes(m);
+    } else if (is_nil(t)) {
+        n = 1;
+    } else if (is_atom(t)) {
+        const atom_text_t *a = atom_text(o->vm, t);
+        bool latin1 = a->latin1 && e->opts->minor_version < 2;
+        n = latin1 ? 3 + (size_t)a->chars : 2 + (a->bytes > 255) + (size_t)a->bytes;
+    } else if (is_cons(t)) {
+        for (n = 3; is_cons(t) && is_small(cons_head(t)) && n < 1024; t = cons_tail(t), n++)
+            if ((uint64_t)small_value(cons_head(t)) > 255) return false;
+        if (!is_nil(t)) return false;
+    } else {
+        return false;
+    }
+    o->cut_bytes += n;
+    return true;
+}
+
 #define TERMS_PER_RED 8
 
 int etf_encode_out(etf_out_t *o, term_t t, const etf_options_t *opts) {
@@ -590,7 +615,7 @@ int etf_encode_out(etf_out_t *o, term_t t, const etf_options_t *opts) {
             continue;
         }
         }
-        status = put_term(&e, t);
+        if (!opts->sizing || !size_quickly(&e, t)) status = put_term(&e, t);
     }
     while (e.top-- > e.base)
         if (e.top->kind == TODO_FREE) mem_free(o->vm, (void *)(uintptr_t)e.top->values, e.top->n);
