@@ -5,6 +5,7 @@
 #include "vm/binary.h"
 #include "vm/etf.h"
 #include "vm/map.h"
+#include "vm/utf8.h"
 
 _Static_assert(LING_NONE == TERM_NONE, "the public value of no term");
 
@@ -37,34 +38,19 @@ ling_term_t ling_make_binary(ling_env_t *env, const void *bytes, size_t size) {
     return new_binary(env->p, size ? bytes : NULL, size);
 }
 
-/* One code point of valid UTF-8, or -1; *used bytes. */
-static int32_t utf8_next(const uint8_t *s, size_t n, size_t *used) {
-    uint32_t c = s[0];
-    size_t more = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : c >= 0xe0 && c < 0xf0 ? 2 : 3;
-    if (c >= 0x80 && (c < 0xc2 || c > 0xf4)) return -1;
-    if (more >= n) return -1;
-    if (more) c &= 0x3fu >> more;
-    for (size_t i = 1; i <= more; i++) {
-        if ((s[i] & 0xc0) != 0x80) return -1;
-        c = c << 6 | (s[i] & 0x3f);
-    }
-    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-    if (c < least[more] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) return -1;
-    *used = more + 1;
-    return (int32_t)c;
-}
-
 ling_term_t ling_make_string_n(ling_env_t *env, const char *utf8, size_t bytes) {
     const uint8_t *s = (const uint8_t *)utf8;
     size_t count = 0, used;
+    uint32_t c;
     for (size_t i = 0; i < bytes; i += used, count++)
-        if (utf8_next(s + i, bytes - i, &used) < 0) return LING_NONE;
+        if ((used = utf8_read(s + i, bytes - i, &c)) == 0) return LING_NONE;
     if (count == 0) return TERM_NIL;
     term_t *hp = heap_alloc(env->p, 2 * count);
     if (!hp) return LING_NONE;
     term_t list = make_cons(hp);
     for (size_t i = 0; i < bytes; i += used, hp += 2) {
-        hp[0] = make_small(utf8_next(s + i, bytes - i, &used));
+        used = utf8_read(s + i, bytes - i, &c);
+        hp[0] = make_small(c);
         hp[1] = i + used < bytes ? make_cons(hp + 2) : TERM_NIL;
     }
     return list;

@@ -8,6 +8,7 @@
 #include "vm/arith.h"
 #include "vm/binary.h"
 #include "vm/map.h"
+#include "vm/utf8.h"
 
 typedef enum { IN_LIST, IN_TAIL, IN_TUPLE, IN_KEY, IN_VALUE } place_t;
 typedef struct {
@@ -180,13 +181,11 @@ static bool read_number(parser_t *r, bool negative) {
 /* ---- characters ---- */
 
 static bool push_utf8(parser_t *r, uint32_t c) {
-    if (c < 0x80) return push_byte(r, (uint8_t)c);
-    if (c < 0x800) return push_byte(r, (uint8_t)(0xc0 | c >> 6)) && push_byte(r, 0x80 | (c & 0x3f));
-    if (c < 0x10000)
-        return push_byte(r, (uint8_t)(0xe0 | c >> 12)) && push_byte(r, 0x80 | (c >> 6 & 0x3f)) &&
-               push_byte(r, 0x80 | (c & 0x3f));
-    return push_byte(r, (uint8_t)(0xf0 | c >> 18)) && push_byte(r, 0x80 | (c >> 12 & 0x3f)) &&
-           push_byte(r, 0x80 | (c >> 6 & 0x3f)) && push_byte(r, 0x80 | (c & 0x3f));
+    uint8_t b[UTF8_MAX];
+    unsigned n = utf8_write(b, c);
+    for (unsigned i = 0; i < n; i++)
+        if (!push_byte(r, b[i])) return false;
+    return true;
 }
 
 static bool read_escape(parser_t *r, uint32_t *out) {
@@ -207,8 +206,7 @@ static bool read_escape(parser_t *r, uint32_t *out) {
         if (braces) r->s++;
         for (; digit_value(*r->s) < 16 && (braces || n < 2) && v <= 0x10ffff; n++)
             v = v * 16 + (uint32_t)digit_value(*r->s++);
-        if (n == 0 || (braces && *r->s != '}') || (!braces && n != 2) || v > 0x10ffff ||
-            (v >= 0xd800 && v < 0xe000))
+        if (n == 0 || (braces && *r->s != '}') || (!braces && n != 2) || !is_unicode(v))
             return fail(r, "bad \\x escape");
         if (braces) r->s++;
         *out = v;

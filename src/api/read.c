@@ -5,6 +5,7 @@
 #include "vm/compare.h"
 #include "vm/map.h"
 #include "vm/print.h"
+#include "vm/utf8.h"
 
 ling_type_t ling_type(ling_term_t t) {
     if (!is_term(t)) return LING_TYPE_NONE;
@@ -117,22 +118,10 @@ static void out_byte(out_t *o, uint8_t b) {
     o->len++;
 }
 static bool out_char(out_t *o, int64_t c) {
-    if (c < 0 || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) return false;
-    if (c < 0x80) {
-        out_byte(o, (uint8_t)c);
-    } else if (c < 0x800) {
-        out_byte(o, (uint8_t)(0xc0 | c >> 6));
-        out_byte(o, (uint8_t)(0x80 | (c & 0x3f)));
-    } else if (c < 0x10000) {
-        out_byte(o, (uint8_t)(0xe0 | c >> 12));
-        out_byte(o, (uint8_t)(0x80 | (c >> 6 & 0x3f)));
-        out_byte(o, (uint8_t)(0x80 | (c & 0x3f)));
-    } else {
-        out_byte(o, (uint8_t)(0xf0 | c >> 18));
-        out_byte(o, (uint8_t)(0x80 | (c >> 12 & 0x3f)));
-        out_byte(o, (uint8_t)(0x80 | (c >> 6 & 0x3f)));
-        out_byte(o, (uint8_t)(0x80 | (c & 0x3f)));
-    }
+    uint8_t b[UTF8_MAX];
+    if (c < 0 || !is_unicode((uint64_t)c)) return false;
+    unsigned n = utf8_write(b, (uint32_t)c);
+    for (unsigned i = 0; i < n; i++) out_byte(o, b[i]);
     return true;
 }
 

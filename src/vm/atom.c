@@ -8,6 +8,7 @@
  */
 #include "vm/atom.h"
 #include "vm/hash.h"
+#include "vm/utf8.h"
 
 enum {
     CHUNK_BITS = 11,
@@ -76,28 +77,13 @@ static uint64_t index_hash(uint64_t salt, const uint8_t *s, size_t n) {
     return hash_mix(hash_mix(h ^ w) * 0xff51afd7ed558ccdu);
 }
 
-/* One code point of UTF-8; bytes used, 0: malformed. Surrogates are no characters. */
-static unsigned utf8_decode(const uint8_t *s, size_t n, uint32_t *c) {
-    if (s[0] < 0x80) return *c = s[0], 1;
-    unsigned len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4 || n < len) return 0;
-    uint32_t v = s[0] & (0x7fu >> len);
-    for (unsigned i = 1; i < len; i++) {
-        if ((s[i] & 0xc0) != 0x80) return 0;
-        v = v << 6 | (s[i] & 0x3f);
-    }
-    if ((len == 3 && v < 0x800) || (len == 4 && v < 0x10000)) return 0;
-    if ((v >= 0xd800 && v < 0xe000) || v > 0x10ffff) return 0;
-    return *c = v, len;
-}
-
 /* Counts characters; false: malformed or too long. */
 static bool text_check(const uint8_t *s, size_t bytes, uint32_t *chars, bool *latin1) {
     uint32_t n = 0, c;
     *latin1 = true;
     if (bytes > ATOM_MAX_BYTES) return false;
     for (size_t i = 0; i < bytes; n++) {
-        unsigned used = utf8_decode(s + i, bytes - i, &c);
+        unsigned used = utf8_read(s + i, bytes - i, &c);
         if (used == 0) return false;
         if (c > 255) *latin1 = false;
         i += used;

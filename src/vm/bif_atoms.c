@@ -3,6 +3,7 @@
  */
 #include "vm/bif.h"
 #include "vm/binary.h"
+#include "vm/utf8.h"
 
 static BIF(atom_to_list) {
     if (!is_atom(a[0])) return bif_badarg(p);
@@ -31,14 +32,6 @@ static BIF(atom_to_list) {
     return list;
 }
 
-static size_t utf8_encode(uint32_t c, uint8_t *s) {
-    if (c < 0x80) return s[0] = (uint8_t)c, 1;
-    unsigned n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    for (unsigned i = n; i-- > 1; c >>= 6) s[i] = (uint8_t)(0x80 | (c & 0x3f));
-    s[0] = (uint8_t)(0xf00u >> n | c);
-    return n;
-}
-
 /* Text of an atom to be, as UTF-8 in buf; 0 or the reason it cannot be one. */
 static term_t list_to_text(term_t l, uint8_t *buf, size_t *len) {
     size_t chars = 0;
@@ -46,10 +39,8 @@ static term_t list_to_text(term_t l, uint8_t *buf, size_t *len) {
     for (; is_cons(l); l = cons_tail(l)) {
         if (++chars > ATOM_MAX_CHARS) return A_system_limit;
         term_t h = cons_head(l);
-        if (!is_small(h) || small_value(h) < 0 || small_value(h) > 0x10ffff) return A_badarg;
-        uint32_t c = (uint32_t)small_value(h);
-        if (c >= 0xd800 && c < 0xe000) return A_badarg;
-        *len += utf8_encode(c, buf + *len);
+        if (!is_code_point(h)) return A_badarg;
+        *len += utf8_write(buf + *len, (uint32_t)small_value(h));
     }
     return is_nil(l) ? 0 : A_badarg;
 }
@@ -109,21 +100,13 @@ static term_t bytes_to_text(const uint8_t *s, size_t n, bool latin1, uint8_t *bu
     *len = 0;
     if (n > (latin1 ? ATOM_MAX_CHARS : ATOM_MAX_BYTES)) return A_system_limit;
     if (latin1) {
-        for (size_t i = 0; i < n; i++) *len += utf8_encode(s[i], buf + *len);
+        for (size_t i = 0; i < n; i++) *len += utf8_write(buf + *len, s[i]);
         return 0;
     }
-    for (size_t i = 0; i < n;) {
+    uint32_t c;
+    for (size_t i = 0, used; i < n; i += used) {
         if (++chars > ATOM_MAX_CHARS) return A_system_limit;
-        unsigned k = s[i] < 0x80 ? 1 : s[i] < 0xc2 ? 0 : s[i] < 0xe0 ? 2 : s[i] < 0xf0 ? 3 : 4;
-        if (k == 0 || s[i] > 0xf4 || n - i < k) return A_badarg;
-        uint32_t c = k == 1 ? s[i] : s[i] & (0x7fu >> k);
-        for (unsigned j = 1; j < k; j++) {
-            if ((s[i + j] & 0xc0) != 0x80) return A_badarg;
-            c = c << 6 | (s[i + j] & 0x3f);
-        }
-        if (k == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) return A_badarg;
-        if (k == 4 && (c < 0x10000 || c > 0x10ffff)) return A_badarg;
-        i += k;
+        if ((used = utf8_read(s + i, n - i, &c)) == 0) return A_badarg;
     }
     memcpy(buf, s, n);
     *len = n;

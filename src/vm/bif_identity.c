@@ -8,6 +8,7 @@
 #include "vm/etf.h"
 #include "vm/print.h"
 #include "vm/process.h"
+#include "vm/utf8.h"
 
 static term_t text_list(proc_t *p, term_t t, bool (*test)(term_t)) {
     text_t text;
@@ -21,12 +22,10 @@ static term_t text_list(proc_t *p, term_t t, bool (*test)(term_t)) {
     term_t *hp = text.failed ? NULL : heap_alloc(p, 2 * chars);
     if (hp) {
         list = make_cons(hp);
+        uint32_t c = 0;
         for (size_t i = 0; i < text.len; hp += 2) {
-            uint8_t c = (uint8_t)text.data[i++];
-            uint32_t v = c < 0x80 ? c : c < 0xe0 ? c & 0x1f : c < 0xf0 ? c & 0x0f : c & 0x07;
-            while (i < text.len && ((uint8_t)text.data[i] & 0xc0) == 0x80)
-                v = v << 6 | ((uint8_t)text.data[i++] & 0x3f);
-            hp[0] = make_small(v);
+            i += utf8_read((const uint8_t *)text.data + i, text.len - i, &c);
+            hp[0] = make_small(c);
             hp[1] = make_cons(hp + 2);
         }
         hp[-1] = TERM_NIL;

@@ -14,6 +14,7 @@
 #include "vm/io.h"
 #include "vm/print.h"
 #include "vm/process.h"
+#include "vm/utf8.h"
 #include "vm/wstack.h"
 
 typedef struct env_entry {
@@ -394,30 +395,17 @@ static bool env_text(proc_t *p, term_t l, bool name, text_t *t) {
 static term_t utf8_to_list(proc_t *p, const char *text, size_t n) {
     const uint8_t *s = (const uint8_t *)text;
     size_t chars = 0;
-    for (size_t i = 0; i < n; chars++) {
-        unsigned more = s[i] < 0x80 ? 0 : s[i] >= 0xf0 ? 3 : s[i] >= 0xe0 ? 2 : 1;
-        if (s[i] >= 0x80 && (s[i] < 0xc2 || s[i] > 0xf4)) return bytes_to_list(p, s, n, TERM_NIL);
-        if (more >= n - i) return bytes_to_list(p, s, n, TERM_NIL);
-        uint32_t c = more ? s[i] & (63u >> more) : s[i];
-        for (unsigned k = 1; k <= more; k++) {
-            if ((s[i + k] & 0xc0) != 0x80) return bytes_to_list(p, s, n, TERM_NIL);
-            c = c << 6 | (s[i + k] & 63u);
-        }
-        if (!is_code_point(make_small(c)) || (more == 2 && c < 0x800) || (more == 3 && c < 0x10000))
-            return bytes_to_list(p, s, n, TERM_NIL);
-        i += more + 1;
-    }
+    uint32_t c;
+    for (size_t i = 0, used; i < n; i += used, chars++)
+        if ((used = utf8_read(s + i, n - i, &c)) == 0) return bytes_to_list(p, s, n, TERM_NIL);
     if (chars == n) return bytes_to_list(p, s, n, TERM_NIL);
     term_t *hp = heap_alloc(p, 2 * chars);
     if (!hp) return TERM_NONE;
     term_t list = make_cons(hp);
     for (size_t i = 0; i < n; hp += 2) {
-        unsigned more = s[i] < 0x80 ? 0 : s[i] >= 0xf0 ? 3 : s[i] >= 0xe0 ? 2 : 1;
-        uint32_t c = more ? s[i] & (63u >> more) : s[i];
-        for (unsigned k = 1; k <= more; k++) c = c << 6 | (s[i + k] & 63u);
+        i += utf8_read(s + i, n - i, &c);
         hp[0] = make_small(c);
         hp[1] = make_cons(hp + 2);
-        i += more + 1;
     }
     hp[-1] = TERM_NIL;
     return list;

@@ -6,6 +6,7 @@
  * OTP's. A long search yields between pieces of the subject, one that backtracks a lot anywhere.
  */
 #include "vm/re.h"
+#include "vm/utf8.h"
 
 /* ---- compiling ---- */
 
@@ -520,19 +521,10 @@ static bool utf8_good(const uint8_t *s, size_t n) {
         }
         while (s < end && *s < 0x80) s++;
         if (s == end) break;
-        uint32_t c = *s, min;
-        int more;
-        if (c < 0xc2 || c > 0xf4) return false;
-        more = c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
-        if (end - s <= more) return false;
-        min = more == 1 ? 0x80 : more == 2 ? 0x800 : 0x10000;
-        c &= 0x3fu >> more;
-        for (int i = 1; i <= more; i++) {
-            if ((s[i] & 0xc0) != 0x80) return false;
-            c = c << 6 | (s[i] & 0x3f);
-        }
-        if (c < min || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) return false;
-        s += more + 1;
+        uint32_t c;
+        unsigned used = utf8_read(s, (size_t)(end - s), &c);
+        if (used == 0) return false;
+        s += used;
     }
     return true;
 }

@@ -5,9 +5,9 @@
  * which the BIFs trap. File names are UTF-8.
  */
 #include "vm/binary.h"
+#include "vm/utf8.h"
 #include "vm/wstack.h"
 
-static inline bool is_scalar(uint64_t c) { return c < 0xd800 || (c >= 0xe000 && c <= 0x10ffff); }
 static inline bool is_continuation(uint8_t b) { return (b & 0xc0) == 0x80; }
 
 /* Bytes of the character a byte starts; 0: it starts none. Leads that cannot be part of a good
@@ -38,7 +38,7 @@ static int char_check(const uint8_t *s, size_t n, unsigned *len) {
     }
     static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
     uint32_t c = decode(s, k);
-    if (c < least[k] || !is_scalar(c)) return CHAR_ERROR;
+    if (c < least[k] || !is_unicode(c)) return CHAR_ERROR;
     *len = k;
     return CHAR_OK;
 }
@@ -80,30 +80,6 @@ static size_t utf8_prefix(proc_t *p, const uint8_t *s, size_t n, int *why) {
     return n;
 }
 
-/* Writes a character; returns its length. */
-static inline unsigned encode(uint8_t *d, uint32_t c) {
-    if (c < 0x80) {
-        d[0] = (uint8_t)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        d[0] = (uint8_t)(0xc0 | c >> 6);
-        d[1] = (uint8_t)(0x80 | (c & 63));
-        return 2;
-    }
-    if (c < 0x10000) {
-        d[0] = (uint8_t)(0xe0 | c >> 12);
-        d[1] = (uint8_t)(0x80 | (c >> 6 & 63));
-        d[2] = (uint8_t)(0x80 | (c & 63));
-        return 3;
-    }
-    d[0] = (uint8_t)(0xf0 | c >> 18);
-    d[1] = (uint8_t)(0x80 | (c >> 12 & 63));
-    d[2] = (uint8_t)(0x80 | (c >> 6 & 63));
-    d[3] = (uint8_t)(0x80 | (c & 63));
-    return 4;
-}
-
 /* false: stopped */
 static bool count_high(proc_t *p, const bits_t *b, size_t *out) {
     size_t n = b->bit_size / 8, high = 0;
@@ -125,7 +101,7 @@ static bool count_high(proc_t *p, const bits_t *b, size_t *out) {
 static inline bool char_ok(term_t c, bool latin1) {
     if (!is_small(c)) return false;
     uint64_t v = (uint64_t)small_value(c);
-    return latin1 ? v < 256 : is_scalar(v);
+    return latin1 ? v < 256 : is_unicode(v);
 }
 
 /* A run of good characters at the front of a list, up to where the next tick is due: their number
@@ -224,7 +200,7 @@ static int conv_binary(conv_t *c, term_t t) {
     if (c->latin1) {
         uint8_t *d = c->dst + c->n;
         for (size_t i = 0; i < n; i++) {
-            d += encode(d, (uint32_t)bits_get64(b.base, b.bit_offset + 8 * i, 8));
+            d += utf8_write(d, (uint32_t)bits_get64(b.base, b.bit_offset + 8 * i, 8));
             if (BIF_TICK_EVERY(c->p, i + 1, 8192, 128)) return CHAR_STOPPED;
         }
         c->n = (size_t)(d - c->dst);
@@ -316,7 +292,7 @@ static term_t conv_run(conv_t *c, term_t t) {
                     rest = t;
                     goto stop;
                 }
-                c->n += encode(c->dst + c->n, (uint32_t)small_value(h));
+                c->n += utf8_write(c->dst + c->n, (uint32_t)small_value(h));
             } else if (is_cons(h)) {
                 /* Every tail is kept, empty ones too: the rest is built from them. */
                 if (!wstack_need(&st, 1)) {
@@ -530,7 +506,7 @@ static BIF(internal_name2native_1) {
                 term_t h = cons_head(t), tail = cons_tail(t);
                 if (is_small(h) && h != make_small(0) && bs_is_char(h)) {
                     if (d)
-                        d += encode(d, (uint32_t)small_value(h));
+                        d += utf8_write(d, (uint32_t)small_value(h));
                     else
                         n += bs_utf8_size(h);
                 } else if (is_cons(h)) {

@@ -6,6 +6,7 @@
  */
 #include "vm/arith.h"
 #include "vm/binary.h"
+#include "vm/utf8.h"
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define IS_LITTLE(flags) (((flags) & (BS_LITTLE | BS_NATIVE)) != 0)
@@ -200,9 +201,6 @@ bool bs_match_string(match_ctx_t *ctx, size_t nbits, const uint8_t *s) {
     return true;
 }
 
-/* A scalar value: no surrogate, not too large. */
-static inline bool is_scalar(uint64_t c) { return c < 0xd800 || (c >= 0xe000 && c <= 0x10ffff); }
-
 term_t bs_get_utf8(match_ctx_t *ctx) {
     size_t o = (size_t)small_value(ctx->offset);
     size_t left = (size_t)small_value(ctx->end) - o;
@@ -227,7 +225,7 @@ term_t bs_get_utf8(match_ctx_t *ctx) {
             if ((b[i] & 0xc0) != 0x80) return TERM_NONE;
             c = c << 6 | (b[i] & 0x3f);
         }
-        if (n == 3 && (c < 0x800 || !is_scalar(c))) return TERM_NONE;
+        if (n == 3 && (c < 0x800 || !is_unicode(c))) return TERM_NONE;
         if (n == 4 && (c < 0x10000 || c > 0x10ffff)) return TERM_NONE;
     }
     ctx->offset += (uint64_t)n * 8 << SMALL_SHIFT;
@@ -258,7 +256,7 @@ term_t bs_get_utf32(match_ctx_t *ctx, unsigned flags) {
     if ((size_t)small_value(ctx->end) - o < 32) return TERM_NONE;
     uint32_t c = (uint32_t)bits_get64(ctx->base, o, 32);
     if (IS_LITTLE(flags)) c = __builtin_bswap32(c);
-    if (!is_scalar(c)) return TERM_NONE;
+    if (!is_unicode(c)) return TERM_NONE;
     ctx->offset = make_small((int64_t)(o + 32));
     return make_small((int64_t)c);
 }
@@ -504,7 +502,7 @@ void bs_put_string(bs_builder_t *b, const uint8_t *s, size_t nbytes) {
     put_from(b, &from, nbytes * 8);
 }
 
-bool bs_is_char(term_t v) { return is_small(v) && is_scalar((uint64_t)small_value(v)); }
+bool bs_is_char(term_t v) { return is_small(v) && is_unicode((uint64_t)small_value(v)); }
 
 size_t bs_utf8_size(term_t v) {
     if (!is_small(v)) return 4;

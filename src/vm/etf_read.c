@@ -10,30 +10,13 @@
 #include "vm/arith.h"
 #include "vm/map.h"
 #include "vm/process.h"
+#include "vm/utf8.h"
 
 static bool utf8_is_valid(const uint8_t *s, size_t n, size_t *chars) {
-    size_t count = 0;
-    for (size_t i = 0; i < n; count++) {
-        uint8_t c = s[i];
-        if (c < 0x80) {
-            i++;
-            continue;
-        }
-        size_t more = c >= 0xc2 && c < 0xe0   ? 1
-                      : c >= 0xe0 && c < 0xf0 ? 2
-                      : c >= 0xf0 && c < 0xf5 ? 3
-                                              : 0;
-        if (more == 0 || n - i <= more) return false;
-        uint32_t u = c & (0x3f >> more);
-        for (size_t k = 1; k <= more; k++) {
-            if ((s[i + k] & 0xc0) != 0x80) return false;
-            u = u << 6 | (s[i + k] & 0x3f);
-        }
-        static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-        if (u < least[more] || u > 0x10ffff || (u >= 0xd800 && u < 0xe000)) return false;
-        i += more + 1;
-    }
-    *chars = count;
+    uint32_t c;
+    *chars = 0;
+    for (size_t i = 0, used; i < n; i += used, ++*chars)
+        if ((used = utf8_read(s + i, n - i, &c)) == 0) return false;
     return true;
 }
 

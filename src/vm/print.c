@@ -9,6 +9,7 @@
 #include "vm/binary.h"
 #include "vm/etf.h"
 #include "vm/map.h"
+#include "vm/utf8.h"
 #include "vm/wstack.h"
 
 /* ---- text ---- */
@@ -57,24 +58,8 @@ void text_uint(text_t *t, uint64_t i) {
     text_bytes(t, p, (size_t)(buf + sizeof buf - p));
 }
 void text_utf8(text_t *t, uint32_t c) {
-    uint8_t b[4];
-    size_t n = 0;
-    if (c < 0x80) {
-        b[n++] = (uint8_t)c;
-    } else if (c < 0x800) {
-        b[n++] = (uint8_t)(0xc0 | c >> 6);
-        b[n++] = (uint8_t)(0x80 | (c & 63));
-    } else if (c < 0x10000) {
-        b[n++] = (uint8_t)(0xe0 | c >> 12);
-        b[n++] = (uint8_t)(0x80 | (c >> 6 & 63));
-        b[n++] = (uint8_t)(0x80 | (c & 63));
-    } else {
-        b[n++] = (uint8_t)(0xf0 | c >> 18);
-        b[n++] = (uint8_t)(0x80 | (c >> 12 & 63));
-        b[n++] = (uint8_t)(0x80 | (c >> 6 & 63));
-        b[n++] = (uint8_t)(0x80 | (c & 63));
-    }
-    text_bytes(t, b, n);
+    uint8_t b[UTF8_MAX];
+    text_bytes(t, b, utf8_write(b, c));
 }
 
 void text_int(text_t *t, int64_t i) {
@@ -93,11 +78,7 @@ static bool is_atom_char(uint32_t c) {
 }
 /* The next character of valid UTF-8. */
 static const uint8_t *utf8_next(const uint8_t *s, uint32_t *c) {
-    if (s[0] < 0x80) return *c = s[0], s + 1;
-    unsigned n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    uint32_t v = s[0] & (0x7fu >> n);
-    for (unsigned i = 1; i < n; i++) v = v << 6 | (s[i] & 0x3f);
-    return *c = v, s + n;
+    return s + utf8_read(s, UTF8_MAX, c);
 }
 
 static bool is_reserved(const char *s, size_t n) {
