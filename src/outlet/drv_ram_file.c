@@ -3,10 +3,10 @@
  * data; the answer is a message {Port, {data, [Kind | ...]}}.
  */
 #include <errno.h>
-#include <zlib.h>
 #include "outlet/outlet.h"
 #include "vm/errno_name.h"
 #include "vm/process.h"
+#include "vm/zlib_memory.h"
 
 enum {
     OP_OPEN = 1,
@@ -148,22 +148,9 @@ static int truncate_here(ram_t *f) {
 
 /* ---- gzip ---- the whole content, in place */
 
-static voidpf z_alloc(voidpf user, uInt items, uInt size) {
-    vm_t *vm = user;
-    size_t n = (size_t)items * size + sizeof(size_t) * 2;
-    size_t *p = mem_alloc(vm, n);
-    if (!p) return NULL;
-    *p = n;
-    return p + 2;
-}
-static void z_free(voidpf user, voidpf p) {
-    size_t *q = (size_t *)p - 2;
-    mem_free(user, q, *q);
-}
-
 static int gzip(ram_t *f, bool compress) {
     ram_t to = {.o = f->o};
-    z_stream z = {.zalloc = z_alloc, .zfree = z_free, .opaque = f->o->vm};
+    z_stream z = zlib_stream(f->o->vm);
     int r = compress ? deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8,
                                     Z_DEFAULT_STRATEGY)
                      : inflateInit2(&z, 15 + 16);

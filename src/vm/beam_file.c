@@ -7,7 +7,7 @@
 #include "vm/beam_internal.h"
 #include "vm/md5.h"
 #include "vm/sched.h"
-#include <zlib.h>
+#include "vm/zlib_memory.h"
 
 #define FORM_HEADER 12 /* FOR1, size, BEAM */
 
@@ -296,29 +296,9 @@ static int read_lambdas(beam_file_t *f, beam_blob_t c) {
     return 0;
 }
 
-/* zlib wants memory without saying its size when it gives it back: kept in front of the block. */
-static voidpf z_alloc(voidpf opaque, uInt items, uInt size) {
-    size_t n = (size_t)items * size + 16;
-    size_t *p = mem_alloc(opaque, n);
-    if (p == NULL) return NULL;
-    *p = n;
-    return (char *)p + 16;
-}
-
-static void z_free(voidpf opaque, voidpf p) {
-    char *block = (char *)p - 16;
-    size_t n;
-    memcpy(&n, block, sizeof n);
-    mem_free(opaque, block, n);
-}
-
 /* Inflates exactly `want` bytes. 0, 1: malformed, -1: no memory. */
 static int inflate_all(vm_t *vm, const uint8_t *in, size_t n, uint8_t *out, size_t want) {
-    z_stream z;
-    memset(&z, 0, sizeof z);
-    z.zalloc = z_alloc;
-    z.zfree = z_free;
-    z.opaque = vm;
+    z_stream z = zlib_stream(vm);
     z.next_in = (Bytef *)(uintptr_t)in; /* zlib does not write there */
     z.avail_in = (uInt)n;
     z.next_out = out;

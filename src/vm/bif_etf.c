@@ -1,8 +1,8 @@
 /* bif_etf.c: term_to_binary and its family. Thin: etf.c and etf_encode.c do the work; compression
  * is done here. */
-#include <zlib.h>
 #include "vm/binary.h"
 #include "vm/etf.h"
+#include "vm/zlib_memory.h"
 
 /* Bytes that cost a reduction. */
 #define BYTES_PER_RED 256
@@ -47,19 +47,6 @@ static term_t encode_failed(proc_t *p, int status) {
                                      : bif_oom(p);
 }
 
-/* zlib asks without saying how much it gives back, so the size stands in front. */
-static voidpf zlib_alloc(voidpf vm, uInt items, uInt size) {
-    size_t bytes = (size_t)items * size + 16;
-    uint64_t *q = mem_alloc(vm, bytes);
-    if (!q) return NULL;
-    q[0] = bytes;
-    return q + 2;
-}
-static void zlib_free(voidpf vm, voidpf r) {
-    uint64_t *q = (uint64_t *)r - 2;
-    mem_free(vm, q, q[0]);
-}
-
 /* Bytes compressed between ticks. Level 0 only copies, and its output depends on the pieces. */
 #define DEFLATE_PER_TICK 2048
 #define DEFLATE_PER_RED  2
@@ -69,7 +56,7 @@ static void zlib_free(voidpf vm, voidpf r) {
 static int64_t compress_body(proc_t *p, const uint8_t *b, size_t n, int level, uint8_t *out,
                              size_t cap) {
     vm_t *vm = p->vm;
-    z_stream z = {.zalloc = zlib_alloc, .zfree = zlib_free, .opaque = vm};
+    z_stream z = zlib_stream(vm);
     int status = deflateInit(&z, level);
     if (status != Z_OK) return -1;
     z.next_in = (Bytef *)(uintptr_t)b;

@@ -265,7 +265,7 @@ static inline term_t take_chars(conv_t *c, term_t t, size_t *cells) {
     if (!c->dst) return t; /* there is no good one */
     uint8_t *d = c->dst + c->n;
     for (; i + 1 < last && is_cons(t) && char_ok(cons_head(t), latin1); i++, t = cons_tail(t))
-        d += encode(d, (uint32_t)small_value(cons_head(t)));
+        d += utf8_write(d, (uint32_t)small_value(cons_head(t)));
     *cells = i;
     c->n = (size_t)(d - c->dst);
     return t;

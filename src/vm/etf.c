@@ -3,23 +3,10 @@
  * Two passes over the bytes: etf_read.c checks and counts, etf_build.c makes the term. Called by
  * BIFs and by the loader, which has no process. Relies on zlib.
  */
-#include <zlib.h>
 #include "vm/etf_read.h"
+#include "vm/zlib_memory.h"
 
 /* ---- compressed terms ---- */
-
-/* What zlib allocates, with the size in front: our allocator wants to be told. */
-static voidpf zlib_alloc(voidpf vm, uInt items, uInt size) {
-    size_t bytes = (size_t)items * size + 16;
-    uint64_t *p = mem_alloc(vm, bytes);
-    if (!p) return NULL;
-    p[0] = bytes;
-    return p + 2;
-}
-static void zlib_free(voidpf vm, voidpf q) {
-    uint64_t *p = (uint64_t *)q - 2;
-    mem_free(vm, p, p[0]);
-}
 
 typedef struct {
     const uint8_t *b; /* the term's bytes, without version */
@@ -42,7 +29,7 @@ static bool body_inflate(vm_t *vm, proc_t *p, const uint8_t *b, size_t n, body_t
     size_t size = get32(&r), in = left(&r);
     if (in > UINT32_MAX) in = UINT32_MAX;
     if (size / 1100 > in) return false; /* deflate makes it 1032 times smaller at best */
-    z_stream z = {.zalloc = zlib_alloc, .zfree = zlib_free, .opaque = vm};
+    z_stream z = zlib_stream(vm);
     z.next_in = (Bytef *)(uintptr_t)r.p;
     z.avail_in = (uInt)in;
     if (inflateInit(&z) != Z_OK) {

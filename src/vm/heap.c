@@ -151,15 +151,19 @@ void heap_free(proc_t *p) {
 
 /* ---- allocation ---- */
 
-term_t *heap_fragment(proc_t *p, size_t words) {
-    if (words > UINT32_MAX / 2) return NULL;
-    signal_t *f = signal_new(p->vm, p->sched, SIG_FRAGMENT, words);
+/* A fragment with so much room, of which words are used. */
+static term_t *fragment_new(proc_t *p, size_t room, size_t words) {
+    signal_t *f = signal_new(p->vm, p->sched, SIG_FRAGMENT, room);
     if (!f) return NULL;
     f->used = (uint32_t)words;
     f->next = p->frags;
     p->frags = f;
     p->frag_words += (uint32_t)words;
     return f->data;
+}
+
+term_t *heap_fragment(proc_t *p, size_t words) {
+    return words > UINT32_MAX / 2 ? NULL : fragment_new(p, words, words);
 }
 
 /* The block is full. Small requests share a fragment, so that a BIF that conses cell by cell does
@@ -174,14 +178,7 @@ COLD term_t *heap_alloc_slow(proc_t *p, size_t words) {
     }
     if (words > 256) return heap_fragment(p, words);
     size_t room = p->frag_words < 240 ? 240 : p->frag_words > 32768 ? 32768 : p->frag_words;
-    if (room < words) room = words;
-    f = signal_new(p->vm, p->sched, SIG_FRAGMENT, room);
-    if (!f) return NULL;
-    f->used = (uint32_t)words;
-    f->next = p->frags;
-    p->frags = f;
-    p->frag_words += (uint32_t)words;
-    return f->data;
+    return fragment_new(p, room < words ? words : room, words);
 }
 
 void heap_release(proc_t *p, term_t *hp, term_t *end) {

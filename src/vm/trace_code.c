@@ -195,6 +195,20 @@ static void set_kinds(bp_t *b, uint32_t kinds) {
     atomic_store_explicit(&b->kinds, kinds, memory_order_release);
 }
 
+/* Counts and times begin again at nothing. What of kinds_of that ends. */
+static uint32_t counts_restart(vm_t *vm, bp_t *b, uint32_t kinds) {
+    uint32_t ends = 0;
+    if (kinds & BP_COUNT) {
+        atomic_store_explicit(&b->count, 0, memory_order_relaxed);
+        ends |= BP_COUNT_PAUSED;
+    }
+    if (kinds & BP_TIME) {
+        trace_time_reset(vm, b->time);
+        ends |= BP_TIME_PAUSED;
+    }
+    return ends;
+}
+
 /* What the change does to a point, new ones included. */
 static void change_point(change_t *c, bp_t *b, uint32_t kinds) {
     vm_t *vm = c->vm;
@@ -209,14 +223,7 @@ static void change_point(change_t *c, bp_t *b, uint32_t kinds) {
             set_spec(vm, &b->meta_spec, c->spec);
             atomic_store_explicit(&b->meta, c->meta, memory_order_release);
         }
-        if (kinds & BP_COUNT) {
-            atomic_store_explicit(&b->count, 0, memory_order_relaxed);
-            now &= ~(uint32_t)BP_COUNT_PAUSED;
-        }
-        if (kinds & BP_TIME) {
-            trace_time_reset(vm, b->time);
-            now &= ~(uint32_t)BP_TIME_PAUSED;
-        }
+        now &= ~counts_restart(vm, b, kinds);
         now |= kinds;
         break;
     case BP_CLEAR:
@@ -227,16 +234,7 @@ static void change_point(change_t *c, bp_t *b, uint32_t kinds) {
         if (kinds & BP_COUNT) now &= ~(uint32_t)BP_COUNT_PAUSED;
         if (kinds & BP_TIME) now &= ~(uint32_t)BP_TIME_PAUSED;
         break;
-    case BP_RESTART:
-        if (kinds & BP_COUNT) {
-            atomic_store_explicit(&b->count, 0, memory_order_relaxed);
-            now &= ~(uint32_t)BP_COUNT_PAUSED;
-        }
-        if (kinds & BP_TIME) {
-            trace_time_reset(vm, b->time);
-            now &= ~(uint32_t)BP_TIME_PAUSED;
-        }
-        break;
+    case BP_RESTART: now &= ~counts_restart(vm, b, kinds); break;
     default:
         if (kinds & BP_COUNT & now) now |= BP_COUNT_PAUSED;
         if (kinds & BP_TIME & now) now |= BP_TIME_PAUSED;

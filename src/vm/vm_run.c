@@ -66,6 +66,14 @@ static uint64_t expire(vm_t *vm) {
     return etimer_closest_timeout(vm);
 }
 
+/* The same, with what leaving literals wants done (literals.h). */
+static uint64_t do_what_is_due(vm_t *vm) {
+    uint64_t closest = expire(vm);
+    if (LIKELY(!literals_due(vm))) return closest;
+    uint64_t at = literals_step(vm);
+    return at < closest ? at : closest;
+}
+
 /* Runs processes for about ROUND_REDS. false: none was runnable. */
 static bool run_round(vm_t *vm, sched_t *s) {
     int32_t budget = ROUND_REDS;
@@ -97,11 +105,7 @@ static int run_here(vm_t *vm, int mode) {
         }
         progress |= run_round(vm, s);
         if (vm_is_halting(vm)) return 2;
-        uint64_t closest = expire(vm);
-        if (UNLIKELY(literals_due(vm))) {
-            uint64_t at = literals_step(vm);
-            if (at < closest) closest = at;
-        }
+        uint64_t closest = do_what_is_due(vm);
         if (has_runnable(s)) {
             if (round % POLL_ROUNDS == 0) poll(vm, 0);
             if (mode != VM_RUN_DEFAULT && round >= ONCE_ROUNDS) return 1;
@@ -129,11 +133,7 @@ static int run_here(vm_t *vm, int mode) {
 static int run_polling(vm_t *vm, int mode) {
     for (bool first = true;; first = false) {
         if (vm_is_halting(vm)) return 2;
-        uint64_t closest = expire(vm);
-        if (UNLIKELY(literals_due(vm))) {
-            uint64_t at = literals_step(vm);
-            if (at < closest) closest = at;
-        }
+        uint64_t closest = do_what_is_due(vm);
         bool idle_now = sched_all_idle(vm);
         bool over = idle_now && closest == HOST_FOREVER && !devices_left(vm);
         if (mode == VM_RUN_NOWAIT || over) {
