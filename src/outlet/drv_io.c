@@ -203,8 +203,34 @@ typedef struct {
     const ling_outlet_open_t *a;
     char **v;
     size_t n, cap;
+    uint32_t *by_name; /* of the changes: place + 1 of the last one with a name, by its hash */
+    size_t slots;      /* a power of two, more than twice as many as changes; 0: there are none */
     bool failed;
 } env_t;
+
+/* The slot where a name is, or would be. */
+static uint32_t *env_slot(const env_t *e, const char *name, size_t nlen) {
+    uint64_t h = 14695981039346656037u; /* FNV-1a */
+    for (size_t i = 0; i < nlen; i++) h = (h ^ (uint8_t)name[i]) * 1099511628211u;
+    for (size_t i = (size_t)(h ^ h >> 32);; i++) {
+        uint32_t *slot = &e->by_name[i & (e->slots - 1)];
+        const char *there = *slot ? e->a->env[*slot - 1].name : NULL;
+        if (!there || (strncmp(there, name, nlen) == 0 && there[nlen] == 0)) return slot;
+    }
+}
+
+/* The last change of a name counts. */
+static bool env_index(env_t *e) {
+    if (e->a->nenv == 0) return true;
+    for (e->slots = 16; e->slots <= 2 * e->a->nenv;) e->slots *= 2;
+    e->by_name = mem_calloc(e->vm, e->slots * sizeof *e->by_name);
+    if (!e->by_name) return false;
+    for (size_t i = 0; i < e->a->nenv; i++) {
+        const char *name = e->a->env[i].name;
+        *env_slot(e, name, strlen(name)) = (uint32_t)i + 1;
+    }
+    return true;
+}
 
 static void env_add(env_t *e, const char *name, size_t nlen, const char *value) {
     size_t vlen = strlen(value);
@@ -231,27 +257,25 @@ static void env_add(env_t *e, const char *name, size_t nlen, const char *value) 
 
 static bool env_entry(void *user, const char *name, size_t nlen, const char *value) {
     env_t *e = user;
-    for (size_t i = 0; i < e->a->nenv; i++)
-        if (strlen(e->a->env[i].name) == nlen && memcmp(e->a->env[i].name, name, nlen) == 0)
-            return true;
+    if (e->slots && *env_slot(e, name, nlen)) return true;
     env_add(e, name, nlen, value);
     return !e->failed;
 }
 
 static bool env_make(env_t *e) {
+    if (!env_index(e)) return false;
     io_env_each(e->vm, env_entry, e);
     for (size_t i = 0; i < e->a->nenv && !e->failed; i++) {
         const ling_outlet_env_t *x = &e->a->env[i];
-        bool again = false; /* the last one counts */
-        for (size_t k = i + 1; k < e->a->nenv; k++)
-            again = again || strcmp(x->name, e->a->env[k].name) == 0;
-        if (x->value && !again) env_add(e, x->name, strlen(x->name), x->value);
+        size_t nlen = strlen(x->name);
+        if (x->value && *env_slot(e, x->name, nlen) == i + 1) env_add(e, x->name, nlen, x->value);
     }
     if (e->v) e->v[e->n] = NULL; /* env_add keeps room for it */
     return !e->failed;
 }
 
 static void env_free(env_t *e) {
+    mem_free(e->vm, e->by_name, e->slots * sizeof *e->by_name);
     for (size_t i = 0; i < e->n; i++) mem_free(e->vm, e->v[i], strlen(e->v[i]) + 1);
     mem_free(e->vm, e->v, e->cap * sizeof *e->v);
 }

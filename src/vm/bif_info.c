@@ -64,7 +64,7 @@ static term_t sys_cpus(proc_t *p) {
     return n ? make_small(n) : (term_t)A_unknown;
 }
 static term_t sys_start_time(proc_t *p) { return number(p, p->vm->start_ns); }
-static term_t sys_end_time(proc_t *p) { return int64_to_term(p, INT64_MAX / 2); }
+static term_t sys_end_time(proc_t *p) { return int64_to_term(p, CLOCK_END_NS); }
 static term_t sys_time_correction(proc_t *p) {
     return make_bool(!p->vm->options.no_time_correction);
 }

@@ -34,6 +34,9 @@ void memory_use(vm_t *vm, memory_use_t *out) {
     out->atoms = atom_memory(vm);
     out->tables = ets_memory(vm);
     out->total = atomic_load_explicit(&vm->memory_used, memory_order_relaxed);
+    /* Other threads go on while this is read. */
+    uint64_t least = memory_of_processes(out) + out->binaries;
+    if (out->total < least) out->total = least;
 }
 
 /* ---- erlang:memory ---- */

@@ -285,9 +285,6 @@ static BIF(universaltime_to_posixtime_1) {
 
 /* ---- timers ---- */
 
-/* OTP's monotonic time ends 2^63 ns after it began: no timer beyond. */
-#define TIME_SPAN_MS 9223372035000
-
 /* The time a timer fires. false: not a time. */
 static bool timer_when(vm_t *vm, term_t time, bool absolute, uint64_t *when) {
     int64_t ms;
@@ -296,10 +293,10 @@ static bool timer_when(vm_t *vm, term_t time, bool absolute, uint64_t *when) {
     int64_t start_ms = (int64_t)(vm->start_ns / NS_PER_MS);
     int64_t now_ms = (int64_t)(now / NS_PER_MS);
     if (absolute) {
-        if (ms < start_ms || ms > start_ms + TIME_SPAN_MS) return false;
+        if (ms < start_ms || ms > CLOCK_END_MS) return false;
         *when = (uint64_t)ms * NS_PER_MS;
     } else {
-        if (ms < 0 || ms > TIME_SPAN_MS - (now_ms - start_ms)) return false;
+        if (ms < 0 || ms >= CLOCK_END_MS - now_ms) return false;
         *when = now + (uint64_t)ms * NS_PER_MS;
     }
     return true;

@@ -162,7 +162,9 @@ uint64_t clock_host_time(vm_t *vm, uint64_t when) {
         int64_t direction = GET(c->direction);
         uint64_t wrong = direction < 0 ? d / (PART - 1) : d / (PART + 1);
         if (wrong > span / PART) wrong = span / PART;
-        host = GET(c->host_from) + d - (uint64_t)(direction * (int64_t)wrong);
+        d = direction > 0 ? d - wrong : d + (d < HOST_FOREVER - wrong ? wrong : 0);
+        host = GET(c->host_from);
+        host = d < HOST_FOREVER - host ? host + d : HOST_FOREVER - 1;
     } while (UNLIKELY(!version_same(vm, v)));
     return host;
 }

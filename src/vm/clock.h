@@ -23,6 +23,10 @@ int64_t clock_system_ns(vm_t *vm);
 /* Microseconds since 1970, later with every call: erlang:now/0. */
 int64_t clock_unique_us(vm_t *vm);
 
+/* Where monotonic time ends, ns and ms: no timer beyond. */
+#define CLOCK_END_MS INT64_C(9223372036000)
+#define CLOCK_END_NS (CLOCK_END_MS * 1000000)
+
 /* When the host's monotonic clock will be there: for waiting. 0 and HOST_FOREVER stay. A wait that
  * ends too early is repeated by who waits. */
 uint64_t clock_host_time(vm_t *vm, uint64_t when);

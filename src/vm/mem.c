@@ -62,6 +62,7 @@ void mem_free(vm_t *vm, void *p, size_t size) {
  * words of all threads are added up. A scheduler has its own; without scheduler threads, and for
  * threads that are none, there is the VM's. */
 enum { UNIT = 16, UNIT_BITS = 36 };
+#define UNITS_SHORT (UINT64_C(1) << 32) /* units that may be missing for a moment: 64 GB */
 
 static void count_kind(vm_t *vm, int kind, uint64_t much) {
     sched_t *s = vm->threaded ? sched_current(vm) : NULL;
@@ -94,10 +95,16 @@ void mem_counted(vm_t *vm, int kind, uint64_t *blocks, uint64_t *bytes) {
     const struct sched_priv *q;
     for (unsigned i = 0; (q = sched_priv_at(vm, i)) != NULL; i++)
         sum += atomic_load_explicit(&q->memory_kinds[kind], memory_order_relaxed);
-    /* Counted on one thread and released on another a moment ago: never less than nothing. */
-    if ((int64_t)sum < 0) sum = 0;
-    *blocks = sum >> UNIT_BITS;
-    *bytes = (sum & ((UINT64_C(1) << UNIT_BITS) - 1)) * UNIT;
+    /* What one thread has counted and another released while this was read may be missing, of the
+     * blocks or of the bytes alone: never less than nothing. */
+    const uint64_t top = UINT64_C(1) << UNIT_BITS;
+    uint64_t units = sum & (top - 1);
+    if (units >= top - UNITS_SHORT) {
+        units = 0;
+        sum += UNITS_SHORT; /* the blocks had to lend one */
+    }
+    *blocks = (int64_t)sum < 0 ? 0 : sum >> UNIT_BITS;
+    *bytes = units * UNIT;
 }
 
 /* ---- pools ---- */

@@ -256,6 +256,11 @@ programs() ->
     p(putenv, run(sh("echo $PORT_T_VAR"), [])),
     p(putenv, run(sh("echo $PORT_T_VAR."), [{env, [{"PORT_T_VAR", "x"}, {"PORT_T_VAR", "y"}]}])),
     p(putenv, run(sh("echo $PORT_T_VAR."), [{env, [{"PORT_T_VAR", false}]}])),
+    %% Many, and several of one name: the last one counts.
+    Many = [{"PORT_T_" ++ integer_to_list(I rem 20000), case I of 7 -> false; _ -> integer_to_list(I) end}
+            || I <- lists:seq(1, 40000), I rem 20000 =/= 9 orelse I < 20000],
+    p(env, run(sh("env | grep -c ^PORT_T_[0-9]; echo $PORT_T_7 $PORT_T_8 $PORT_T_9 $PORT_T_19999 $PORT_T_0"),
+               [{env, Many ++ [{"PORT_T_11", false}]}])),
     p(cd, run({spawn, "pwd"}, [{cd, "/usr/lib"}])),
     p(cd, run({spawn, "pwd"}, [{cd, <<"/usr">>}])),
     [p({status, N}, run(sh("exit " ++ integer_to_list(N)), [exit_status])) || N <- [0, 1, 77, 255]],

@@ -150,6 +150,23 @@ static void test_no_correction(void **state) {
     fixture_free(vm);
 }
 
+/* However far away a time is and whatever the clock does, the host's time of it is not before. */
+static void test_far(void **state) {
+    (void)state;
+    static const int64_t by[] = {0, 1000 * S, -1000 * S};
+    for (int i = 0; i < 3; i++) {
+        vm_t *vm = new_vm(TIME_NO_WARP, true);
+        if (by[i]) run_set(vm, by[i], S);
+        uint64_t far = clock_host_time(vm, CLOCK_END_NS);
+        for (uint64_t d = 1; d < 100000; d = 3 * d + 1) {
+            uint64_t host = clock_host_time(vm, HOST_FOREVER - d);
+            assert_true(host > far && host != HOST_FOREVER);
+        }
+        assert_true(clock_host_time(vm, HOST_FOREVER) == HOST_FOREVER);
+        vm_destroy(vm);
+    }
+}
+
 /* The wall clock is set at random: time never goes back and is never more than 1 % wrong, and the
  * host is asked to wait exactly until a time comes. */
 static void test_random(void **state) {
@@ -302,8 +319,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_warp),    cmocka_unit_test(test_single_warp),
         cmocka_unit_test(test_multi_warp), cmocka_unit_test(test_no_correction),
-        cmocka_unit_test(test_random),     cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_erlang),
+        cmocka_unit_test(test_far),        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_threads),    cmocka_unit_test(test_erlang),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
