@@ -21,7 +21,8 @@
  *
  * Callbacks run on the owner's thread inside ling_run or ling_call, except host functions of a VM
  * with scheduler threads, which run on those. A callback must not call ling_run, ling_call,
- * ling_load or ling_destroy of the same VM (LING_EBUSY); it may build terms, send and spawn.
+ * ling_load or ling_destroy of the same VM (LING_EBUSY; ling_destroy does nothing but log that); it
+ * may build terms, send and spawn.
  */
 #ifndef LING_LING_H
 #define LING_LING_H

@@ -25,8 +25,8 @@ typedef void (*ling_uv_stop_fn)(ling_vm_t *vm, int status, void *user);
 LING_API int ling_uv_attach(ling_vm_t *vm, uv_loop_t *loop, ling_uv_stop_fn stop, void *user);
 
 /* Takes the VM out of the loop again. Its handles close in the loop's next rounds: run the loop
- * once more before closing it. Not from a callback of the VM. ling_destroy of an attached VM is an
- * error of the caller. LING_EINVAL: not attached. */
+ * once more before closing it. Not from a callback of the VM. ling_destroy detaches, too.
+ * LING_EINVAL: not attached. */
 LING_API int ling_uv_detach(ling_vm_t *vm);
 
 #ifdef __cplusplus

@@ -15,6 +15,8 @@ struct ling_env {
     vm_t *vm;
     proc_t *p;
     bool in_call;     /* p is the process that called a host function */
+    bool lent;        /* to a callback, which cannot free it */
+    bool raised;      /* by ling_raise */
     size_t size;      /* of this block, p's included; 0: not our own */
     char errmsg[120]; /* of the last failed parse */
 };
@@ -88,6 +90,11 @@ void api_set_exception(vm_t *vm, term_t outcome);
 /* env.c */
 bool env_init_on(ling_env_t *env, proc_t *p); /* env of a host function */
 static inline bool is_term(ling_term_t t) { return t != LING_NONE && !is_header(t); }
+
+/* Is this a callback, or a thread of the VM's? Then nothing may be run or ended. */
+static inline bool api_is_inside(vm_t *vm) {
+    return vm->api->running || (vm->nthreads && sched_is_here(vm));
+}
 
 /* box.c */
 void box_push(_Atomic(signal_t *) *box, signal_t *s);

@@ -193,7 +193,9 @@ int ling_boot(ling_vm_t *vm, const char *const *argv, size_t argc) {
     char dir[PATH_MAX], bindir[PATH_MAX + 8];
     const char *root = code_path_root(vm);
     if (argc && !argv) return api_fail(vm, LING_EINVAL, NULL);
-    if (vm->api->running) return api_fail(vm, LING_EBUSY, NULL);
+    for (size_t i = 0; i < argc; i++)
+        if (!argv[i]) return api_fail(vm, LING_EINVAL, "argument %zu is NULL", i + 1);
+    if (api_is_inside(vm)) return api_fail(vm, LING_EBUSY, NULL);
     if (proc_count(vm)) return api_fail(vm, LING_EINVAL, "processes run already");
     if (!root) return api_fail(vm, LING_ENOENT, "no OTP installation was found");
     int rc = find_preloaded(vm, root, dir, sizeof dir);

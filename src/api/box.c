@@ -42,9 +42,9 @@ static void deliver_mail(vm_t *vm, signal_t *s) {
     while (box && box->id != s->ref) box = box->next;
     ling_env_t *env = box ? ling_env_new(vm) : NULL;
     if (env) {
-        box->in_callback = true;
+        box->in_callback = env->lent = true;
         box->fn(env, s->term, box->user);
-        box->in_callback = false;
+        box->in_callback = env->lent = false;
     }
     ling_env_free(env);
     signal_free(vm, NULL, s);

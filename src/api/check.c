@@ -270,8 +270,9 @@ int ling_check(ling_vm_t *vm, const char *module, ling_check_fn report, void *us
                size_t *modules) {
     check_t k = {.vm = vm, .report = report, .user = user};
     if (modules) *modules = 0;
-    term_t name = atom_from_string(vm, module);
-    if (name == TERM_NONE) return api_fail(vm, LING_EINVAL, "not a module's name: %s", module);
+    term_t name = module ? atom_from_string(vm, module) : TERM_NONE;
+    if (name == TERM_NONE)
+        return api_fail(vm, LING_EINVAL, "not a module's name: %s", module ? module : "NULL");
     checked_t *m = read_module(&k, name);
     if (m && !m->found) {
         free_modules(&k);

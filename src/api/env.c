@@ -18,13 +18,13 @@ ling_env_t *ling_env_new(ling_vm_t *vm) {
 }
 
 void ling_env_free(ling_env_t *env) {
-    if (!env || env->size == 0) return;
+    if (!env || env->size == 0 || env->lent) return;
     heap_free(env->p);
     mem_free(env->vm, env, env->size);
 }
 
 void ling_env_clear(ling_env_t *env) {
-    if (env->size == 0) return;
+    if (!env || env->size == 0 || env->lent) return;
     heap_free(env->p);
     env_init_heap(env); /* cannot fail: the heap is in the block */
 }
@@ -39,6 +39,6 @@ bool env_init_on(ling_env_t *env, proc_t *p) {
 }
 
 ling_term_t ling_copy(ling_env_t *env, ling_term_t term) {
-    if (!is_term(term)) return LING_NONE;
+    if (!env || !is_term(term)) return LING_NONE;
     return env->in_call ? term_copy_to(env->p, term) : term_copy_all_to(env->p, term);
 }

@@ -41,6 +41,7 @@ const char *ling_errmsg(ling_vm_t *vm) {
 }
 
 int api_fail(vm_t *vm, int error, const char *format, ...) {
+    if (vm->nthreads && sched_is_here(vm)) return error; /* the message is the owner's */
     text_drop(vm);
     vm->errmsg[0] = 0;
     if (format) {

@@ -9,19 +9,21 @@
 enum { RAISED = -1000 }; /* what ling_raise returns */
 
 int ling_raise(ling_env_t *env, int exception_class, ling_term_t reason) {
-    if (!env->in_call) return LING_EINVAL;
+    if (!env || !env->in_call) return LING_EINVAL;
     if (!is_term(reason)) return LING_ENOMEM;
     static const int classes[] = {EXC_ERROR, EXC_EXIT, EXC_THROW};
     bif_raise(env->p, classes[exception_class < 0 || exception_class > 2 ? 0 : exception_class],
               reason);
+    env->raised = true;
     return RAISED;
 }
 
-ling_term_t ling_self(ling_env_t *env) { return env->in_call ? env->p->pid : LING_NONE; }
+ling_term_t ling_self(ling_env_t *env) { return env && env->in_call ? env->p->pid : LING_NONE; }
 
-static term_t fail(proc_t *p, int rc) {
+static term_t fail(const ling_env_t *env, int rc) {
+    proc_t *p = env->p;
     switch (rc) {
-    case RAISED: return TERM_NONE;
+    case RAISED: return env->raised ? TERM_NONE : bif_badarg(p);
     case LING_EINVAL: return bif_badarg(p);
     case LING_ENOMEM: return bif_oom(p);
     case LING_ELIMIT: return bif_system_limit(p);
@@ -38,7 +40,7 @@ static BIF(call_sync) {
     env_init_on(&env, p);
     term_t result = LING_NONE;
     int rc = h->fn(&env, h->def.arity, a, &result, h->user);
-    if (rc != LING_OK) return fail(p, rc);
+    if (rc != LING_OK) return fail(&env, rc);
     return is_term(result) ? result : bif_oom(p);
 }
 
@@ -75,7 +77,7 @@ static BIF(host_start) {
     int rc = h->async_fn(&env, (ling_token_t){p->pid, ref_id(a[1])}, argc, argv, h->user);
     if (rc == LING_OK) return A_ok;
     atomic_fetch_sub_explicit(&vm->api->reply_due, 1, memory_order_relaxed);
-    return fail(p, rc);
+    return fail(&env, rc);
 }
 
 static term_t push_out(proc_t *p, term_t id, term_t term, uint8_t flags) {
@@ -121,12 +123,11 @@ bool hostfun_init(vm_t *vm) {
 }
 
 void hostfun_free(vm_t *vm) {
-    for (host_fun_t *h = (host_fun_t *)vm->hostfuns, *next; h; h = next) {
-        next = h->next;
+    for (host_fun_t *h; (h = (host_fun_t *)vm->hostfuns) != NULL;) {
+        vm->hostfuns = (struct host_funs *)h->next;
         if (h->destroy) h->destroy(h->user);
         mem_free(vm, h, h->size);
     }
-    vm->hostfuns = NULL;
 }
 
 static int add(vm_t *vm, const char *module, const char *function, unsigned arity, uint32_t flags,

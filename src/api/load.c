@@ -51,7 +51,7 @@ static int load(vm_t *vm, const void *bytes, size_t size, ling_term_t *module) {
     load_error_t err;
     err.text[0] = 0;
     if (module) *module = LING_NONE;
-    if (vm->api->running) return api_fail(vm, LING_EBUSY, NULL);
+    if (api_is_inside(vm)) return api_fail(vm, LING_EBUSY, NULL);
     module_t *m = load_beam(vm, bytes, size, &err);
     if (!m) return api_fail_load(vm, LING_EBADFILE, &err);
     term_t name = m->name;
@@ -69,6 +69,7 @@ int ling_load_file(ling_vm_t *vm, const char *path, ling_term_t *module) {
     uint8_t *data;
     size_t size;
     if (module) *module = LING_NONE;
+    if (!path) return api_fail(vm, LING_EINVAL, NULL);
     int e = vm->host->ops->file_load(vm->host, path, &data, &size);
     if (e < 0) return api_fail(vm, LING_ENOENT, "%s: %s", path, strerror(-e));
     int rc = load(vm, data, size, module);
@@ -77,8 +78,9 @@ int ling_load_file(ling_vm_t *vm, const char *path, ling_term_t *module) {
 }
 
 int ling_load_module(ling_vm_t *vm, const char *name) {
-    term_t atom = atom_from_string(vm, name);
-    if (atom == TERM_NONE) return api_fail(vm, LING_EINVAL, "not a module's name: %s", name);
+    term_t atom = name ? atom_from_string(vm, name) : TERM_NONE;
+    if (atom == TERM_NONE)
+        return api_fail(vm, LING_EINVAL, "not a module's name: %s", name ? name : "NULL");
     if (module_find(vm, atom)) return LING_OK;
     code_file_t file;
     if (!code_path_find(vm, atom, &file, NULL, 0))
@@ -94,6 +96,7 @@ int ling_load_module(ling_vm_t *vm, const char *name) {
 }
 
 int ling_exports(ling_vm_t *vm, const char *module, const char *function, unsigned arity) {
+    if (!function) return api_fail(vm, LING_EINVAL, NULL);
     int rc = ling_load_module(vm, module);
     if (rc != LING_OK) return rc;
     term_t m = atom_from_string(vm, module);

@@ -580,6 +580,8 @@ static int parser_done(parser_t *r) {
 
 int ling_parse_term(ling_env_t *env, const char *text, ling_term_t *term) {
     parser_t r;
+    *term = TERM_NONE;
+    if (!env || !text) return LING_EINVAL;
     parser_init(&r, env, text);
     *term = read_term(&r);
     if (*term != TERM_NONE && !read_end(&r)) *term = TERM_NONE;
@@ -589,9 +591,9 @@ int ling_parse_term(ling_env_t *env, const char *text, ling_term_t *term) {
 int ling_parse_call(ling_env_t *env, const char *text, ling_term_t *module, ling_term_t *function,
                     ling_term_t *args) {
     parser_t r;
+    *module = *function = *args = TERM_NONE;
+    if (!env || !text) return LING_EINVAL;
     parser_init(&r, env, text);
-    *args = TERM_NONE;
-    *function = TERM_NONE;
     *module = read_atom(&r);
     if (*module != TERM_NONE && expect(&r, ":", "':' expected")) *function = read_atom(&r);
     if (*function != TERM_NONE && expect(&r, "(", "'(' expected")) {

@@ -67,7 +67,8 @@ int api_spawn(vm_t *vm, term_t m, term_t f, term_t args, term_t *pid) {
 static int mfa(vm_t *vm, const char *module, const char *function, size_t argc,
                const ling_term_t *argv, ling_env_t **env, term_t out[3]) {
     *env = NULL;
-    if (!module || !function || argc > MAX_ARITY) return api_fail(vm, LING_EINVAL, NULL);
+    if (!module || !function || argc > MAX_ARITY || (argc && !argv))
+        return api_fail(vm, LING_EINVAL, NULL);
     for (size_t i = 0; i < argc; i++)
         if (!is_term(argv[i])) return api_fail(vm, LING_EINVAL, "argument %zu is no term", i + 1);
     *env = ling_env_new(vm);
@@ -105,6 +106,7 @@ int ling_send(ling_vm_t *vm, ling_term_t to, ling_term_t message) {
 }
 
 ling_term_t ling_whereis(ling_vm_t *vm, const char *name) {
+    if (!name) return LING_NONE;
     term_t atom = atom_find(vm, (const uint8_t *)name, strlen(name));
     vm_visit_t v = vm_enter(vm);
     term_t pid = atom == TERM_NONE ? TERM_NONE : name_whereis(vm, atom);
@@ -120,7 +122,7 @@ int ling_is_alive(ling_vm_t *vm, ling_term_t pid) {
 }
 
 int ling_set_name(ling_vm_t *vm, const char *name, ling_term_t pid) {
-    term_t atom = atom_from_string(vm, name);
+    term_t atom = name ? atom_from_string(vm, name) : TERM_NONE;
     if (atom == TERM_NONE || atom == A_undefined || !is_local_pid(pid))
         return api_fail(vm, LING_EINVAL, "not a name, or not a local process");
     vm_visit_t v = vm_enter(vm);
@@ -147,7 +149,7 @@ static void deadline_passed(vm_t *vm, void *user) {
 signal_t *api_call(vm_t *vm, term_t m, term_t f, term_t args, int64_t timeout_ns, int *error) {
     api_state_t *api = vm->api;
     signal_t *outcome = NULL;
-    if (api->running) {
+    if (api_is_inside(vm)) {
         *error = api_fail(vm, LING_EBUSY, NULL);
         return NULL;
     }
@@ -229,7 +231,8 @@ int ling_call(ling_vm_t *vm, ling_env_t *env, const char *module, const char *fu
 
 int ling_mailbox_open(ling_vm_t *vm, ling_message_fn fn, void *user, ling_destroy_fn destroy,
                       ling_term_t *pid) {
-    *pid = LING_NONE;
+    if (pid) *pid = LING_NONE;
+    if (!pid || !fn) return api_fail(vm, LING_EINVAL, NULL);
     term_t boot = atom_from_string(vm, "ling_boot"), name = atom_from_string(vm, "mailbox");
     mailbox_t *box = mem_calloc(vm, sizeof *box);
     if (!box || boot == TERM_NONE || name == TERM_NONE) {

@@ -45,7 +45,7 @@ int ling_is_tuple(ling_term_t t) { return is_tuple(t); }
 int ling_is_map(ling_term_t t) { return is_map(t); }
 int ling_is_pid(ling_term_t t) { return is_pid(t); }
 int ling_is_atom_named(ling_vm_t *vm, ling_term_t t, const char *utf8) {
-    return is_atom(t) && strcmp(atom_name(vm, t), utf8) == 0;
+    return is_atom(t) && utf8 && strcmp(atom_name(vm, t), utf8) == 0;
 }
 
 int ling_get_int(ling_term_t t, int64_t *value) {
@@ -76,6 +76,7 @@ int ling_get_atom(ling_vm_t *vm, ling_term_t t, const char **utf8, size_t *bytes
 int ling_get_binary(ling_env_t *env, ling_term_t t, const void **bytes, size_t *size) {
     bits_t b;
     if (ling_type(t) != LING_TYPE_BINARY || !bits_of(t, &b)) return LING_ETYPE;
+    if (b.bit_offset && !env) return LING_EINVAL;
     *size = b.bit_size / 8;
     if (b.bit_offset == 0) {
         *bytes = b.base;

@@ -37,7 +37,7 @@ static bool is_expecting(vm_t *vm) {
 
 int ling_run(ling_vm_t *vm, ling_run_mode_t mode) {
     api_state_t *api = vm->api;
-    if (api->running) return api_fail(vm, LING_EBUSY, NULL);
+    if (api_is_inside(vm)) return api_fail(vm, LING_EBUSY, NULL);
     api->running = true;
     int rc;
     do {

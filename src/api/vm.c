@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <ling/uv.h>
 #include "api/api.h"
 #include "nif/nif_api.h"
 #include "host/sim/host_sim.h"
@@ -163,6 +164,7 @@ static bool api_init(vm_t *vm, const ling_options_t *o) {
 
 int ling_create(ling_vm_t **out, const ling_options_t *options) {
     ling_options_t o = LING_OPTIONS_INIT;
+    if (!out) return LING_EINVAL;
     *out = NULL;
     if (options) {
         if (options->size < sizeof(size_t)) return LING_EINVAL;
@@ -170,6 +172,8 @@ int ling_create(ling_vm_t **out, const ling_options_t *options) {
     }
     if (o.host == LING_HOST_SIM && o.schedulers) return LING_EINVAL;
     if (o.time_warp < 0 || o.time_warp > LING_TIME_MULTI_WARP) return LING_EINVAL;
+    for (size_t i = 0; i < o.ncode_paths; i++)
+        if (!o.code_paths || !o.code_paths[i]) return LING_EINVAL;
     if (o.schedulers > 1024 || o.dirty_cpu > 1024 || o.dirty_io > 1024) return LING_EINVAL;
     host_t *host;
     int rc = make_host(&o, &host);
@@ -212,12 +216,20 @@ void ling_destroy(ling_vm_t *vm) {
     if (!vm) return;
     api_state_t *api = vm->api;
     host_t *host = vm->host;
+    if (api && api_is_inside(vm)) {
+        static const char text[] = "ling_destroy from inside a callback does nothing";
+        host->ops->log(host, HOST_LOG_ERROR, text, sizeof text - 1);
+        return;
+    }
+    if (api && api->attachment) ling_uv_detach(vm); /* its handles may close later */
     bool own_host = !api || api->own_host;
     if (vm->nthreads) sched_stop(vm);
+    if (api) api->running = true; /* for what destructors ask */
     nif_closing(vm);
     if (api) {
-        for (mailbox_t *box = api->mailboxes, *next; box; box = next) {
-            next = box->next;
+        /* What a destructor calls may look at the list. */
+        for (mailbox_t *box; (box = api->mailboxes) != NULL;) {
+            api->mailboxes = box->next;
             if (box->destroy) box->destroy(box->user);
             mem_free(vm, box, sizeof *box);
         }
@@ -237,6 +249,7 @@ void ling_destroy(ling_vm_t *vm) {
 }
 
 int ling_abandon(ling_vm_t *vm) {
+    if (vm && vm->api && api_is_inside(vm)) return 1;
     if (!vm || sched_settle(vm)) {
         ling_destroy(vm);
         return 0;
