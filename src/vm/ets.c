@@ -287,10 +287,13 @@ static void owned_link(ets_owner_t *o, ets_t *t) {
     if (o->tables) o->tables->owned_prev = &t->owned_next;
     o->tables = t;
 }
-static void owned_unlink(vm_t *vm, ets_t *t) {
+static void owned_unlink(ets_t *t) {
     *t->owned_prev = t->owned_next;
     if (t->owned_next) t->owned_next->owned_prev = t->owned_prev;
-    ets_owner_t *o = owner_find(vm, t->owner);
+}
+/* A record that may have nothing left to tell. */
+static void owner_look(vm_t *vm, term_t pid) {
+    ets_owner_t *o = owner_find(vm, pid);
     if (o) owner_drop(vm, o);
 }
 
@@ -311,8 +314,7 @@ static void fix_free(vm_t *vm, ets_fix_t *f) { /* registry locked */
     *link = f->next;
     *f->owner_prev = f->owner_next;
     if (f->owner_next) f->owner_next->owner_prev = f->owner_prev;
-    ets_owner_t *o = owner_find(vm, f->pid);
-    if (o) owner_drop(vm, o);
+    owner_look(vm, f->pid);
     mem_free(vm, f, sizeof *f);
 }
 
@@ -494,7 +496,8 @@ term_t ets_create(proc_t *p, const ets_options_t *o) {
 
 /* Registry locked. */
 static void registry_remove(vm_t *vm, ets_t *t) {
-    owned_unlink(vm, t);
+    owned_unlink(t);
+    owner_look(vm, t->owner);
     if (t->named) {
         names_change(vm);
         name_unlink(vm, t);
@@ -612,10 +615,11 @@ bool ets_set_owner(vm_t *vm, ets_t *t, term_t to) {
     proc_t *q = o && is_local_pid(to) ? proc_lookup(vm, to) : NULL;
     bool ok = q && !(atomic_load_explicit(&q->state, memory_order_seq_cst) & PS_EXITING);
     if (ok) {
-        owned_unlink(vm, t);
-        o = owner_get(vm, to); /* may have been the old one's, now empty */
+        term_t from = atomic_load_explicit(&t->owner, memory_order_relaxed);
+        owned_unlink(t);
+        owned_link(o, t); /* before the old record goes: it may be the same */
         atomic_store_explicit(&t->owner, to, memory_order_relaxed);
-        if (o) owned_link(o, t);
+        owner_look(vm, from);
     } else if (o) {
         owner_drop(vm, o);
     }

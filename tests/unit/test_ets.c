@@ -251,6 +251,22 @@ static void test_deep_specs(void **state) {
     fixture_free(vm);
 }
 
+/* ---- owners ---- */
+
+/* The table moves to the owner it has: its record must not go away in between, memory or not. */
+static void test_same_owner(void **state) {
+    (void)state;
+    vm_t *vm = fixture_vm();
+    proc_t *p = fixture_proc(vm);
+    ets_t *t = table_new(p, ETS_SET, A_false);
+    vm->memory_limit = 1;
+    assert_true(ets_set_owner(vm, t, p->pid));
+    vm->memory_limit = 0;
+    put(p, t, A_ok, A_ok);
+    ets_leave(vm, t, true);
+    fixture_free(vm);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grow_and_shrink),
@@ -258,6 +274,7 @@ int main(void) {
         cmocka_unit_test(test_tree),
         cmocka_unit_test(test_off_heap),
         cmocka_unit_test(test_deep_specs),
+        cmocka_unit_test(test_same_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
