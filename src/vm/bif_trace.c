@@ -89,8 +89,8 @@ static const trace_t *trace_of_port(outlet_t *o) {
 static BIF(trace_3) {
     vm_t *vm = p->vm;
     trace_all_t t = {.vm = vm, .on = a[1] == A_true};
-    if (a[1] != A_true && a[1] != A_false) return bif_badarg(p);
     if (!parse_flags(p, a[2], &t.o)) return t.o.oom ? bif_oom(p) : bif_badarg_cause(p, A_badopt);
+    if (a[1] != A_true && a[1] != A_false) return bif_badarg(p);
     if (t.o.tracer == TERM_NONE) t.o.tracer = p->pid;
     if (t.o.flags & TF_CPU_TS && a[0] != A_all) return bif_badarg(p);
     t.o.flags &= TF_ALL;
@@ -188,13 +188,13 @@ static bool parse_mfa(term_t t, bp_filter_t *f) {
 }
 
 /* What is to be matched: true, [] or a specification. NULL with *bad or without memory. */
-static trace_spec_t *spec_of(proc_t *p, term_t t, bool *bad) {
+static trace_spec_t *spec_of(proc_t *p, term_t t, unsigned what_for, bool *bad) {
     bool oom = false;
     ms_t *ms = NULL;
     *bad = false;
     if (t == A_true) t = TERM_NIL;
     if (!is_nil(t)) {
-        ms = is_cons(t) ? ms_compile(p, t, MS_TRACE, NULL, &oom) : NULL;
+        ms = is_cons(t) ? ms_compile(p, t, what_for, NULL, &oom) : NULL;
         *bad = !ms && !oom;
         if (!ms) return NULL;
     }
@@ -205,23 +205,13 @@ static void spec_release(vm_t *vm, void *s) {
     (void)vm;
     trace_spec_release(s);
 }
-/* send, 'receive' */
-static term_t message_pattern(proc_t *p, bool send, term_t t, term_t opts) {
+/* send, 'receive'. Takes over the specification. */
+static term_t message_pattern(proc_t *p, bool send, bool off, trace_spec_t *spec) {
     struct trace_state *ts = p->vm->trace;
-    trace_spec_t *spec = NULL;
-    bool bad;
-    if (!is_nil(opts)) return bif_badarg_cause(p, A_badopt);
-    if (is_cons(t)) {
-        spec = spec_of(p, t, &bad);
-        if (!spec) return bad ? bif_badarg_cause(p, A_match_spec) : bif_oom(p);
-    } else if (t != A_true && t != A_false && !is_nil(t)) {
-        return bif_badarg_cause(p, A_match_spec);
-    }
     spin_lock(p->vm, &ts->lock);
     trace_spec_t *old =
         atomic_exchange_explicit(send ? &ts->send : &ts->receive, spec, memory_order_acq_rel);
-    atomic_store_explicit(send ? &ts->send_off : &ts->receive_off, t == A_false,
-                          memory_order_relaxed);
+    atomic_store_explicit(send ? &ts->send_off : &ts->receive_off, off, memory_order_relaxed);
     spin_unlock(p->vm, &ts->lock);
     if (old) sched_defer_free(p->vm, old, spec_release);
     return make_small(1);
@@ -241,38 +231,46 @@ static term_t on_load_pattern(proc_t *p, uint32_t kinds, bool on, trace_spec_t *
     return make_small(0);
 }
 
-static BIF(trace_pattern_3) {
+static term_t trace_pattern(proc_t *p, const term_t *a, int how, trace_spec_t *spec) {
     vm_t *vm = p->vm;
-    if (a[0] == A_send || a[0] == A_receive_) return message_pattern(p, a[0] == A_send, a[1], a[2]);
+    const uint32_t counters = BP_COUNT | BP_TIME;
+    bool message = a[0] == A_send || a[0] == A_receive_;
     pattern_opts_t o;
     bp_filter_t f = {TERM_NIL, TERM_NIL, -1};
     if (!parse_kinds(p, a[2], &o)) return bif_badarg_cause(p, A_badopt);
-    if (a[0] != A_on_load && !parse_mfa(a[0], &f)) return bif_badarg_cause(p, A_none);
-    const uint32_t counters = BP_COUNT | BP_TIME;
+    if (o.kinds & counters && is_cons(a[1])) return bif_badarg_cause(p, A_call_count);
+    if (message ? !is_nil(a[2]) || how == BP_RESTART || how == BP_PAUSE
+                : a[0] != A_on_load && !parse_mfa(a[0], &f))
+        return bif_badarg_cause(p, A_none);
+    bool off = how == BP_CLEAR;
+    if (message) {
+        trace_spec_keep(is_cons(a[1]) ? spec : NULL);
+        return message_pattern(p, a[0] == A_send, off, is_cons(a[1]) ? spec : NULL);
+    }
+    if (a[0] == A_on_load) return on_load_pattern(p, o.kinds, !off, off ? NULL : spec, o.meta);
+    int64_t n = trace_points_change(vm, &f, o.kinds, how, how == BP_SET ? spec : NULL, o.meta);
+    if (n < 0) return bif_oom(p);
+    bif_bump(p, (size_t)n);
+    return make_small(n);
+}
+
+/* As in OTP the specification is looked at first, the functions last. */
+static BIF(trace_pattern_3) {
     int how = a[1] == A_false     ? BP_CLEAR
               : a[1] == A_restart ? BP_RESTART
               : a[1] == A_pause   ? BP_PAUSE
                                   : BP_SET;
-    bool bad = false;
+    bool bad;
     /* Of modules to come, restart and pause say no more than true. */
-    bool on_load = a[0] == A_on_load && how != BP_CLEAR;
-    term_t what = on_load && how != BP_SET ? (term_t)A_true : a[1];
-    trace_spec_t *spec = on_load || how == BP_SET ? spec_of(p, what, &bad) : NULL;
-    if (bad || (o.kinds & counters && is_cons(a[1]))) {
-        trace_spec_release(spec);
-        return bif_badarg_cause(p, bad ? A_match_spec : A_call_count);
-    }
-    if ((on_load || how == BP_SET) && !spec) return bif_oom(p);
-    int64_t n;
-    if (a[0] == A_on_load) {
-        n = small_value(on_load_pattern(p, o.kinds, on_load, spec, o.meta));
-    } else {
-        n = trace_points_change(vm, &f, o.kinds, how, spec, o.meta);
-    }
+    trace_spec_t *spec = spec_of(p, how == BP_SET ? a[1] : (term_t)A_true,
+                                 a[0] == A_send       ? MS_SEND
+                                 : a[0] == A_receive_ ? MS_RECEIVE
+                                                      : MS_TRACE,
+                                 &bad);
+    if (!spec) return bad ? bif_badarg_cause(p, A_match_spec) : bif_oom(p);
+    term_t result = trace_pattern(p, a, how, spec);
     trace_spec_release(spec);
-    if (n < 0) return bif_oom(p);
-    bif_bump(p, (size_t)n);
-    return make_small(n);
+    return result;
 }
 
 /* ---- erlang:trace_info/2 ---- */
@@ -333,7 +331,7 @@ static term_t on_load_items(proc_t *p, const on_load_t *o, term_t item) {
     if (item != A_all) {
         for (size_t i = 0; i < sizeof items / sizeof *items; i++)
             if (items[i] == item) return info_pair(p, item, on_load_item(p, o, item));
-        return item == A_call_time ? info_pair(p, item, A_false) : bif_badarg(p);
+        return !o->kinds || item == A_call_time ? info_pair(p, item, A_false) : bif_badarg(p);
     }
     if (!o->kinds) return info_pair(p, item, A_false);
     term_t list = TERM_NIL;
@@ -376,7 +374,7 @@ static BIF(trace_info_2) {
                                                 memory_order_acquire);
         return info_of_trace(p, t, A_undefined, a[1]);
     }
-    if (is_atom(a[0])) return bif_badarg_cause(p, A_badopt);
+    if (!is_tuple(a[0])) return bif_badarg_cause(p, A_badopt);
     if (!is_tuple_of(a[0], 3) || !is_atom(tuple_elem(a[0], 1)) || !is_atom(tuple_elem(a[0], 2)) ||
         !is_small(tuple_elem(a[0], 3)))
         return bif_badarg(p);

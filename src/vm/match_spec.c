@@ -46,7 +46,8 @@ typedef struct {
     vec_t jumps; /* places in code of jumps to the end of their expression */
     size_t depth, max_depth;
     bool no_memory, bad, bad_head, trace, in_guard;
-    bool reverse; /* todo_args */
+    unsigned flags; /* MS_* */
+    bool reverse;   /* todo_args */
     term_t *errors;
 } comp_t;
 
@@ -302,23 +303,36 @@ static void emit_action(comp_t *c, term_t t, term_t f, size_t argc) {
     todo_args(c, t, 2, EX_TERM);
 }
 
-/* What only the trace dialect has: least and most arguments, allowed in guards. */
+/* What only the trace dialect has: least and most arguments, whether it is allowed in guards, and
+ * where it is not: nobody calls a function when a message is sent, and when one comes it is not
+ * said that the receiver itself is at work. */
+enum { NOT_RECEIVE = MS_RECEIVE, ONLY_CALL = MS_SEND | MS_RECEIVE };
 static const struct {
     uint32_t name;
     uint8_t least, most;
     bool guard;
+    uint8_t not_in; /* MS_* */
 } actions[] = {
-    {A_message, 1, 1, false},       {A_return_trace, 0, 0, false}, {A_exception_trace, 0, 0, false},
-    {A_process_dump, 0, 0, false},  {A_enable_trace, 1, 2, false}, {A_disable_trace, 1, 2, false},
-    {A_trace, 2, 3, false},         {A_silent, 1, 1, false},       {A_caller, 0, 0, false},
-    {A_caller_line, 0, 0, false},   {A_display, 1, 1, false},      {A_get_seq_token, 0, 0, false},
-    {A_set_seq_token, 2, 2, false}, {A_is_seq_trace, 0, 0, true},
+    {A_message, 1, 1, false, 0},
+    {A_return_trace, 0, 0, false, 0},
+    {A_exception_trace, 0, 0, false, 0},
+    {A_process_dump, 0, 0, false, NOT_RECEIVE},
+    {A_enable_trace, 1, 2, false, NOT_RECEIVE},
+    {A_disable_trace, 1, 2, false, NOT_RECEIVE},
+    {A_trace, 2, 3, false, NOT_RECEIVE},
+    {A_silent, 1, 1, false, NOT_RECEIVE},
+    {A_caller, 0, 0, false, ONLY_CALL},
+    {A_caller_line, 0, 0, false, ONLY_CALL},
+    {A_display, 1, 1, false, 0},
+    {A_get_seq_token, 0, 0, false, NOT_RECEIVE},
+    {A_set_seq_token, 2, 2, false, NOT_RECEIVE},
+    {A_is_seq_trace, 0, 0, true, NOT_RECEIVE},
 };
 static void compile_action(comp_t *c, term_t t, term_t f, size_t argc) {
     size_t i = 0;
     while (actions[i].name != f) i++;
     const char *name = atom_name(c->vm, f);
-    if (!c->trace)
+    if (!c->trace || actions[i].not_in & c->flags)
         error_form(c, f == A_set_seq_token ? "set_seq_trace" : name, "used in wrong dialect.",
                    TERM_NONE);
     else if (c->in_guard && !actions[i].guard)
@@ -681,7 +695,8 @@ static void compile_spec(comp_t *c, term_t spec) {
 }
 
 ms_t *ms_compile(proc_t *p, term_t spec, unsigned flags, term_t *errors, bool *oom) {
-    const comp_t empty = {.p = p, .vm = p->vm, .errors = errors, .trace = (flags & MS_TRACE) != 0};
+    const comp_t empty = {
+        .p = p, .vm = p->vm, .errors = errors, .flags = flags, .trace = flags != MS_TABLE};
     comp_t c = empty;
     if (errors) *errors = TERM_NIL;
     c.reverse = c.trace;

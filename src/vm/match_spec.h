@@ -6,7 +6,8 @@
 
 typedef struct ms ms_t;
 
-enum { MS_TABLE = 0, MS_TRACE = 1 };
+/* What it is for: objects of tables, calls, messages sent, messages received. */
+enum { MS_TABLE = 0, MS_TRACE = 1, MS_SEND = 2, MS_RECEIVE = 4 };
 /* NULL: not valid, or no memory (*oom). errors: where not NULL, a list of {error, String} on p's
  * heap is stored there. The result has one count. */
 ms_t *ms_compile(proc_t *p, term_t spec, unsigned flags, term_t *errors, bool *oom);
