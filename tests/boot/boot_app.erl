@@ -23,6 +23,7 @@ run() ->
     io:format("~p~n", [[{I, T} || {I, _, T, _} <- supervisor:which_children(boot_app_sup)]]),
     application:stop(boot_app),
     io:format("~p~n", [whereis(boot_app_server)]),
+    boot_more:logged(),
     init:stop().
 
 wait(Old) ->

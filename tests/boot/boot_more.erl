@@ -8,7 +8,13 @@ run([Name]) ->
         ok -> ok;
         Result -> out(Result)
     end,
+    logged(),
     init:stop().
+
+%% What was logged so far is written. (The handler may be gone.)
+logged() ->
+    _ = logger_std_h:filesync(default),
+    ok.
 
 out(Term) -> io:format("~p~n", [Term]).
 sum(File) ->
@@ -148,11 +154,19 @@ work() ->
     lists:sort([3, 1, 2]),
     string:uppercase("abc").
 
+%% The trace's end ends the profile.
+fprof_analyse(Options) ->
+    case fprof:analyse(Options) of
+        ok -> ok;
+        {error, _} -> timer:sleep(1), fprof_analyse(Options)
+    end.
+
 profilers() ->
     work(), %% everything is loaded
-    fprof:apply(fun work/0, []),
-    fprof:profile(),
-    fprof:analyse([{dest, "f.txt"}]),
+    %% Not by a file: fprof links to what reads it, which may be through before.
+    {ok, Tracer} = fprof:profile(start),
+    fprof:apply(fun work/0, [], [{tracer, Tracer}]),
+    fprof_analyse([{dest, "f.txt"}]),
     {ok, B} = file:read_file("f.txt"),
     {match, Names} = re:run(B, "{([a-z_]+,[a-z_]+,[0-9]+)}", [global, {capture, [1], list}]),
     out(lists:usort(Names)),
@@ -202,7 +216,7 @@ mnesia_more() ->
     out([mnesia:dump_tables([r]), mnesia:dump_to_textfile("t.txt"), mnesia:backup("b.bup")]),
     stopped = mnesia:stop(),
     ok = mnesia:start(),
-    ok = mnesia:wait_for_tables([r, d, o], 60000),
+    ok = mnesia:wait_for_tables([r, d, o], 300000),
     out([mnesia:table_info(T, size) || {T, _, _} <- Tables]),
     out(mnesia:dirty_select(d, [{{d, '$1', 3}, [{'<', '$1', 50}], ['$1']}])),
     out(mnesia:transaction(fun() -> mnesia:delete({d, 3}), mnesia:s_delete_object({o, 4, 4}),
@@ -224,7 +238,7 @@ mnesia_more() ->
     receive {mnesia_table_event, E} -> out(E) end,
     mnesia:stop(),
     ok = mnesia:start(),
-    ok = mnesia:wait_for_tables([r, d, o, f], 60000),
+    ok = mnesia:wait_for_tables([r, d, o, f], 300000),
     out(mnesia:load_textfile("t.txt")),
     mnesia:stop().
 

@@ -7,6 +7,7 @@ run([Name]) ->
         ok -> ok;
         Result -> io:format("~p~n", [Result])
     end,
+    boot_more:logged(),
     init:stop().
 
 out(Term) -> io:format("~p~n", [Term]).
@@ -43,7 +44,7 @@ mnesia_disc() ->
                     fun() -> [mnesia:write({T, I, I}) || T <- [d, o], I <- lists:seq(1, 50)] end),
     stopped = mnesia:stop(),
     ok = mnesia:start(),
-    ok = mnesia:wait_for_tables([d, o], 20000),
+    ok = mnesia:wait_for_tables([d, o], 300000),
     out([mnesia:table_info(T, size) || T <- [d, o]]),
     out(mnesia:transaction(fun() -> [mnesia:read(T, 7) || T <- [d, o]] end)),
     stopped = mnesia:stop().

@@ -15,8 +15,9 @@ CASES = {
     "init_stop": dict(args=["-noshell", "-s", "init", "stop"], status=0),
     "halt_status": eval_("halt(3).", status=3),
     # A crash goes to the logger, and what kills OTP's own processes ends it.
-    "crash_report": eval_("spawn(fun() -> 1 / (length(get()) * 0) end),"
-                          "timer:sleep(300), init:stop().",
+    "crash_report": eval_("{_, M} = spawn_monitor(fun() -> 1 / (length(get()) * 0) end),"
+                          "receive {'DOWN', M, _, _, _} -> sys:get_state(logger_proxy) end,"
+                          "logger_std_h:filesync(default), init:stop().",
                           mask=[(r"/tmp/\\S+", "DIR")]),
     "eval_throws": eval_("throw(ball).", status=1, stderr=True),
     "system_process": eval_("exit(whereis(init), kill), timer:sleep(5000).", status=1, stderr=True),
@@ -96,8 +97,9 @@ CASES.update({
         " {logdir, \"logs\"}, {auto_compile, false}]), io:format(\"~p~n\", [R]), halt().",
         "-pa", "@EBIN@", mask=[(r"/tmp/\S+?(?=[/\s\"])", "DIR"), (r"ct_run\.\S+", "RUN")],
         timeout=300),
-    "pipe_shell": dict(args=[], status=0, stdin="1+2.\nX = [a|b].\nlists:nothing().\nX.\nf().\n"
-                       "q().\n"),
+    "pipe_shell": dict(args=[], status=0, stdin="1+2.\nX = [a|b].\nlists:nothing().\nX.\nf().\n"),
+    # What the shell says after that is open: the system is on its way down.
+    "pipe_quit": dict(args=[], status=0, stdin="1+2.\nq().\n", mask=[(r"(?s)\n2> .*", "\n2> ")]),
     "old_shell": dict(args=["-oldshell"], status=0, stdin="catch 1/0.\nhalt(0).\n"),
     "read_stdin": eval_("io:format(\"~p~n\", [[io:get_line(\"\") || _ <- [1,2,3]]]), halt().",
                         stdin="one\ntwo\n"),

@@ -43,6 +43,10 @@ def no_echo_of_control_keys():
     termios.tcsetattr(0, termios.TCSANOW, mode)
 
 
+def set_size(fd, columns):
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
+
+
 class Terminal:
     """A program on a terminal of its own."""
 
@@ -55,15 +59,15 @@ class Terminal:
         if self.pid == 0:
             try:
                 no_echo_of_control_keys()
+                set_size(0, columns)
                 os.chdir(directory)
                 os.execvpe(command[0], command, env)
             finally:
                 os._exit(127)
-        self.resize(columns)
 
     def resize(self, columns):
         self.screen.columns = columns
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
+        set_size(self.fd, columns)
 
     def send(self, keys):
         data = keys.encode()
@@ -145,10 +149,12 @@ def go_on(t, keys, texts, question):
 
 # Whose machine it is.
 BANNER = (r"(Erlang/OTP 25 )\[[^$]*?\n\n", r"\1\n\n")
+# What the shell says after q() is open: the system is on its way down.
+QUIT = (r"(?<=> q\(\)\.)(\nok(\n\d+>)?)?\Z", "")
 
 
 def masked(session, text):
-    for pattern, to in [BANNER] + session.get("mask", []):
+    for pattern, to in [BANNER, QUIT] + session.get("mask", []):
         text = re.sub(pattern, to, text)
     return text
 
@@ -224,7 +230,7 @@ def main():
     a = argparse.ArgumentParser()
     a.add_argument("--ling-erl", default=str(here.parent.parent / "build/release/bin/ling-erl"))
     a.add_argument("--schedulers", help="+S of ling-erl")
-    a.add_argument("--timeout", type=float, default=60, help="of each step, seconds")
+    a.add_argument("--timeout", type=float, default=300, help="of each step, seconds")
     a.add_argument("--only", action="append", default=[])
     a.add_argument("--repeat", type=int, default=1)
     a.add_argument("--stock", action="store_true", help="only see that stock goes through the steps")

@@ -43,6 +43,7 @@ main(["kill"]) -> exit(self(), kill), receive after infinity -> ok end;
 main(["halt", N]) -> io:put_chars("before"), halt(list_to_integer(N));
 main(["spawned"]) -> spawn(fun() -> halt(4) end), receive after infinity -> ok end;
 main(["stderr"]) -> io:format(standard_error, "to ~p~n", [stderr]);
+main(["ready"]) -> io:format("ready~n"), receive after infinity -> ok end;
 main(["line"]) -> io:format("~p~n~p~n~p~n", [io:get_line("p> "), io:get_line(""), io:get_line("")]);
 main(["hour"]) -> receive after 3600000 -> io:format("done~n") end;
 main(["path"]) -> io:format("~p~n", [helper:where()]);
@@ -182,9 +183,14 @@ else
 fi
 out=$(ERL_ROOTDIR=/nonexistent PATH=/usr/bin:/bin "$run" -e 'lists:sort([2,1])')
 [ "$out" = '[1,2].' ] && passed=$((passed + 1)) || { failed=$((failed + 1)); echo "FAILED: root"; }
-"$run" -e 'timer:sleep(infinity)' >/dev/null 2>"$tmp/err" &
+# It has to run first: what a shell starts in the background ignores SIGINT.
+: >"$tmp/out"
+"$run" -pa "$tmp/ebin" cli ready >"$tmp/out" 2>"$tmp/err" &
 pid=$!
-sleep 0.5
+for _ in $(seq 6000); do
+    grep -q ready "$tmp/out" && break
+    sleep 0.05
+done
 kill -INT $pid
 wait $pid
 [ $? = 1 ] && passed=$((passed + 1)) || { failed=$((failed + 1)); echo "FAILED: SIGINT"; cat "$tmp/err"; }

@@ -57,7 +57,7 @@ call(P, F) ->
 got(0) -> ok;
 got(N) ->
     receive {msg, _, M} -> out("  ~0p", [norm(M)]), got(N - 1)
-    after 2000 -> out("  no more", []) end.
+    after 60000 -> out("  no more", []) end.
 
 norm(T) when is_pid(T) -> pid;
 norm(T) when is_function(T) -> 'fun';

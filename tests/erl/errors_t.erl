@@ -84,7 +84,7 @@ spawned() ->
     process_flag(trap_exit, true),
     [begin
          P = spawn_link(F),
-         receive {'EXIT', P, R} -> io:format("~p -> ~p~n", [N, case R of {W, S} when is_list(S) -> {clean(W), [frame(X) || X <- S]}; _ -> clean(R) end]) after 1000 -> io:format("~p none~n", [N]) end
+         receive {'EXIT', P, R} -> io:format("~p -> ~p~n", [N, case R of {W, S} when is_list(S) -> {clean(W), [frame(X) || X <- S]}; _ -> clean(R) end]) after 60000 -> io:format("~p none~n", [N]) end
      end || {N, F} <- cases(), not lists:member(N, [send])],
     P1 = spawn_link(?MODULE, exit_later, [bye]), receive {'EXIT', P1, X1} -> io:format("~p~n", [X1]) end,
     P2 = spawn_link(?MODULE, none, [bye]), receive {'EXIT', P2, X2} -> io:format("~p~n", [X2]) end,

@@ -232,7 +232,7 @@ growth() ->
     ?p(erlang:memory(atom_used) - Atoms > 300000).
 
 %% A heap may be given back a moment later.
-until(F) -> until(F, 1000).
+until(F) -> until(F, 6000).
 until(_, 0) -> false;
 until(F, N) -> F() orelse begin receive after 10 -> ok end, until(F, N - 1) end.
 

@@ -233,7 +233,7 @@ receives() ->
     Big = lists:seq(1, 1000),
     P2 = spawn(fun() -> receive {F, L} -> F ! {sum, lists:sum(L)} end end),
     P2 ! {self(), Big},
-    p(big_message, receive {sum, S} -> S after 1000 -> none end),
+    p(big_message, receive {sum, S} -> S after 60000 -> none end),
     [self() ! {n, N} || N <- lists:seq(1, 100)],
     p(reverse_order, lists:sum([receive {n, N} -> N end || N <- lists:seq(100, 1, -1)])),
     R = make_ref(),

@@ -5,7 +5,7 @@
 start() ->
     Opts = #{size => 20000, kill => true, error_logger => false},
     {P, R} = spawn_opt(fun() -> grow([]) end, [monitor, {max_heap_size, Opts}]),
-    io:format("~p~n", [receive {'DOWN', R, process, P, Why} -> Why after 10000 -> still_alive end]),
+    io:format("~p~n", [receive {'DOWN', R, process, P, Why} -> Why after 60000 -> still_alive end]),
     {P2, R2} = spawn_opt(fun() -> lists:sum(lists:seq(1, 100)) end, [monitor, {max_heap_size, Opts}]),
     io:format("~p~n", [receive {'DOWN', R2, process, P2, Why2} -> Why2 end]),
     {P3, R3} = spawn_opt(fun() -> exit(length(lists:seq(1, 100000))) end,

@@ -111,9 +111,9 @@ calls() ->
 
 messages() ->
     show(send, send(self(), {"term", <<1:600>>})),
-    show(got, [receive M -> M after 1000 -> none end || _ <- [1, 2, 3]]),
+    show(got, [receive M -> M after 60000 -> none end || _ <- [1, 2, 3]]),
     show(send_dirty, send_dirty(self(), dirty)),
-    show(got, [receive M -> M after 1000 -> none end || _ <- [1, 2, 3]]),
+    show(got, [receive M -> M after 60000 -> none end || _ <- [1, 2, 3]]),
     {Dead, Mon} = spawn_monitor(fun() -> ok end),
     receive {'DOWN', Mon, _, _, _} -> ok end,
     show(dead, send(Dead, x)),
@@ -182,19 +182,19 @@ resources() ->
     show(copy, number(C)),
     keep_nothing(3),
     erlang:garbage_collect(),
-    show(collected, receive M -> M after 5000 -> none end),
+    show(collected, receive M -> M after 60000 -> none end),
     ets:new(objects, [named_table]),
     keep_in_table(4),
     erlang:garbage_collect(),
     show(in_table, receive M2 -> M2 after 0 -> none end),
     ets:delete(objects),
-    show(table_gone, receive M3 -> M3 after 5000 -> none end),
+    show(table_gone, receive M3 -> M3 after 60000 -> none end),
     %% Monitors.
     Pid = spawn(fun() -> receive stop -> ok end end),
     W = object(5),
     show(watch, watch(W, Pid)),
     Pid ! stop,
-    show(down, receive {down, 5, Pid, Cmp} -> {down, Cmp} after 5000 -> none end),
+    show(down, receive {down, 5, Pid, Cmp} -> {down, Cmp} after 60000 -> none end),
     show(unwatch, unwatch(W)),
     show(watch_dead, watch(W, Pid)),
     Pid2 = spawn(fun() -> receive stop -> ok end end),
@@ -208,13 +208,13 @@ resources() ->
     %% The watcher goes first.
     watch_and_forget(6, Main),
     erlang:garbage_collect(),
-    show(forgotten, receive M5 -> M5 after 5000 -> none end),
+    show(forgotten, receive M5 -> M5 after 60000 -> none end),
     show(kept, [number(X) || X <- [O, C, W]]),
     %% As bytes and text a resource is found as long as it lives.
     show(bytes, [number(binary_to_term(term_to_binary(O))), number(list_to_ref(ref_to_list(O)))]),
     Bytes = bytes_of(7),
     erlang:garbage_collect(),
-    show(collected, receive M6 -> M6 after 5000 -> none end),
+    show(collected, receive M6 -> M6 after 60000 -> none end),
     show(bytes, try number(binary_to_term(Bytes)) catch error:badarg -> badarg end).
 
 bytes_of(N) -> term_to_binary(object(N)).
@@ -239,19 +239,19 @@ selects() ->
     show(select, selecting(O, 0, ?READ, Me, undefined)),
     show(nothing, got(O, 50)),
     1 = pipe_write(O),
-    show(ready, got(O, 5000)),
+    show(ready, got(O, 60000)),
     show(once, got(O, 50)),
     show(select, selecting(O, 0, ?READ, Me, Ref = make_ref())), % still readable
-    show(ready, case got(O, 5000) of {select, object, Ref, What} -> What; Other -> Other end),
+    show(ready, case got(O, 60000) of {select, object, Ref, What} -> What; Other -> Other end),
     1 = pipe_read(O),
     show(select, selecting(O, 0, ?READ bor ?CUSTOM, Me, {custom, "message"})),
     show(cancel, [selecting(O, 0, ?READ bor ?CANCEL, Me, undefined) || _ <- [1, 2]]),
     1 = pipe_write(O),
     show(cancelled, got(O, 50)),
     show(select, selecting(O, 0, ?READ bor ?CUSTOM, Me, {custom, "message"})),
-    show(ready, got(O, 5000)),
+    show(ready, got(O, 60000)),
     show(select, selecting(O, 1, ?WRITE, Me, undefined)),
-    show(ready, got(O, 5000)),
+    show(ready, got(O, 60000)),
     Other1 = object(8),
     0 = pipe_open(Other1),
     show(invalid, selecting(O, -1, ?READ, Me, undefined) < 0),
@@ -260,14 +260,14 @@ selects() ->
     [begin
          0 = selecting(O, 0, ?READ, Me, I),
          1 = pipe_write(O),
-         {select, object, I, ready_input} = got(O, 5000),
+         {select, object, I, ready_input} = got(O, 60000),
          1 = pipe_read(O)
      end || I <- lists:seq(1, 300)],
     %% The stop callback closes them.
     show(stop, [selecting(O, End, ?STOP, Me, undefined) > 0 || End <- [0, 1]]),
-    show(stopped, receive {stop, 7} -> stop after 5000 -> none end),
+    show(stopped, receive {stop, 7} -> stop after 60000 -> none end),
     show(stop, [selecting(Other1, End, ?STOP, Me, undefined) > 0 || End <- [0, 1]]),
-    show(stopped, receive {stop, 8} -> stop after 5000 -> none end).
+    show(stopped, receive {stop, 8} -> stop after 60000 -> none end).
 
 %% The far end of a pipe goes away.
 errors() ->
@@ -320,7 +320,7 @@ got(O, Time) ->
 ports() ->
     P = open_port({spawn, "cat"}, [binary]),
     show(port, port(P, ["to ", <<"the ">>, "port"])),
-    show(port, receive {P, {data, D}} -> D after 5000 -> none end),
+    show(port, receive {P, {data, D}} -> D after 60000 -> none end),
     show(no_data, port(P, [foo])),
     port_close(P),
     show(closed, port(P, "x")).
@@ -347,13 +347,13 @@ lives(Dir) ->
     show(missing, element(1, element(2, nif_up:load(Lib("no_such_library"), 1)))),
     show(other, nif_up:load(Lib("nif_t"), 1)),
     show(refused, nif_up:load(Lib("nif_up1"), refuse)),
-    show(events, events()),
+    show(events, events(0)),
     show(loaded, nif_up:load(Lib("nif_up1"), 1)),
     show(values, {nif_up:value(), nif_up:local(), apply(nif_up, value, []), (fun nif_up:value/0)()}),
     Old = nif_up:value_fun(),
     show(fun_value, Old()),
     show(reload, nif_up:load(Lib("nif_up1"), 1)),
-    show(events, events()),
+    show(events, events(1)),
     Keeper = spawn(fun() -> keeper(#{}) end),
     keep(Keeper, {make, 11}),
     %% A new version takes over; the old one goes on with its own.
@@ -365,21 +365,21 @@ lives(Dir) ->
     show(values, {nif_up:value(), ask(Pid), Old()}),
     show(taken_over, keep(Keeper, {get, 11})),
     keep(Keeper, {make, 22}),
-    show(events, events()),
+    show(events, events(1)),
     exit(Pid, kill),
-    show(purged, {code:purge(nif_up), events()}),
+    show(purged, {code:purge(nif_up), events(1)}),
     show(fun_gone, catch_(fun() -> Old() end)),
     show(values, {nif_up:value(), keep(Keeper, {get, 11}), keep(Keeper, {get, 22})}),
     %% Objects outlive their module, and with them their library.
     true = code:delete(nif_up),
     code:purge(nif_up),
-    show(purged, events()),
+    show(purged, events(0)),
     exit(Keeper, kill),
-    show(unloaded, lists:sort(events())),
+    show(unloaded, lists:sort(events(3))),
     Load(),
     show(loaded_anew, nif_up:load(Lib("nif_up1"), 3)),
     show(values, nif_up:value()),
-    show(events, events()),
+    show(events, events(1)),
     %% Round and round.
     [begin
          Load(),
@@ -387,14 +387,14 @@ lives(Dir) ->
          I = nif_up:value(),
          code:purge(nif_up)
      end || I <- lists:seq(10, 40)],
-    show(rounds, length(events())),
+    show(rounds, length(events(62))),
     show(nifs, nif_up:module_info(nifs)),
     show(apply, apply(erlang, load_nif, [Lib("nif_up1"), 1])),
     show(badarg, catch_(fun() -> nif_up:load(path, 1) end)).
 
 keep(Keeper, Request) ->
     Keeper ! {Request, self()},
-    receive {Keeper, Answer} -> Answer after 5000 -> none end.
+    receive {Keeper, Answer} -> Answer after 60000 -> none end.
 
 keeper(Objects) ->
     receive
@@ -408,12 +408,16 @@ keeper(Objects) ->
 
 ask(Pid) ->
     Pid ! {value, self()},
-    receive {value, V} -> V after 5000 -> none end.
+    receive {value, V} -> V after 60000 -> none end.
 
-%% What the library told us so far.
-events() ->
-    receive {nif_up, What} -> [What | events()]
+%% What the library tells us: so many events, and then no more.
+events(0) ->
+    receive {nif_up, What} -> [What | events(0)]
     after 20 -> []
+    end;
+events(N) ->
+    receive {nif_up, What} -> [What | events(N - 1)]
+    after 60000 -> [missing]
     end.
 
 up_module() ->

@@ -68,8 +68,8 @@ server() ->
     p(hib, gen_server:call(P, hib)), p(get, gen_server:call(P, get)),
     p(cont, gen_server:call(P, cont)),
     P ! info, p(get, gen_server:call(P, get)),
-    R = gen_server:send_request(P, get), p(wait, gen_server:wait_response(R, 1000)),
-    R2 = gen_server:send_request(P, get), p(recv, gen_server:receive_response(R2, 1000)),
+    R = gen_server:send_request(P, get), p(wait, gen_server:wait_response(R, 60000)),
+    R2 = gen_server:send_request(P, get), p(recv, gen_server:receive_response(R2, 60000)),
     p(bad_start, gen_server:start_link(?MODULE, bad, [])), down(),
     p(ignore, gen_server:start(?MODULE, ignore, [])), p(stop, gen_server:start(?MODULE, {stop, no}, [])),
     p(stop_link, gen_server:start_link(?MODULE, {stop, no}, [])), p(down, down()),
@@ -115,7 +115,7 @@ statem() ->
     gen_statem:cast(P, {button, 3}), p(get, gen_statem:call(P, get)),
     R = gen_statem:send_request(P, postpone),
     [gen_statem:cast(P, {button, B}) || B <- [1, 2]],
-    p(postponed, gen_statem:wait_response(R, 1000)),
+    p(postponed, gen_statem:wait_response(R, 60000)),
     p(get, gen_statem:call(P, get)), p(lock, gen_statem:call(P, {lock, 1})),
     until(fun() -> element(1, gen_statem:call(P, get)) =:= locked end), p(get, gen_statem:call(P, get)),
     P ! hello, p(event, gen_statem:call(P, event)), p(named, gen_statem:call(P, named)),
@@ -126,7 +126,7 @@ start_child(Name, How) ->
 spec(Id, How, Restart) -> #{id => Id, start => {?MODULE, start_child, [Id, How]}, restart => Restart}.
 which(S) -> [{I, clean(P), T} || {I, P, T, _} <- lists:sort(supervisor:which_children(S))].
 sup() ->
-    {ok, S} = supervisor:start_link(?MODULE, {sup, #{strategy => one_for_one, intensity => 2, period => 5}, [spec(a, 1, permanent), spec(b, 2, transient), spec(c, 3, temporary)]}),
+    {ok, S} = supervisor:start_link(?MODULE, {sup, #{strategy => one_for_one, intensity => 2, period => 3600}, [spec(a, 1, permanent), spec(b, 2, transient), spec(c, 3, temporary)]}),
     p(which, which(S)), p(count, lists:sort(supervisor:count_children(S))),
     Old = whereis(a), catch gen_server:call(a, crash), renamed(a, Old), p(new, {whereis(a) =/= Old, is_pid(whereis(a))}),
     gen_server:stop(b), gen_server:stop(c),

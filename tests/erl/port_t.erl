@@ -46,21 +46,21 @@ t(F) ->
 
 %% The next N messages, in order; then nothing else is there.
 take(0) -> {messages, L} = process_info(self(), messages), [{left, L} || L =/= []];
-take(N) -> receive M -> [M | take(N - 1)] after 20000 -> [timeout] end.
+take(N) -> receive M -> [M | take(N - 1)] after 60000 -> [timeout] end.
 
 %% All messages of a port until it ends.
 until_exit(P) ->
     receive
         {'EXIT', P, R} -> [{exit, R}];
         {P, M} -> [M | until_exit(P)]
-    after 20000 -> [timeout]
+    after 60000 -> [timeout]
     end.
 
 until_eof(P) ->
     receive
         {P, eof} -> [eof];
         {P, M} -> [M | until_eof(P)]
-    after 20000 -> [timeout]
+    after 60000 -> [timeout]
     end.
 
 %% Neighbouring pieces of a stream as one.
@@ -304,7 +304,7 @@ packets() ->
     p(part, run(sh("printf \"\\000\\003ab\""), [{packet, 2}])),
     p(several, run(sh("printf \"\\003abc\\000\\002de\\001\""), [{packet, 1}, exit_status])).
 
-take1() -> receive M -> [M] after 20000 -> [timeout] end.
+take1() -> receive M -> [M] after 60000 -> [timeout] end.
 
 lines() ->
     [p({line, L, S}, run(sh("printf \"" ++ S ++ "\""), [{line, L} | O]))
@@ -342,7 +342,7 @@ much() ->
 collect(_, 0, Acc) -> lists:reverse(Acc);
 collect(P, N, Acc) ->
     receive {P, {data, B}} -> collect(P, N - byte_size(B), [B | Acc])
-    after 20000 -> timeout
+    after 60000 -> timeout
     end.
 
 %% A program that does not read: the sender is suspended, others are told.
@@ -360,7 +360,7 @@ busy() ->
     exit(P, kill),
     p(killed, until_exit(P)),
     run({spawn, "kill " ++ integer_to_list(Os)}, []),
-    p(resumed, receive {'DOWN', M, _, _, R} -> R after 20000 -> timeout end).
+    p(resumed, receive {'DOWN', M, _, _, R} -> R after 60000 -> timeout end).
 
 flood(P, Self) ->
     case catch port_command(P, binary:copy(<<"x">>, 5000)) of
@@ -378,7 +378,7 @@ parallel(N) ->
     Ps = [open_port({spawn, "cat"}, [binary, {packet, 4}]) || _ <- lists:seq(1, N)],
     [[port_command(P, term_to_binary({I, J, P})) || {I, P} <- lists:zip(lists:seq(1, N), Ps)]
      || J <- lists:seq(1, 50)],
-    Got = [[receive {P, {data, B}} -> binary_to_term(B) after 20000 -> timeout end
+    Got = [[receive {P, {data, B}} -> binary_to_term(B) after 60000 -> timeout end
             || _ <- lists:seq(1, 50)] || P <- Ps],
     p(parallel, Got =:= [[{I, J, P} || J <- lists:seq(1, 50)]
                          || {I, P} <- lists:zip(lists:seq(1, N), Ps)]),

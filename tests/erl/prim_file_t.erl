@@ -219,12 +219,12 @@ owner() ->
         receive {open, 20} -> ok end,
         N = open_count("owned"),
         exit(P, kill),
-        receive {'DOWN', M, _, _, Why} -> {N, Why, wait_closed("owned", 500)} end
+        receive {'DOWN', M, _, _, Why} -> {N, Why, wait_closed("owned", 6000)} end
     end),
     %% Whether a file nobody refers to any more is closed at once or when its owner ends is left open.
     t(garbage, fun() ->
         {P, M} = spawn_monitor(fun() -> exit({open_and_forget(20), erlang:garbage_collect()}) end),
-        receive {'DOWN', M, _, P, Why} -> {Why, wait_closed("owned", 500)} end
+        receive {'DOWN', M, _, P, Why} -> {Why, wait_closed("owned", 6000)} end
     end).
 
 open_and_forget(0) -> ok;

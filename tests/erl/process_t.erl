@@ -47,7 +47,7 @@ dead() ->
 child(S, X) -> S ! {self(), child, X}.
 many(S, A, B) -> S ! {self(), A, B}.
 
-next() -> receive X -> X after 5000 -> nothing end.
+next() -> receive X -> X after 60000 -> nothing end.
 
 spawning() ->
     S = self(),
@@ -193,7 +193,7 @@ info() ->
     S = self(),
     P = spawn(fun() -> put(k, [v]), put(k2, {"w"}), S ! ready, receive stop -> ok end end),
     receive ready -> ok end,
-    p("status", wait_status(P, waiting, 100)),
+    p("status", wait_status(P, waiting, 60000)),
     P ! m1, P ! {m, 2}, P ! [<<"m3">>],
     p("waiting", [process_info(P, I) || I <- [message_queue_len, messages, initial_call,
         links, monitors, monitored_by, trap_exit, priority, catchlevel, error_handler, suspending,

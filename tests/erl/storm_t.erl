@@ -84,7 +84,7 @@ step(3, _, Peer) ->
     ok;
 step(4, Seed, _) ->
     T = erlang:send_after(Seed rem 3, self(), {tick, Seed}),
-    receive {tick, Seed} -> ok after 5000 -> {lost, T} end;
+    receive {tick, Seed} -> ok after 60000 -> {lost, T} end;
 step(5, _, _) ->
     T = erlang:start_timer(10000, self(), x),
     Left = erlang:cancel_timer(T),

@@ -124,8 +124,14 @@ flags() ->
     erlang:trace(new, false, [send]),
     out("~p", [erlang:trace_info(new, flags)]),
     out("~p", [erlang:trace_info(Q, flags)]),
+    kill(P),
+    kill(Q).
+
+%% Who is counted is not on its way out.
+kill(P) ->
+    M = monitor(process, P),
     exit(P, kill),
-    exit(Q, kill).
+    receive {'DOWN', M, _, _, _} -> ok end.
 
 arguments() ->
     P = spawn(?MODULE, loop, []),

@@ -109,9 +109,17 @@ dbg_patterns() ->
     ok = dbg:rtp("trace_tools_t.pat"),
     file:delete("trace_tools_t.pat"),
     dbg:ltp(),
+    {ok, Tracer} = dbg:get_tracer(),
+    idle(Tracer),
     dbg:stop_clear(),
     dbg_told(),
     out("~p", [dbg:fun2ms(fun([A, B]) when A > B -> return_trace(), message(A) end)]).
+%% It has told us of all that was delivered to it.
+idle(P) ->
+    case process_info(P, [message_queue_len, status]) of
+        [{_, 0}, {_, waiting}] -> ok;
+        _ -> erlang:yield(), idle(P)
+    end.
 dbg_told() ->
     receive
         {dbg, _, {trace, _, 'receive', {code_server, _}}} -> dbg_told();

@@ -8,7 +8,7 @@
 open() -> open([binary]).
 open(Opts) -> open_port({spawn, "probe some arguments"}, Opts).
 
-next(P) -> receive {P, M} -> M after 10000 -> timeout end.
+next(P) -> receive {P, M} -> M after 60000 -> timeout end.
 
 warm() ->
     P = open(),
