@@ -44,7 +44,7 @@ def run(program, words, env):
     full = {k: v for k, v in os.environ.items() if not k.startswith("ERL_")}
     full.update(env)
     p = subprocess.run([program] + words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                       stderr=subprocess.PIPE, env=full, timeout=60)
+                       stderr=subprocess.PIPE, env=full, timeout=300)
     return p.returncode, p.stdout.decode(), p.stderr.decode()
 
 

@@ -34,7 +34,7 @@ def parse():
     a.add_argument("--ling-erl", default=str(root / "build/release/bin/ling-erl"))
     a.add_argument("--build", default=str(root / "build/boot"))
     a.add_argument("--schedulers", help="+S of ling-erl where the case does not say")
-    a.add_argument("--timeout", type=float, default=120)
+    a.add_argument("--timeout", type=float, default=300)
     a.add_argument("--jobs", type=int, default=2)
     a.add_argument("--only", action="append", default=[])
     a.add_argument("-v", action="store_true")

@@ -27,7 +27,7 @@ erlc -o "$tmp" "$tmp/sig.erl" || exit 1
 
 # Waits until the program has written so many lines.
 lines() {
-    for _ in $(seq 600); do
+    for _ in $(seq 6000); do
         [ "$(wc -l <"$tmp/out")" -ge "$1" ] && return 0
         sleep 0.05
     done

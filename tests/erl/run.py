@@ -29,7 +29,7 @@ def parse():
     a.add_argument("--host", default="uv")
     a.add_argument("--schedulers", default="0")
     a.add_argument("--only", action="append", default=[])
-    a.add_argument("--timeout", type=float, default=120)
+    a.add_argument("--timeout", type=float, default=600)
     a.add_argument("--jobs", type=int, default=2)
     a.add_argument("-v", action="store_true")
     return a.parse_args()

@@ -333,7 +333,7 @@ static void test_call(void **state) {
     assert_non_null(strstr(ling_errmsg(vm), "undef"));
 
     arg = ling_make_int(env, 20);
-    assert_int_equal(ling_call(vm, env, "api_t", "sleep", 1, &arg, 10 * SECOND, &result), LING_OK);
+    assert_int_equal(ling_call(vm, env, "api_t", "sleep", 1, &arg, 100 * SECOND, &result), LING_OK);
     assert_int_equal(ling_call(vm, env, "api_t", "wait", 0, NULL, SECOND / 50, &result),
                      LING_ETIMEDOUT);
     assert_int_equal(ling_call(vm, env, "api_t", "loop", 0, NULL, SECOND / 50, &result),
@@ -731,7 +731,7 @@ static void test_memory_limit(void **state) {
 static void test_foreign_loop(void **state) {
     (void)state;
     ling_vm_t *vm = new_vm();
-    ling_term_t pid, ms = ling_make_int(NULL, 30);
+    ling_term_t pid, ms = ling_make_int(NULL, 300);
     assert_int_equal(ling_spawn(vm, "api_t", "sleep", 1, &ms, &pid), LING_OK);
     assert_int_equal(ling_next_timeout(vm), 0);
     assert_int_equal(ling_run(vm, LING_RUN_NOWAIT), 1);

@@ -206,7 +206,7 @@ static void call(setup_t *s, const char *function) {
 
 /* Files of dead owners are closed by another process. */
 static void all_closed(setup_t *s) {
-    for (int i = 0; i < 5000 && atomic_load(&open_files); i++) {
+    for (int i = 0; i < 60000 && atomic_load(&open_files); i++) {
         ling_run(s->vm, LING_RUN_NOWAIT);
         usleep(1000);
     }

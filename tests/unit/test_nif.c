@@ -220,7 +220,7 @@ static ling_vm_t *new_vm(unsigned schedulers, int base) {
     assert_int_equal(ling_register_nif(vm, &entry), LING_OK);
     ling_env_t *env = ling_env_new(vm);
     ling_term_t arg = ling_make_int(env, base), result;
-    assert_int_equal(ling_call(vm, env, "nif_unit_t", "load", 1, &arg, 10 * SECOND, &result),
+    assert_int_equal(ling_call(vm, env, "nif_unit_t", "load", 1, &arg, 100 * SECOND, &result),
                      LING_OK);
     assert_true(ling_is_atom_named(vm, result, "ok"));
     ling_env_free(env);
@@ -231,7 +231,7 @@ static int64_t call(ling_vm_t *vm, const char *function, int argc, int64_t a, in
     ling_env_t *env = ling_env_new(vm);
     ling_term_t args[] = {ling_make_int(env, a), ling_make_int(env, b)}, result;
     int64_t n = -1;
-    int rc = ling_call(vm, env, "nif_unit_t", function, (size_t)argc, args, 20 * SECOND, &result);
+    int rc = ling_call(vm, env, "nif_unit_t", function, (size_t)argc, args, 100 * SECOND, &result);
     if (rc != LING_OK) print_error("%s: %s\n", function, ling_errmsg(vm));
     assert_int_equal(rc, LING_OK);
     if (ling_is_int(result)) ling_get_int(result, &n);
@@ -356,7 +356,7 @@ static int small_program(counter_t *c) {
     ling_term_t arg = ling_make_int(env, 1), forty = ling_make_int(env, 40), result;
     static const char *const steps[] = {"load", "object", "terms", "slow"};
     for (size_t i = 0; env && rc == LING_OK && i < 4; i++)
-        rc = ling_call(vm, env, "nif_unit_t", steps[i], 1, i == 2 ? &forty : &arg, 5 * SECOND,
+        rc = ling_call(vm, env, "nif_unit_t", steps[i], 1, i == 2 ? &forty : &arg, 100 * SECOND,
                        &result);
     ling_env_free(env);
     ling_destroy(vm);
