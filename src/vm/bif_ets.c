@@ -75,14 +75,18 @@ static const bif_def_t drain_def = {"erts_internal", "ets_drain", 2, drain_2, 0}
 static BIF(drain_2) {
     ets_t *t = ets_gone(a[0]);
     if (!t) return bif_badarg(p);
-    if (ets_drain(p->vm, p->sched, t, DRAIN_STEP)) return a[1];
+    if (ets_drain(p->vm, p->sched, t, DRAIN_STEP)) {
+        ets_corpse_done(p, t);
+        return a[1];
+    }
     bif_bump(p, DRAIN_STEP / 4);
     return bif_yield(p, &drain_def, 2, a);
 }
 term_t ets_drain_start(proc_t *p, ets_t *corpse, term_t result) {
     if (!corpse) return result;
     term_t args[2] = {ets_ref(p, corpse), result};
-    ets_release(corpse); /* where there is no memory for the reference, it goes at once */
+    /* Where there is no memory for the reference or the record, it goes at once. */
+    if (args[0] == TERM_NONE || !ets_corpse_keep(p, corpse)) ets_release(corpse);
     return args[0] == TERM_NONE ? result : drain_2(p, args);
 }
 

@@ -1,6 +1,6 @@
-/* ets.c: tables as wholes: registry, owners, fixation, life and end (see ets.h). Their locks:
- * ets_lock.c. What is in them: ets_object.c, ets_hash.c, ets_tree.c. Relies on hash.h, process.h.
- * Called by the BIFs of tables and, at a process's end, by process.c.
+/* ets.c: tables as wholes: registry, life and end (see ets.h). Their locks: ets_lock.c; what is in
+ * them: ets_object.c, ets_hash.c, ets_tree.c; what processes have to do with them: ets_owner.c.
+ * Called by the BIFs of tables.
  */
 #include "vm/binary.h"
 #include "vm/code.h"
@@ -9,36 +9,14 @@
 #include "vm/magic.h"
 #include "vm/process.h"
 
-enum { REG_BUCKETS = 256 };
-
-/* What a process has to do with tables. */
-struct ets_owner {
-    ets_owner_t *next;
-    term_t pid;
-    ets_t *tables;
-    ets_fix_t *fixes;
-    ets_t *corpse; /* the process ends: what is left of one of its tables, seen by nobody else */
-};
-
-struct ets_tables {
-    spin_t lock;
-    size_t count;
-    ets_t *all;
-    ets_t *by_id[REG_BUCKETS];
-    _Atomic(ets_t *) by_name[REG_BUCKETS];
-    _Atomic(uint64_t) name_changes; /* odd while by_name is being changed */
-    _Atomic(ets_owner_t *) owners[REG_BUCKETS];
-};
-
 bool ets_init(vm_t *vm) {
     vm->ets = mem_calloc(vm, sizeof *vm->ets);
     return vm->ets != NULL;
 }
 
-static size_t hash_word(uint64_t w) { return (size_t)hash_mix(w) & (REG_BUCKETS - 1); }
-static ets_t **id_slot(vm_t *vm, uint64_t id) { return &vm->ets->by_id[hash_word(id)]; }
+static ets_t **id_slot(vm_t *vm, uint64_t id) { return &vm->ets->by_id[ets_reg_slot(id)]; }
 static _Atomic(ets_t *) *name_slot(vm_t *vm, term_t name) {
-    return &vm->ets->by_name[hash_word(name)];
+    return &vm->ets->by_name[ets_reg_slot(name)];
 }
 
 void ets_registry_lock(vm_t *vm) { spin_lock(vm, &vm->ets->lock); }
@@ -63,7 +41,7 @@ static void release_later(vm_t *vm, void *t) {
 
 /* All objects and buckets. */
 static void content_free(vm_t *vm, sched_t *s, ets_t *t) {
-    if (UNLIKELY(t->rest != NULL)) ets_rest_drop(vm, t);
+    if (UNLIKELY(t->rest != NULL)) ets_objects_free(vm, s, ets_rest_take(vm, t));
     while (!ets_drain(vm, s, t, SIZE_MAX)) {
     }
     for (uint32_t i = 0; i < t->nshards; i++) ets_shard_free(vm, &t->shards[i]);
@@ -248,117 +226,6 @@ term_t ets_id(proc_t *p, ets_t *t) {
     return t->named ? atomic_load_explicit(&t->name, memory_order_relaxed) : ets_ref(p, t);
 }
 
-/* ---- owners ---- registry locked */
-
-static ets_owner_t *owner_find(vm_t *vm, term_t pid) {
-    ets_owner_t *o = atomic_load_explicit(&vm->ets->owners[hash_word(pid)], memory_order_relaxed);
-    while (o && o->pid != pid) o = o->next;
-    return o;
-}
-
-static ets_owner_t *owner_get(vm_t *vm, term_t pid) {
-    ets_owner_t *o = owner_find(vm, pid);
-    if (o) return o;
-    o = mem_calloc(vm, sizeof *o);
-    if (!o) return NULL;
-    _Atomic(ets_owner_t *) *slot = &vm->ets->owners[hash_word(pid)];
-    o->pid = pid;
-    o->next = atomic_load_explicit(slot, memory_order_relaxed);
-    atomic_store_explicit(slot, o, memory_order_seq_cst);
-    return o;
-}
-
-static void owner_drop(vm_t *vm, ets_owner_t *o) {
-    if (o->tables || o->fixes || o->corpse) return;
-    _Atomic(ets_owner_t *) *slot = &vm->ets->owners[hash_word(o->pid)];
-    ets_owner_t *head = atomic_load_explicit(slot, memory_order_relaxed);
-    if (head == o) {
-        atomic_store_explicit(slot, o->next, memory_order_relaxed);
-    } else {
-        while (head->next != o) head = head->next;
-        head->next = o->next;
-    }
-    mem_free(vm, o, sizeof *o);
-}
-
-static void owned_link(ets_owner_t *o, ets_t *t) {
-    t->owned_next = o->tables;
-    t->owned_prev = &o->tables;
-    if (o->tables) o->tables->owned_prev = &t->owned_next;
-    o->tables = t;
-}
-static void owned_unlink(ets_t *t) {
-    *t->owned_prev = t->owned_next;
-    if (t->owned_next) t->owned_next->owned_prev = t->owned_prev;
-}
-/* A record that may have nothing left to tell. */
-static void owner_look(vm_t *vm, term_t pid) {
-    ets_owner_t *o = owner_find(vm, pid);
-    if (o) owner_drop(vm, o);
-}
-
-/* ---- fixation ---- */
-
-void ets_hold(ets_t *t) { atomic_fetch_add_explicit(&t->fixed, 1, memory_order_relaxed); }
-
-enum { UNHOLD_BUCKETS = 2000 };
-
-bool ets_unhold(vm_t *vm, ets_t *t) {
-    if (atomic_fetch_sub_explicit(&t->fixed, 1, memory_order_relaxed) > 1) return true;
-    return ets_purge(vm, sched_current(vm), t, UNHOLD_BUCKETS);
-}
-
-static void fix_free(vm_t *vm, ets_fix_t *f) { /* registry locked */
-    ets_fix_t **link = &f->table->fixes;
-    while (*link != f) link = &(*link)->next;
-    *link = f->next;
-    *f->owner_prev = f->owner_next;
-    if (f->owner_next) f->owner_next->owner_prev = f->owner_prev;
-    owner_look(vm, f->pid);
-    mem_free(vm, f, sizeof *f);
-}
-
-bool ets_fix(proc_t *p, ets_t *t, bool on) {
-    vm_t *vm = p->vm;
-    bool ok = true;
-    ets_registry_lock(vm);
-    ets_fix_t *f = t->fixes;
-    while (f && f->pid != p->pid) f = f->next;
-    if (on) {
-        if (!f) {
-            ets_owner_t *o = owner_get(vm, p->pid);
-            f = o ? mem_calloc(vm, sizeof *f) : NULL;
-            if (f) {
-                f->table = t;
-                f->pid = p->pid;
-                if (!t->fixes) {
-                    t->fix_mono_ns = vm_now(vm);
-                    t->fix_wall_us = vm->host->ops->wall_ns(vm->host) / 1000;
-                }
-                f->next = t->fixes;
-                t->fixes = f;
-                f->owner_next = o->fixes;
-                f->owner_prev = &o->fixes;
-                if (o->fixes) o->fixes->owner_prev = &f->owner_next;
-                o->fixes = f;
-            } else {
-                if (o) owner_drop(vm, o);
-                ok = false;
-            }
-        }
-        if (f) {
-            f->count++;
-            ets_hold(t);
-        }
-    } else if (f) {
-        if (--f->count == 0) fix_free(vm, f);
-        ets_registry_unlock(vm);
-        return ets_unhold(vm, t);
-    }
-    ets_registry_unlock(vm);
-    return ok;
-}
-
 /* ---- life ---- */
 
 /* Names: the registry is locked. */
@@ -471,9 +338,8 @@ term_t ets_create(proc_t *p, const ets_options_t *o) {
     }
     ets_registry_lock(vm);
     bool taken = t->named && name_find(vm, o->name);
-    ets_owner_t *owner = taken ? NULL : owner_get(vm, p->pid);
-    if (owner) {
-        owned_link(owner, t);
+    bool owned = !taken && ets_own(vm, p->pid, t);
+    if (owned) {
         if (t->named) {
             names_change(vm);
             name_link(vm, t);
@@ -488,7 +354,7 @@ term_t ets_create(proc_t *p, const ets_options_t *o) {
         vm->ets->count++;
     }
     ets_registry_unlock(vm);
-    if (owner) return id;
+    if (owned) return id;
     t->odd |= ETS_DELETED;
     ets_release(t);
     return taken ? bif_badarg_cause(p, A_already_exists) : bif_oom(p);
@@ -496,8 +362,7 @@ term_t ets_create(proc_t *p, const ets_options_t *o) {
 
 /* Registry locked. */
 static void registry_remove(vm_t *vm, ets_t *t) {
-    owned_unlink(t);
-    owner_look(vm, t->owner);
+    ets_disown(vm, t);
     if (t->named) {
         names_change(vm);
         name_unlink(vm, t);
@@ -512,10 +377,15 @@ static void registry_remove(vm_t *vm, ets_t *t) {
         vm->ets->all = t->next;
     if (t->next) t->next->prev = t->prev;
     vm->ets->count--;
-    while (t->fixes) fix_free(vm, t->fixes);
+    while (t->fixes) ets_fix_free(vm, t->fixes);
 }
 
 bool ets_drain(vm_t *vm, sched_t *s, ets_t *t, size_t n) {
+    for (ets_obj_t *o; (o = t->junk) != NULL && n > 0; n--) {
+        t->junk = o->left;
+        ets_obj_free(vm, s, o);
+    }
+    if (t->junk) return false;
     if (!ets_is_tree(t)) return ets_hash_drain(vm, s, t, n);
     if (!ets_tree_drain(vm, s, t, n)) return false;
     atomic_store_explicit(&t->one.count, 0, memory_order_relaxed);
@@ -540,9 +410,11 @@ size_t ets_clear(vm_t *vm, sched_t *s, ets_t *t) {
 ets_t *ets_kill(vm_t *vm, ets_t *t) {
     t->odd |= ETS_DELETED;
     /* Objects may hold references of their own table: it would never end by itself. */
-    if (t->rest) ets_rest_drop(vm, t);
     ets_t *corpse = ets_steal(vm, t);
-    if (!corpse) content_free(vm, sched_current(vm), t);
+    if (!corpse)
+        content_free(vm, sched_current(vm), t);
+    else if (t->rest)
+        corpse->junk = ets_rest_take(vm, t);
     ets_registry_lock(vm);
     registry_remove(vm, t);
     ets_registry_unlock(vm);
@@ -560,14 +432,7 @@ void ets_free(vm_t *vm) {
         content_free(vm, NULL, t);
         ets_release(t);
     }
-    for (size_t i = 0; i < REG_BUCKETS; i++) { /* of processes that were just ending */
-        ets_owner_t *o = atomic_load_explicit(&vm->ets->owners[i], memory_order_relaxed), *next;
-        for (; o; o = next) {
-            next = o->next;
-            if (o->corpse) ets_release(o->corpse);
-            mem_free(vm, o, sizeof *o);
-        }
-    }
+    ets_owners_free(vm);
     mem_free(vm, vm->ets, sizeof *vm->ets);
     vm->ets = NULL;
 }
@@ -584,18 +449,22 @@ static void shard_swap(ets_shard_t *a, ets_shard_t *b) {
 #undef SWAP
 }
 
-ets_t *ets_steal(vm_t *vm, ets_t *t) {
+ets_t *ets_corpse(vm_t *vm, uint8_t type, uint32_t nshards) {
     ets_t *c = mem_calloc(vm, sizeof *c);
     if (!c) return NULL;
     magic_init(vm, &c->magic, table_destroy);
     c->odd = ETS_DELETED;
-    c->type = t->type;
-    c->keypos = t->keypos;
+    c->type = type;
+    c->keypos = 1;
     c->heir = A_none;
-    if (!shards_new(vm, c, t->nshards)) {
-        ets_release(c);
-        return NULL;
-    }
+    if (shards_new(vm, c, nshards)) return c;
+    ets_release(c);
+    return NULL;
+}
+
+ets_t *ets_steal(vm_t *vm, ets_t *t) {
+    ets_t *c = ets_corpse(vm, t->type, t->nshards);
+    if (!c) return NULL;
     c->root = t->root;
     t->root = NULL;
     for (uint32_t i = 0; i < t->nshards; i++) {
@@ -604,115 +473,6 @@ ets_t *ets_steal(vm_t *vm, ets_t *t) {
         atomic_store_explicit(&t->shards[i].words, t->shards[i].nbuckets, memory_order_relaxed);
     }
     return c;
-}
-
-bool ets_set_owner(vm_t *vm, ets_t *t, term_t to) {
-    ets_registry_lock(vm);
-    ets_owner_t *o = owner_get(vm, to);
-    /* The new owner is on record before its life is asked for, and its end looks at the records
-     * after it is marked: one of the two sees the other. */
-    atomic_thread_fence(memory_order_seq_cst);
-    proc_t *q = o && is_local_pid(to) ? proc_lookup(vm, to) : NULL;
-    bool ok = q && !(atomic_load_explicit(&q->state, memory_order_seq_cst) & PS_EXITING);
-    if (ok) {
-        term_t from = atomic_load_explicit(&t->owner, memory_order_relaxed);
-        owned_unlink(t);
-        owned_link(o, t); /* before the old record goes: it may be the same */
-        atomic_store_explicit(&t->owner, to, memory_order_relaxed);
-        owner_look(vm, from);
-    } else if (o) {
-        owner_drop(vm, o);
-    }
-    ets_registry_unlock(vm);
-    return ok;
-}
-
-bool ets_send_transfer(proc_t *from, vm_t *vm, ets_t *t, term_t to, term_t from_pid, term_t gift) {
-    /* {'ETS-TRANSFER', Id, FromPid, Gift}, put together outside any heap. */
-    term_t words[5 + MAGIC_REF_WORDS], id = atomic_load_explicit(&t->name, memory_order_relaxed);
-    magic_ref_t *r = (magic_ref_t *)(words + 5);
-    if (!t->named) {
-        r->off.header = make_header(T_MAGIC_REF, MAGIC_REF_WORDS - 1);
-        r->off.next = NULL;
-        r->id = t->magic.id;
-        r->magic = &t->magic;
-        id = make_boxed(r);
-    }
-    term_t *hp = words;
-    return proc_send(vm, from, to, tuple4(&hp, A_ETS_TRANSFER, id, from_pid, gift));
-}
-
-/* A table of a process that ends, locked exclusively, which ends here. */
-static void owner_exit_table(proc_t *p, ets_t *t) {
-    vm_t *vm = p->vm;
-    if (t->heir != A_none && t->heir != p->pid && ets_set_owner(vm, t, t->heir)) {
-        ets_send_transfer(p, vm, t, t->heir, p->pid, t->gift ? t->gift->term : (term_t)A_none);
-        ets_unlock(vm, t, true);
-        return;
-    }
-    ets_t *corpse = ets_kill(vm, t);
-    ets_registry_lock(vm);
-    ets_owner_t *o = corpse ? owner_get(vm, p->pid) : NULL;
-    if (o) o->corpse = corpse;
-    ets_registry_unlock(vm);
-    if (!o && corpse) ets_release(corpse); /* no memory to go step by step */
-}
-
-static void owner_exit_fix(proc_t *p, ets_t *t) {
-    vm_t *vm = p->vm;
-    uint64_t n = 0;
-    ets_registry_lock(vm);
-    ets_fix_t *f = t->fixes;
-    while (f && f->pid != p->pid) f = f->next;
-    if (f) {
-        n = f->count;
-        fix_free(vm, f);
-    }
-    ets_registry_unlock(vm);
-    while (n-- > 0) ets_unhold(vm, t);
-    ets_unlock(vm, t, true);
-}
-
-enum { EXIT_OBJECTS = 8000, EXIT_TABLES = 100 };
-
-bool ets_owner_exit(proc_t *p) {
-    vm_t *vm = p->vm;
-    if (!vm->ets ||
-        !atomic_load_explicit(&vm->ets->owners[hash_word(p->pid)], memory_order_seq_cst))
-        return true;
-    for (int i = 0; i < EXIT_TABLES; i++) {
-        bool fix = false;
-        ets_registry_lock(vm);
-        ets_owner_t *o = owner_find(vm, p->pid);
-        ets_t *corpse = o ? o->corpse : NULL, *t = o ? o->tables : NULL;
-        if (!t && o && o->fixes) {
-            t = o->fixes->table;
-            fix = true;
-        }
-        if (t && !corpse) ets_keep(t);
-        ets_registry_unlock(vm);
-        if (corpse) {
-            if (!ets_drain(vm, p->sched, corpse, EXIT_OBJECTS)) return false;
-            ets_registry_lock(vm);
-            o->corpse = NULL;
-            owner_drop(vm, o);
-            ets_registry_unlock(vm);
-            ets_release(corpse);
-            continue;
-        }
-        if (!t) return true;
-        ets_lock(vm, t, true);
-        if (t->odd & ETS_DELETED) /* somebody was quicker */
-            ets_unlock(vm, t, true);
-        else if (fix)
-            owner_exit_fix(p, t);
-        else if (atomic_load_explicit(&t->owner, memory_order_relaxed) != p->pid)
-            ets_unlock(vm, t, true);
-        else
-            owner_exit_table(p, t);
-        ets_release(t);
-    }
-    return false;
 }
 
 term_t ets_all(proc_t *p) {

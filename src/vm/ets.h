@@ -1,6 +1,6 @@
 /* ets.h: tables shared between processes: their life, their objects, and how objects are found.
- * ets.c, ets_lock.c, ets_object.c, ets_hash.c, ets_tree.c; the functions programs call are in
- * bif_ets*.c and ets_rest.c, patterns in match_spec.c.
+ * ets.c, ets_lock.c, ets_owner.c, ets_object.c, ets_hash.c, ets_tree.c; the functions programs call
+ * are in bif_ets*.c and ets_rest.c, patterns in match_spec.c.
  *
  * A table is a magic object: its reference leads straight to it, and it lives as long as anybody
  * holds one. A table that has been deleted has no objects and answers as if it were not there.
@@ -96,6 +96,7 @@ typedef struct ets_table {
     ets_rest_t *rest; /* of an operation on many objects, or NULL */
 
     ets_obj_t *root;       /* ordered_set */
+    ets_obj_t *junk;       /* of a deleted one: objects that were never in it, linked by left */
     ets_shard_t *shards;   /* nshards of them: &one, or in a block of their own */
     ets_reader_t *readers; /* read_concurrency: one for each scheduler; NULL: none */
     ets_shard_t one;
@@ -203,6 +204,15 @@ term_t ets_create(proc_t *p, const ets_options_t *o);
 ets_t *ets_kill(vm_t *vm, ets_t *t);
 /* All objects of a table (locked exclusively) as a table nobody else knows. NULL: no memory. */
 ets_t *ets_steal(vm_t *vm, ets_t *t);
+/* Such a table, with nothing in it. */
+ets_t *ets_corpse(vm_t *vm, uint8_t type, uint32_t nshards);
+/* Such a table is p's to free, p's end included, and its count is taken over (false: no memory);
+ * there is nothing left of it. ets_owner.c */
+bool ets_corpse_keep(proc_t *p, ets_t *corpse);
+void ets_corpse_done(proc_t *p, ets_t *corpse);
+/* Frees objects linked by left at p's end: it has been killed. */
+void ets_objects_leave(proc_t *p, ets_obj_t *list);
+void ets_objects_free(vm_t *vm, sched_t *s, ets_obj_t *list); /* at once */
 /* The table behind such a table's reference; NULL: it is none. */
 ets_t *ets_gone(term_t ref);
 /* Frees what such a table holds (NULL: nothing) in portions; what the BIF returns then. bif_ets.c
@@ -245,8 +255,8 @@ term_t ets_all(proc_t *p);
  * on, whoever comes to the table does a part of it, and gives way until it is done. */
 /* A step, as ets_enter with a table (locked exclusively) does it. false: there is more to do. */
 bool ets_rest_step(vm_t *vm, sched_t *s, ets_t *t);
-/* Nothing of it: the table goes (locked exclusively). */
-void ets_rest_drop(vm_t *vm, ets_t *t);
+/* Nothing of it: the table goes (locked exclusively). Its objects, linked by left. */
+ets_obj_t *ets_rest_take(vm_t *vm, ets_t *t);
 /* Empties a fixed table that is locked exclusively: `slots` buckets from *place on. true: done. */
 bool ets_mark_dead(vm_t *vm, sched_t *s, ets_t *t, size_t *place, size_t slots);
 /* The running BIF is called again in the process's next slice. */

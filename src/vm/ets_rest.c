@@ -30,7 +30,7 @@ struct ets_rest {
 
 term_t ets_again(proc_t *p) { return bif_yield(p, p->cur_bif, p->cur_bif->arity, p->sched->x); }
 
-static void objects_free(vm_t *vm, sched_t *s, ets_obj_t *list) {
+void ets_objects_free(vm_t *vm, sched_t *s, ets_obj_t *list) {
     while (list) {
         ets_obj_t *next = list->left;
         ets_obj_free(vm, s, list);
@@ -42,16 +42,23 @@ static void objects_free(vm_t *vm, sched_t *s, ets_obj_t *list) {
 
 static void rest_release(vm_t *vm, ets_rest_t *r) {
     if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1) return;
-    objects_free(vm, sched_current(vm), r->list);
+    ets_objects_free(vm, sched_current(vm), r->list);
     mem_free(vm, r, sizeof *r);
 }
 
-void ets_rest_drop(vm_t *vm, ets_t *t) {
+static void rest_drop(vm_t *vm, ets_t *t) {
     ets_rest_t *r = t->rest;
     r->done = true;
     t->rest = NULL;
     t->odd &= (uint8_t)~ETS_REST;
     rest_release(vm, r);
+}
+
+ets_obj_t *ets_rest_take(vm_t *vm, ets_t *t) {
+    ets_obj_t *list = t->rest->list;
+    t->rest->list = NULL;
+    rest_drop(vm, t);
+    return list;
 }
 
 bool ets_rest_step(vm_t *vm, sched_t *s, ets_t *t) {
@@ -72,7 +79,7 @@ bool ets_rest_step(vm_t *vm, sched_t *s, ets_t *t) {
         }
         if (r->list) return false;
     }
-    ets_rest_drop(vm, t);
+    rest_drop(vm, t);
     return true;
 }
 
@@ -86,6 +93,17 @@ static ets_rest_t *rest_new(vm_t *vm, int what, ets_obj_t *list) {
     r->what = (uint8_t)what;
     r->list = r->at = list;
     return r;
+}
+
+/* Frees a list, giving way. false: killed, *list is left. */
+static bool objects_free_all(proc_t *p, ets_obj_t **list) {
+    for (size_t n = 0; *list;) {
+        ets_obj_t *next = (*list)->left;
+        ets_obj_free(p->vm, p->sched, *list);
+        *list = next;
+        if (++n % STEP_OBJECTS == 0 && bif_tick(p, STEP_REDS)) return false;
+    }
+    return true;
 }
 
 enum { RUN_DONE, RUN_GONE, RUN_KILLED };
@@ -133,7 +151,10 @@ static bool objects_new(proc_t *p, const ets_t *t, term_t list, ets_obj_t **out,
         if (!x || (words > WORDS_PER_TICK && bif_tick(p, WORDS_PER_TICK / WORDS_PER_RED))) {
             if (x) ets_obj_free(p->vm, p->sched, x);
             if (t->type != ETS_BAG) *last = NULL;
-            objects_free(p->vm, p->sched, *out);
+            if (x && p->sched->fiber) /* killed; else it begins again, on its own stack */
+                ets_objects_leave(p, *out);
+            else
+                ets_objects_free(p->vm, p->sched, *out);
             return false;
         }
         if (words > WORDS_PER_TICK) words = 0;
@@ -173,7 +194,7 @@ static term_t put_now(proc_t *p, ets_t *t, term_t id, ets_obj_t *list, bool only
         list = next;
     }
     ets_unlock_some(vm, t, shards, true);
-    objects_free(vm, p->sched, list);
+    ets_objects_free(vm, p->sched, list);
     return result;
 }
 
@@ -182,6 +203,11 @@ static term_t put_in_parts(proc_t *p, ets_t *t, term_t id, ets_obj_t *list, bool
     if (!r) return put_now(p, t, id, list, only_new);
     int how = rest_run(p, t, r);
     term_t result = how == RUN_DONE ? make_bool(!r->found) : TERM_NONE;
+    if (atomic_load_explicit(&r->refs, memory_order_acquire) == 1) { /* not put in */
+        list = r->list;
+        r->list = NULL;
+        if (how == RUN_KILLED || !objects_free_all(p, &list)) ets_objects_leave(p, list);
+    }
     if (how == RUN_GONE) bif_badarg_cause(p, A_id);
     rest_release(p->vm, r);
     return result;
@@ -197,7 +223,7 @@ static term_t put_list(proc_t *p, term_t id, term_t objects, bool only_new) {
     size_t n;
     if (objects_new(p, t, objects, &list, &n)) {
         if (bif_begin(p, n / OBJECTS_PER_RED)) {
-            objects_free(vm, p->sched, list);
+            ets_objects_free(vm, p->sched, list);
         } else if (p->sched->fiber) {
             result = put_in_parts(p, t, id, list, only_new);
         } else {

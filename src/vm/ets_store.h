@@ -1,4 +1,4 @@
-/* ets_store.h: what the files that keep a table's objects have in common: ets.c, ets_object.c,
+/* ets_store.h: what the files that keep tables have in common: ets.c, ets_owner.c, ets_object.c,
  * ets_hash.c, ets_tree.c. Nobody else includes it; the table's lock is the caller's. */
 #ifndef LING_VM_ETS_STORE_H
 #define LING_VM_ETS_STORE_H
@@ -28,5 +28,36 @@ int ets_obj_is(vm_t *vm, sched_t *s, ets_obj_t *o, term_t object);
 
 bool ets_shard_init(vm_t *vm, ets_shard_t *sh); /* false: no memory; to be freed all the same */
 void ets_shard_free(vm_t *vm, ets_shard_t *sh); /* all but objects */
+
+/* ---- registry ---- ets.c, ets_owner.c */
+enum { ETS_REG_BUCKETS = 256 };
+
+/* What a process has to do with tables. */
+struct ets_owner {
+    ets_owner_t *next;
+    term_t pid;
+    ets_t *tables;
+    ets_fix_t *fixes;
+    ets_t *corpses; /* what is left of tables that it deleted, seen by nobody else */
+};
+
+struct ets_tables {
+    spin_t lock;
+    size_t count;
+    ets_t *all;
+    ets_t *by_id[ETS_REG_BUCKETS];
+    _Atomic(ets_t *) by_name[ETS_REG_BUCKETS];
+    _Atomic(uint64_t) name_changes; /* odd while by_name is being changed */
+    _Atomic(ets_owner_t *) owners[ETS_REG_BUCKETS];
+};
+
+static inline size_t ets_reg_slot(uint64_t w) {
+    return (size_t)hash_mix(w) & (ETS_REG_BUCKETS - 1);
+}
+/* Registry locked, all of these. */
+bool ets_own(vm_t *vm, term_t pid, ets_t *t); /* false: no memory */
+void ets_disown(vm_t *vm, ets_t *t);
+void ets_fix_free(vm_t *vm, ets_fix_t *f);
+void ets_owners_free(vm_t *vm); /* the VM ends */
 
 #endif
