@@ -6,6 +6,7 @@
 #include "vm/heap.h"
 #include "vm/nif.h"
 #include "vm/process.h"
+#include <limits.h>
 
 _Static_assert(sizeof(relation_t) == sizeof(signal_t), "they are turned into each other");
 
@@ -155,11 +156,11 @@ int demonitor(vm_t *vm, uint64_t ref_id, term_t pid1) {
     return 0;
 }
 
-int notify_monitors_N(proc_t *p, term_t late, term_t reason) {
+int monitors_notify(proc_t *p, term_t late, term_t reason, int n) {
     vm_t *vm = p->vm;
     sched_t *s = sched_current(vm);
     relation_t *r;
-    while ((r = relation_pop(&p->monitored_by))) {
+    for (; n > 0 && (r = relation_pop(&p->monitored_by)); n--) {
         term_t to = r->other;
         uint64_t ref = r->key;
         if (UNLIKELY(r->flags & REL_NATIVE)) {
@@ -183,6 +184,10 @@ int notify_monitors_N(proc_t *p, term_t late, term_t reason) {
         sig->ref = ref;
         signal_send(vm, to, sig);
     }
+    return n;
+}
+int notify_monitors_N(proc_t *p, term_t late, term_t reason) {
+    monitors_notify(p, late, reason, INT_MAX);
     return 0;
 }
 

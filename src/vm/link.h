@@ -50,6 +50,8 @@ int demonitor(vm_t *vm, uint64_t ref_id, term_t pid1);
 /* Tells everybody who watches p that late (p's pid) ended with reason. Lack of memory costs only
  * the reason's details. 0 always. */
 int notify_monitors_N(proc_t *p, term_t late, term_t reason);
+/* The same, at most n of them; how many more there might have been. */
+int monitors_notify(proc_t *p, term_t late, term_t reason, int n);
 /* Lists for process_info, on heap_of's heap: pids that watch p (p's owner calls); what p watches:
  * {process, Pid | {Name, Node}}. TERM_NONE: no memory. */
 term_t list_monitored_by(proc_t *p, proc_t *heap_of);

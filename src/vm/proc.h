@@ -139,6 +139,7 @@ enum {
     PF_SEQ_TRACE = 65536,    /* has a sequential trace token, or a message in its queue has */
     PF_FIBER = 1 << 20,      /* stopped in the middle of a BIF: no collection until it is done */
     PF_RUN_ON = 1 << 21,     /* the BIF that runs is not to give way */
+    PF_GONE = 1 << 22,       /* ends, and is not in the process table any more */
     PF_ETS_SUPER = 1 << 24   /* protection of tables does not count: bif_debug.c */
 };
 

@@ -21,6 +21,7 @@
 #include "vm/seq_trace.h"
 #include "vm/sysmon.h"
 #include "vm/trace.h"
+#include <limits.h>
 
 /* ets.c: gives away or deletes the tables a process owned; false: some are left. */
 bool ets_owner_exit(proc_t *p) __attribute__((weak));
@@ -68,6 +69,8 @@ static void discard(proc_t *p);
 void proc_table_free(vm_t *vm) {
     struct proc_table *t = vm->procs;
     if (!t) return;
+    for (proc_t *p; (p = sched_take(vm)) != NULL;)
+        if (p->flags & PF_GONE) discard(p); /* no longer in the table */
     for (uint32_t c = 0; c < t->nchunks; c++) {
         chunk_t *chunk = atomic_load_explicit(&t->chunk[c], memory_order_relaxed);
         if (!chunk) continue;
@@ -471,10 +474,11 @@ static void discard(proc_t *p) {
     block_free(vm, s, p);
 }
 
-static void notify_links(proc_t *p, sched_t *s, term_t reason) {
+/* At most n; how many more there might have been. */
+static int notify_links(proc_t *p, sched_t *s, term_t reason, int n) {
     vm_t *vm = p->vm;
     relation_t *r;
-    while ((r = relation_pop(&p->links))) {
+    for (; n > 0 && (r = relation_pop(&p->links)); n--) {
         term_t other = r->other;
         bool live = is_local_pid(other) ? proc_lookup(vm, other) != NULL : is_local_port(other);
         if (!live || (r->flags & REL_UNLINKING)) {
@@ -495,12 +499,13 @@ static void notify_links(proc_t *p, sched_t *s, term_t reason) {
         sig->from = p->pid;
         signal_send(vm, other, sig);
     }
+    return n;
 }
 
-static void stop_watching(proc_t *p, sched_t *s) {
+static int stop_watching(proc_t *p, sched_t *s, int n) {
     vm_t *vm = p->vm;
     relation_t *r;
-    while ((r = relation_pop(&p->monitors))) {
+    for (; n > 0 && (r = relation_pop(&p->monitors)); n--) {
         term_t other = r->other;
         if (r->flags & REL_TIME) clock_unwatch(vm, s, r->key);
         if (!(r->flags & REL_MONITOR) || !(is_local_pid(other) || is_local_port(other))) {
@@ -513,6 +518,32 @@ static void stop_watching(proc_t *p, sched_t *s) {
         sig->ref = ref;
         sig->from = p->pid;
         signal_send(vm, other, sig);
+    }
+    return n;
+}
+
+/* It is to give way although nobody finds it any more to ask it for literals: its reason gets none
+ * of them. false: no memory, it goes on. */
+static bool keep_reason(proc_t *p) {
+    term_t own = term_copy_all_to(p, p->fvalue);
+    if (own != TERM_NONE) p->fvalue = own;
+    return own != TERM_NONE;
+}
+
+enum { EXIT_RELATIONS = 2000 };
+
+/* Those linked to it, and those it watches and that watch it, hear of its end. false: part of them.
+ */
+static bool tell_relations(proc_t *p, sched_t *s) {
+    bool on = (p->flags & PF_SEQ_TRACE) != 0; /* the token may hold literals, too */
+    for (int n;; on = true) {
+        n = on ? INT_MAX : EXIT_RELATIONS;
+        if (p->links) n = notify_links(p, s, p->fvalue, n);
+        if (UNLIKELY(p->ext != NULL) && n > 0) proc_ext_free(p);
+        if (p->monitored_by) n = monitors_notify(p, p->pid, p->fvalue, n);
+        if (p->monitors) n = stop_watching(p, s, n);
+        if (LIKELY(n > 0)) return true;
+        if (keep_reason(p)) return false;
     }
 }
 
@@ -573,25 +604,27 @@ bool proc_exit(proc_t *p, term_t reason) {
     sched_t *s = p->sched;
     if (!(atomic_load_explicit(&p->state, memory_order_relaxed) & PS_EXITING))
         exit_begin(p, reason);
-    if (ets_owner_exit && !ets_owner_exit(p)) {
-        p->fvalue = reason;
+    p->fvalue = reason;
+    if (LIKELY(!(p->flags & PF_GONE))) {
+        if (ets_owner_exit && !ets_owner_exit(p)) {
+            p->flags |= PF_EXIT_PENDING;
+            return false;
+        }
+        name_forget(p);
+        /* From here on nobody finds it: whoever hears of its end sees it gone. */
+        slot_release(vm, slot_of(vm->procs, pid_slot(p->pid)));
+        p->flags |= PF_GONE;
+    }
+    if (UNLIKELY(!tell_relations(p, s))) {
         p->flags |= PF_EXIT_PENDING;
         return false;
     }
-    name_forget(p);
-
-    /* From here on nobody finds it: whoever hears of its end sees it gone. */
-    slot_release(vm, slot_of(vm->procs, pid_slot(p->pid)));
-    if (p->links) notify_links(p, s, reason);
-    if (UNLIKELY(p->ext != NULL)) proc_ext_free(p);
-    if (p->monitored_by) notify_monitors_N(p, p->pid, reason);
-    if (p->monitors) stop_watching(p, s);
     close_queue(p);
     if (p->mq.len) msg_queue_free(vm, s, &p->mq);
     if (p->dict) pdict_free(p);
     if (sysmon_watches(p->vm, WATCH_PROCS)) sysmon_runnable(p, false, true);
     if (UNLIKELY(trace_of(p) != NULL)) {
-        trace_sched_exit(p);
+        trace_sched_exit(p, A_out_exited);
         trace_forget(p);
     }
     heap_free(p);

@@ -165,6 +165,7 @@ static void sleep_process(vm_t *vm, proc_t *p) {
 static void end_process(sched_t *s, proc_t *p) {
     vm_t *vm = s->vm;
     if (LIKELY(proc_exit(p, p->fvalue))) return;
+    if (UNLIKELY(trace_of(p) != NULL)) trace_sched_exit(p, A_out_exiting);
     uint32_t st = atomic_load_explicit(&p->state, memory_order_relaxed);
     atomic_store_explicit(&p->state, (st & ~STOPPING_BITS) | PS_RUNNABLE, memory_order_seq_cst);
     sched_t *to = home(vm, s);
@@ -172,19 +173,31 @@ static void end_process(sched_t *s, proc_t *p) {
     if (vm->threaded) wake(vm, to);
 }
 
+/* A process to be suspended, or that is: that alone is no run to be told of. */
+static bool only_suspended(const proc_t *p) {
+    const signal_t *sig = atomic_load_explicit(&p->sig_in, memory_order_acquire);
+    return atomic_load_explicit(&p->state, memory_order_relaxed) & PS_SUSPENDED ||
+           (sig && sig->kind == SIG_SUSPEND && !sig->next);
+}
+
 /* Signals and tasks before a slice. false: p is not to run now. */
 COLD static bool prepare(vm_t *vm, proc_t *p) {
     if (atomic_load_explicit(&p->state, memory_order_relaxed) & PS_EXITING) {
+        if (UNLIKELY(trace_of(p) != NULL)) trace_sched_exit(p, A_in_exiting);
         end_process(p->sched, p);
         return false;
     }
+    bool told = trace_of(p) != NULL && !only_suspended(p);
+    if (UNLIKELY(told)) trace_sched(p, true);
     bool live = proc_fetch_signals(p);
     if (live && p->flags & PF_TASKS) proc_run_tasks(p);
     if (!live) {
         end_process(p->sched, p);
         return false;
     }
-    if (!(atomic_load_explicit(&p->state, memory_order_relaxed) & PS_SUSPENDED)) return true;
+    bool sleeps = atomic_load_explicit(&p->state, memory_order_relaxed) & PS_SUSPENDED;
+    if (UNLIKELY(trace_of(p) != NULL) && told == sleeps) trace_sched(p, !sleeps);
+    if (!sleeps) return true;
     sleep_process(vm, p);
     return false;
 }
@@ -197,10 +210,11 @@ uint32_t sched_run(sched_t *s, proc_t *p) {
     p->sched = s;
     sched_count(&s->priv->switches, 1);
     if (UNLIKELY(proc_has_signals(p) || (st & PS_SUSPENDED) ||
-                 (p->flags & (PF_EXIT_PENDING | PF_TASKS))) &&
-        !prepare(vm, p))
-        return 0;
-    if (UNLIKELY(trace_of(p) != NULL)) trace_sched(p, true);
+                 (p->flags & (PF_EXIT_PENDING | PF_TASKS)))) {
+        if (!prepare(vm, p)) return 0;
+    } else if (UNLIKELY(trace_of(p) != NULL)) {
+        trace_sched(p, true);
+    }
     int result = UNLIKELY(sysmon_watches(vm, WATCH_SCHEDULE | WATCH_STATES)) ? sysmon_run(s, p)
                                                                              : engine_run(s, p);
     if (UNLIKELY(trace_of(p) != NULL) && result != RUN_EXIT) trace_sched(p, false);
@@ -445,6 +459,14 @@ bool sched_init(vm_t *vm) {
     if (dirty_init(vm, sh)) return true;
     sched_free(vm);
     return false;
+}
+
+proc_t *sched_take(vm_t *vm) {
+    for (unsigned i = 0; vm->scheds && i < vm->nscheds; i++) {
+        proc_t *p = vm->scheds[i] ? rq_pop(vm, &vm->scheds[i]->priv->rq) : NULL;
+        if (p) return p;
+    }
+    return NULL;
 }
 
 void sched_free(vm_t *vm) {

@@ -79,6 +79,8 @@ bool sched_init(vm_t *vm); /* makes the sched_t's, starts no thread */
 int sched_start(vm_t *vm); /* starts scheduler threads */
 void sched_stop(vm_t *vm); /* joins them */
 void sched_free(vm_t *vm);
+/* Takes a process out of the run queues; no threads run. NULL: none is left. */
+proc_t *sched_take(vm_t *vm);
 
 /* Makes a process runnable that may be waiting. Any thread. */
 void sched_make_runnable(vm_t *vm, proc_t *p);

@@ -387,9 +387,9 @@ void trace_sched(proc_t *p, bool in) {
     emit_sched(p, t, in ? A_in : A_out, where);
 }
 
-void trace_sched_exit(proc_t *p) {
+void trace_sched_exit(proc_t *p, term_t tag) {
     const trace_t *t = trace_of(p);
-    if (t && (t->flags & TF_EXITING)) emit_sched(p, t, A_out_exited, make_small(0));
+    if (t && (t->flags & TF_EXITING)) emit_sched(p, t, tag, make_small(0));
 }
 
 void trace_gc(proc_t *p, bool major, bool start, size_t words) {

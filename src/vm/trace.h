@@ -140,7 +140,7 @@ COLD void trace_proc(proc_t *p, term_t what, term_t arg); /* register, link, exi
 /* parent has made child, which does not run yet. */
 COLD void trace_spawn(proc_t *parent, proc_t *child, term_t m, term_t f, term_t args, bool link);
 COLD void trace_sched(proc_t *p, bool in);
-COLD void trace_sched_exit(proc_t *p);
+COLD void trace_sched_exit(proc_t *p, term_t tag); /* in_exiting, out_exiting, out_exited */
 COLD void trace_gc(proc_t *p, bool major, bool start, size_t words);
 /* Something else, to t's tracer or p's own. */
 COLD void trace_emit_as(proc_t *p, const trace_t *t, const trace_event_t *e);
