@@ -121,9 +121,9 @@ typedef struct ling_options {
     void *alloc_user;
     size_t memory_limit; /* bytes of all allocations together; 0: none */
 
-    unsigned schedulers; /* 0: Erlang code runs inside ling_run; N: on N threads */
-    unsigned max_processes;
-    unsigned min_heap_words; /* of a new process */
+    unsigned schedulers;     /* 0: Erlang code runs inside ling_run; N: on N threads */
+    unsigned max_processes;  /* 0: 262,144 */
+    unsigned min_heap_words; /* of a new process; 0: 233, as erl */
 
     int host;      /* LING_HOST_... */
     uint64_t seed; /* of the simulated host */
@@ -208,7 +208,7 @@ LING_API int ling_boot(ling_vm_t *vm, const char *const *argv, size_t argc);
 
 /* Adds a directory with .beam files, to be searched before all others (front),
  * or after OTP's folders, as erl's -pa and -pz. The directory is not looked at until a module is
- * needed. The string is copied. Errors: LING_ENOMEM. */
+ * needed. The string is copied. Errors: LING_ENOMEM, LING_EINVAL (no or an empty string). */
 LING_API int ling_add_path(ling_vm_t *vm, const char *directory, int front);
 
 /* Loads a module from memory or from a file; what was current becomes old, and an older version is
@@ -240,6 +240,7 @@ LING_API ling_env_t *ling_env_new(ling_vm_t *vm);
 LING_API void ling_env_free(ling_env_t *env); /* NULL is allowed */
 /* Forgets all its terms and keeps a little memory for the next ones. */
 LING_API void ling_env_clear(ling_env_t *env);
+/* The VM it was made for. */
 LING_API ling_vm_t *ling_env_vm(ling_env_t *env);
 /* What was wrong with the text of this env's last ling_parse_..., or "". */
 LING_API const char *ling_env_errmsg(ling_env_t *env);
@@ -266,8 +267,10 @@ LING_API ling_term_t ling_make_tuple_of(ling_env_t *env, size_t count, ...);
 /* From count keys and values; of equal keys the last one wins. */
 LING_API ling_term_t ling_make_map(ling_env_t *env, const ling_term_t *keys,
                                    const ling_term_t *values, size_t count);
+/* The map with that pair in it, in the place of one with an equal key. */
 LING_API ling_term_t ling_map_put(ling_env_t *env, ling_term_t map, ling_term_t key,
                                   ling_term_t value);
+/* A new reference, as erlang:make_ref/0. */
 LING_API ling_term_t ling_make_ref(ling_env_t *env);
 /* A copy in env of a term of the same VM that lives elsewhere. */
 LING_API ling_term_t ling_copy(ling_env_t *env, ling_term_t term);
@@ -276,12 +279,14 @@ LING_API ling_term_t ling_copy(ling_env_t *env, ling_term_t term);
  * lists, tuples, maps, to any depth. A period at the end is allowed. Errors: LING_EPARSE
  * (ling_env_errmsg says where), LING_ENOMEM. */
 LING_API int ling_parse_term(ling_env_t *env, const char *text, ling_term_t *term);
-/* Reads a call with literal arguments, "lists:sort([3,1,2])". args: a list. */
+/* Reads a call with literal arguments, "lists:sort([3,1,2])". args: a list. Errors as above. */
 LING_API int ling_parse_call(ling_env_t *env, const char *text, ling_term_t *module,
                              ling_term_t *function, ling_term_t *args);
-/* The external term format (term_to_binary). Hostile input is refused: LING_EINVAL. */
+/* The external term format (term_to_binary). Errors: LING_EINVAL (malformed; hostile input is
+ * refused), LING_ENOMEM. */
 LING_API int ling_decode(ling_env_t *env, const void *bytes, size_t size, ling_term_t *term);
-/* *bytes is to be released with ling_release(vm, *bytes, *size). */
+/* The same the other way. *bytes is to be released with ling_release(vm, *bytes, *size).
+ * Errors: LING_ENOMEM, LING_EINVAL (LING_NONE). */
 LING_API int ling_encode(ling_env_t *env, ling_term_t term, void **bytes, size_t *size);
 LING_API void ling_release(ling_vm_t *vm, void *bytes, size_t size);
 
@@ -316,14 +321,16 @@ LING_API int ling_is_pid(ling_term_t term);
 /* The atom with that name? */
 LING_API int ling_is_atom_named(ling_vm_t *vm, ling_term_t term, const char *utf8);
 
-LING_API int ling_get_int(ling_term_t term, int64_t *value); /* LING_ERANGE: does not fit */
-LING_API int ling_get_uint(ling_term_t term, uint64_t *value);
-LING_API int ling_get_double(ling_term_t term, double *value); /* integers too */
+LING_API int ling_get_int(ling_term_t term, int64_t *value);   /* LING_ERANGE: does not fit */
+LING_API int ling_get_uint(ling_term_t term, uint64_t *value); /* the same; it is negative */
+/* Integers too; LING_ERANGE: too large for a float. */
+LING_API int ling_get_double(ling_term_t term, double *value);
 /* *utf8 belongs to the VM, ends with NUL, and stays valid as long as it. bytes may be NULL. */
 LING_API int ling_get_atom(ling_vm_t *vm, ling_term_t term, const char **utf8, size_t *bytes);
 /* *bytes points into the term. (A part of a binary that does not begin at a byte is copied to the
  * env first: LING_ENOMEM.) */
 LING_API int ling_get_binary(ling_env_t *env, ling_term_t term, const void **bytes, size_t *size);
+/* *elements points into the term. */
 LING_API int ling_get_tuple(ling_term_t term, const ling_term_t **elements, size_t *count);
 LING_API int ling_get_cons(ling_term_t term, ling_term_t *head, ling_term_t *tail);
 /* Number of elements, or LING_ETYPE for no proper list. */
@@ -333,6 +340,7 @@ LING_API int64_t ling_list_length(ling_term_t term);
  * buf is too small (*length says what is needed, without the NUL); LING_ETYPE: no text. */
 LING_API int ling_get_text(ling_vm_t *vm, ling_term_t term, char *buf, size_t size, size_t *length);
 LING_API int ling_map_size(ling_term_t term, size_t *count);
+/* LING_ENOENT: it has no such key. */
 LING_API int ling_map_get(ling_vm_t *vm, ling_term_t map, ling_term_t key, ling_term_t *value);
 /* Calls fn for each pair until it returns non-zero, and returns that (or 0, or LING_ETYPE). Keys
  * come in no particular order. */
@@ -357,8 +365,9 @@ LING_API int ling_spawn(ling_vm_t *vm, const char *module, const char *function,
  * LING_ENOMEM, LING_EINVAL (not a local pid or atom). */
 LING_API int ling_send(ling_vm_t *vm, ling_term_t to, ling_term_t message);
 
-/* The pid registered under a name, LING_NONE: none. */
+/* The pid or port registered under a name, LING_NONE: none. */
 LING_API ling_term_t ling_whereis(ling_vm_t *vm, const char *name);
+/* 1: the pid of a process that has not ended; 0: anything else. */
 LING_API int ling_is_alive(ling_vm_t *vm, ling_term_t pid);
 /* Registers a process; LING_EINVAL: dead, or it or the name is taken. */
 LING_API int ling_set_name(ling_vm_t *vm, const char *name, ling_term_t pid);
@@ -378,8 +387,9 @@ LING_API int ling_call(ling_vm_t *vm, ling_env_t *env, const char *module, const
 /* ---- C functions that Erlang code calls ---- */
 
 /* module:function/arity in C. Builds *result in env (the caller's heap: no copy) and returns 0; or
- * returns what ling_raise gave, or any LING_E... (LING_EINVAL raises badarg, LING_ENOMEM kills the
- * process, others raise {ling, Error text}). It must not block: it holds a scheduler. */
+ * returns what ling_raise gave, or any LING_E... (LING_EINVAL raises badarg, LING_ELIMIT
+ * system_limit, LING_ENOMEM kills the process, others raise {ling, Error text}). It must not block:
+ * it holds a scheduler. */
 typedef int (*ling_function_t)(ling_env_t *env, size_t argc, const ling_term_t *argv,
                                ling_term_t *result, void *user);
 typedef void (*ling_destroy_fn)(void *user);
@@ -419,7 +429,7 @@ typedef struct {
 } ling_token_t;
 /* Like ling_function_t, but the caller's process sleeps until ling_reply(token) comes. Returns 0,
  * or an error, which is raised at once (then no reply may follow). argv is only valid during the
- * call: ling_copy what is needed later. */
+ * call: ling_copy what is needed later. Registering it: errors as ling_register. */
 typedef int (*ling_async_function_t)(ling_env_t *env, ling_token_t token, size_t argc,
                                      const ling_term_t *argv, void *user);
 LING_API int ling_register_async(ling_vm_t *vm, const char *module, const char *function,
@@ -435,7 +445,8 @@ LING_API int ling_reply_raise(ling_vm_t *vm, ling_token_t token, int exception_c
 
 /* Makes a pid that stands for the host: what processes send to it reaches fn, in order, on the
  * owner's thread inside ling_run or ling_call. message lives in env, which is only valid during the
- * call. destroy (may be NULL) is called with user when the mailbox is closed. */
+ * call. destroy (may be NULL) is called with user when the mailbox is closed. Errors: LING_ENOMEM,
+ * LING_ELIMIT. */
 typedef void (*ling_message_fn)(ling_env_t *env, ling_term_t message, void *user);
 LING_API int ling_mailbox_open(ling_vm_t *vm, ling_message_fn fn, void *user,
                                ling_destroy_fn destroy, ling_term_t *pid);

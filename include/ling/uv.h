@@ -1,6 +1,6 @@
 /* ling/uv.h: a VM inside a libuv loop that the program runs anyway.
  *
- *   ling_uv_attach(vm, uv_default_loop());
+ *   ling_uv_attach(vm, uv_default_loop(), NULL, NULL);
  *   uv_run(uv_default_loop(), UV_RUN_DEFAULT);
  *   ling_uv_detach(vm);
  */

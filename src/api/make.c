@@ -138,10 +138,9 @@ ling_term_t ling_make_ref(ling_env_t *env) { return env ? new_ref(env->p) : LING
 int ling_decode(ling_env_t *env, const void *bytes, size_t size, ling_term_t *term) {
     *term = LING_NONE;
     if (!env || (size && !bytes)) return LING_EINVAL;
-    size_t used;
-    term_t t = etf_decode_to(env->p, bytes, size, 0, &used);
-    *term = t;
-    return t == TERM_NONE ? LING_EINVAL : LING_OK;
+    bool no_memory;
+    *term = etf_decode_to(env->p, bytes, size, 0, NULL, &no_memory);
+    return *term != TERM_NONE ? LING_OK : no_memory ? LING_ENOMEM : LING_EINVAL;
 }
 
 int ling_encode(ling_env_t *env, ling_term_t term, void **bytes, size_t *size) {

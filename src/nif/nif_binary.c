@@ -141,7 +141,7 @@ size_t enif_binary_to_term(ErlNifEnv *env, const unsigned char *data, size_t siz
     if (options & ~(unsigned)ERL_NIF_BIN2TERM_SAFE) return 0;
     unsigned flags = options & ERL_NIF_BIN2TERM_SAFE ? ETF_SAFE : 0;
     vm_visit_t v = vm_enter(env->vm); /* atoms, exports, funs */
-    term_t t = etf_decode_to(env->p, data, size, flags, &used);
+    term_t t = etf_decode_to(env->p, data, size, flags, &used, NULL);
     vm_leave(env->vm, v);
     if (t == TERM_NONE) return 0;
     *term = t;

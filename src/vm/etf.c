@@ -131,9 +131,10 @@ static term_t decode_to(proc_t *p, proc_t *tick, const uint8_t *b, size_t n, uns
     return t;
 }
 
-term_t etf_decode_to(proc_t *p, const uint8_t *b, size_t n, unsigned flags, size_t *used) {
-    bool no_memory;
-    return decode_to(p, NULL, b, n, flags, used, &no_memory);
+term_t etf_decode_to(proc_t *p, const uint8_t *b, size_t n, unsigned flags, size_t *used,
+                     bool *no_memory) {
+    bool unasked;
+    return decode_to(p, NULL, b, n, flags, used, no_memory ? no_memory : &unasked);
 }
 term_t etf_decode_heap(proc_t *p, const uint8_t *b, size_t n, unsigned flags, size_t *used,
                        bool *no_memory) {

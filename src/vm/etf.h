@@ -15,8 +15,9 @@ enum { ETF_SAFE = 1 }; /* no new atoms, no new external funs */
 term_t etf_decode(vm_t *vm, const uint8_t *b, size_t n, unsigned flags, term_t **hp,
                   off_heap_t **off);
 /* Into a process heap; the second is for long BIFs, which give way meanwhile. TERM_NONE:
- * malformed, stopped, or no memory (*no_memory); nothing raised. */
-term_t etf_decode_to(proc_t *p, const uint8_t *b, size_t n, unsigned flags, size_t *used);
+ * malformed, stopped, or no memory (*no_memory, the first's may be NULL); nothing raised. */
+term_t etf_decode_to(proc_t *p, const uint8_t *b, size_t n, unsigned flags, size_t *used,
+                     bool *no_memory);
 term_t etf_decode_heap(proc_t *p, const uint8_t *b, size_t n, unsigned flags, size_t *used,
                        bool *no_memory);
 

@@ -25,12 +25,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     size_t used = 0;
     for (unsigned flags = 0; flags <= ETF_SAFE; flags++) {
-        term_t t = etf_decode_to(p, data, size, flags, &used);
+        term_t t = etf_decode_to(p, data, size, flags, &used, NULL);
         if (t == TERM_NONE) continue;
         uint8_t *out = NULL;
         size_t len, cap, again = 0;
         if (used > size || etf_encode(vm, t, &out, &len, &cap) != 0) abort();
-        term_t u = etf_decode_to(p, out, len, 0, &again);
+        term_t u = etf_decode_to(p, out, len, 0, &again, NULL);
         if (u == TERM_NONE || again != len || !term_eq(vm, t, u)) abort();
         mem_free(vm, out, cap);
     }

@@ -84,6 +84,9 @@ static void test_make_and_read(void **state) {
                                    INT64_MIN,
                                    -(INT64_C(1) << 60),
                                    -(INT64_C(1) << 60) - 1};
+    assert_true(ling_make_uint(NULL, 7) == ling_make_int(NULL, 7));
+    assert_true(ling_make_uint(NULL, UINT64_MAX) == LING_NONE);
+    assert_true(ling_make_int(NULL, INT64_MIN) == LING_NONE);
     for (size_t k = 0; k < sizeof ints / sizeof *ints; k++) {
         ling_term_t t = ling_make_int(env, ints[k]);
         assert_int_equal(ling_get_int(t, &i), LING_OK);
@@ -722,6 +725,12 @@ static void test_memory_limit(void **state) {
         assert_int_equal(ling_call(vm, env, "api_t", "echo", 1, &arg, LING_FOREVER, &result),
                          LING_OK);
     }
+    /* A binary beyond the limit: its bytes are good, there is no room for them. */
+    uint32_t size = 80 << 20;
+    uint8_t *encoded = calloc(1, 6 + (size_t)size);
+    memcpy(encoded, (uint8_t[]){131, 109, (uint8_t)(size >> 24), (uint8_t)(size >> 16), 0, 0}, 6);
+    assert_int_equal(ling_decode(env, encoded, 6 + (size_t)size, &result), LING_ENOMEM);
+    free(encoded);
     ling_env_free(env);
     ling_destroy(vm);
 }

@@ -177,7 +177,7 @@ static term_t decode(fixture_t *f, const void *b, size_t n, size_t *used) {
     /* A copy of just that size: reading behind it is noticed. */
     uint8_t *copy = malloc(n ? n : 1);
     memcpy(copy, b, n);
-    term_t t = etf_decode_to(f->p, copy, n, 0, used);
+    term_t t = etf_decode_to(f->p, copy, n, 0, used, NULL);
     free(copy);
     return t;
 }
@@ -260,7 +260,7 @@ static void test_deep(void **state) {
         if (k == 1 || k == 4)
             for (size_t i = 0; i < levels; i++) *q++ = ETF_NIL;
         size_t n = (size_t)(q - b), used;
-        term_t t = etf_decode_to(f->p, b, n, 0, &used);
+        term_t t = etf_decode_to(f->p, b, n, 0, &used, NULL);
         assert_true(t != TERM_NONE && used == n);
         /* [1|[1|...]] is written as one list. */
         if (k != 2) check_encodes_to(f, t, b, n);
@@ -298,13 +298,14 @@ static void test_safe(void **state) {
     fixture_t *f = *state;
     static const char unknown[] = "\x83\x64\0\x08zzqqxxyy", ok[] = "\x83\x64\0\x02ok";
     const uint8_t *b = (const uint8_t *)unknown;
-    assert_true(etf_decode_to(f->p, b, sizeof unknown - 1, ETF_SAFE, NULL) == TERM_NONE);
-    assert_true(etf_decode_to(f->p, (const uint8_t *)ok, sizeof ok - 1, ETF_SAFE, NULL) == A_ok);
-    term_t t = etf_decode_to(f->p, b, sizeof unknown - 1, 0, NULL);
+    assert_true(etf_decode_to(f->p, b, sizeof unknown - 1, ETF_SAFE, NULL, NULL) == TERM_NONE);
+    assert_true(etf_decode_to(f->p, (const uint8_t *)ok, sizeof ok - 1, ETF_SAFE, NULL, NULL) ==
+                A_ok);
+    term_t t = etf_decode_to(f->p, b, sizeof unknown - 1, 0, NULL, NULL);
     assert_true(is_atom(t));
-    assert_true(etf_decode_to(f->p, b, sizeof unknown - 1, ETF_SAFE, NULL) == t);
+    assert_true(etf_decode_to(f->p, b, sizeof unknown - 1, ETF_SAFE, NULL, NULL) == t);
     static const char fun[] = "\x83\x71\x64\0\x02ok\x64\0\x05\x65rror\x61\x09";
-    assert_true(etf_decode_to(f->p, (const uint8_t *)fun, sizeof fun - 1, ETF_SAFE, NULL) ==
+    assert_true(etf_decode_to(f->p, (const uint8_t *)fun, sizeof fun - 1, ETF_SAFE, NULL, NULL) ==
                 TERM_NONE);
 }
 

@@ -34,7 +34,8 @@ static int setup(void **state) {
     vm = fixture_vm();
     p = fixture_proc(vm);
     for (int i = 0; i < ROWS; i++) {
-        terms[i] = etf_decode_to(p, (const uint8_t *)rows[i].etf, (size_t)rows[i].bytes, 0, NULL);
+        terms[i] =
+            etf_decode_to(p, (const uint8_t *)rows[i].etf, (size_t)rows[i].bytes, 0, NULL, NULL);
         if (terms[i] == TERM_NONE) fail_msg("row %d (%s) does not decode", i, rows[i].text);
     }
     return 0;
