@@ -84,7 +84,7 @@ struct module {
     size_t strings_size;
     const uint64_t *on_load; /* function to run before the module becomes current, or NULL */
     bool is_native_stub;
-    module_t *next_range; /* code.c: module list for address lookup */
+    module_t *next_range;          /* code.c: module list for address lookup */
     _Atomic(struct nif_lib *) nif; /* its native library, src/nif */
 };
 
@@ -189,7 +189,7 @@ bool code_is_builtin(vm_t *vm, term_t name); /* one of src/lib; codepath.c */
  * on_load function is not run. 0, or -1 with *err filled. */
 int code_load_and_publish(vm_t *vm, const uint8_t *bytes, size_t size, load_error_t *err);
 
-/* ---- engine's part ---- engine.c */
+/* ---- engine's part ---- engine_core.c */
 void engine_make_bif_stub(export_t *e);       /* stub that calls e->bif */
 void engine_make_undefined_stub(export_t *e); /* stub that loads or calls the error handler */
 void engine_make_fun_stub(fun_entry_t *f);    /* stub for a fun whose code is gone */

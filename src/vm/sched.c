@@ -3,7 +3,7 @@
  * With 0 threads there is one scheduler, run by vm_run on its caller's thread. With N threads each
  * has its own queues; who makes a process runnable puts it into its own queue (messages stay in the
  * cache) and wakes a sleeper only when there is more than the next process waiting. vm_run
- * (vm_run.c) then polls devices and timers.
+ * (vm_run.c) then polls devices and timers; a scheduler that is busy looks at the timers, too.
  *
  * A process belongs to the scheduler that has set PS_RUNNING; to the queue it is in while
  * PS_RUNNABLE; else to whoever sets PS_RUNNABLE first.
