@@ -141,6 +141,71 @@ static bool is_proper(term_t l) {
     return is_nil(l);
 }
 
+/* Whether t is a variable: binds it, or compares with what it is bound to. */
+static bool head_variable(comp_t *c, term_t t) {
+    int64_t n = ms_variable_number(c->vm, t);
+    if (n < 0) return false;
+    int64_t i = var_find(c, n);
+    if (i >= 0 && (c->vars.at[i] & VAR_BOUND)) {
+        emit2(c, OP_EQ_VAR, (uint64_t)i);
+        return true;
+    }
+    if (i < 0) {
+        i = (int64_t)c->vars.n;
+        push(c, &c->vars, (uint64_t)n << 32);
+        if (c->no_memory) return true;
+    }
+    c->vars.at[i] |= VAR_BOUND;
+    emit2(c, OP_BIND, (uint64_t)i);
+    return true;
+}
+
+static void head_cons(comp_t *c, term_t t) {
+    emit(c, OP_CONS);
+    deeper(c, 1);
+    todo(c, HEAD_TERM, cons_tail(t), 0);
+    todo(c, HEAD_POP, 0, 0);
+    todo(c, HEAD_OP, OP_ELEM, 1);
+    todo(c, HEAD_TERM, cons_head(t), 0);
+    todo(c, HEAD_OP, OP_ELEM, 0);
+}
+
+static void head_tuple(comp_t *c, term_t t) {
+    size_t n = tuple_arity(t);
+    emit2(c, OP_TUPLE, n);
+    deeper(c, 1);
+    if (n == 0) todo(c, HEAD_POP, 0, 0);
+    for (size_t i = n; i > 0; i--) {
+        term_t e = tuple_elem(t, i);
+        if (e == A_underscore && i < n) continue;
+        todo(c, HEAD_TERM, e, 0);
+        if (i == n) todo(c, HEAD_POP, 0, 0);
+        todo(c, HEAD_OP, OP_ELEM, i);
+    }
+}
+
+static void head_map(comp_t *c, term_t t) {
+    map_iter_t it;
+    term_t k, v;
+    emit2(c, OP_MAP, map_size(t));
+    deeper(c, 1);
+    todo(c, HEAD_POP, 0, 0);
+    map_iter_init(&it, t);
+    while (map_iter_next(&it, &k, &v)) {
+        bool any = k == A_underscore;
+        if (!any && !(is_atom(k) && ms_variable_number(c->vm, k) >= 0)) {
+            todo(c, HEAD_TERM, v, 0);
+            todo(c, HEAD_KEY, k, 0);
+            continue;
+        }
+        c->bad_head = true;
+        if (any)
+            error_text(c, "Underscore found in map key.", TERM_NONE, "");
+        else
+            error_text(c, "Variable found in map key.", TERM_NONE, "");
+    }
+}
+
 static void compile_head(comp_t *c, term_t head) {
     size_t start = c->todo.n;
     c->depth = 0;
@@ -163,25 +228,7 @@ static void compile_head(comp_t *c, term_t head) {
             continue;
         default: break;
         }
-        if (is_atom(t)) {
-            if (t == A_underscore) continue;
-            int64_t n = ms_variable_number(c->vm, t);
-            if (n >= 0) {
-                int64_t i = var_find(c, n);
-                if (i >= 0 && (c->vars.at[i] & VAR_BOUND)) {
-                    emit2(c, OP_EQ_VAR, (uint64_t)i);
-                    continue;
-                }
-                if (i < 0) {
-                    i = (int64_t)c->vars.n;
-                    push(c, &c->vars, (uint64_t)n << 32);
-                    if (c->no_memory) return;
-                }
-                c->vars.at[i] |= VAR_BOUND;
-                emit2(c, OP_BIND, (uint64_t)i);
-                continue;
-            }
-        }
+        if (t == A_underscore || (is_atom(t) && head_variable(c, t))) continue;
         if (is_immed(t)) {
             emit2(c, OP_EQ, t);
         } else if (is_cons(t)) {
@@ -190,45 +237,11 @@ static void compile_head(comp_t *c, term_t head) {
                 error_text(c, "Match expression part ", t, " is not a proper list.");
                 return;
             }
-            emit(c, OP_CONS);
-            deeper(c, 1);
-            todo(c, HEAD_TERM, cons_tail(t), 0);
-            todo(c, HEAD_POP, 0, 0);
-            todo(c, HEAD_OP, OP_ELEM, 1);
-            todo(c, HEAD_TERM, cons_head(t), 0);
-            todo(c, HEAD_OP, OP_ELEM, 0);
+            head_cons(c, t);
         } else if (is_tuple(t)) {
-            size_t n = tuple_arity(t);
-            emit2(c, OP_TUPLE, n);
-            deeper(c, 1);
-            if (n == 0) todo(c, HEAD_POP, 0, 0);
-            for (size_t i = n; i > 0; i--) {
-                term_t e = tuple_elem(t, i);
-                if (e == A_underscore && i < n) continue;
-                todo(c, HEAD_TERM, e, 0);
-                if (i == n) todo(c, HEAD_POP, 0, 0);
-                todo(c, HEAD_OP, OP_ELEM, i);
-            }
+            head_tuple(c, t);
         } else if (is_map(t)) {
-            map_iter_t it;
-            term_t k, v;
-            emit2(c, OP_MAP, map_size(t));
-            deeper(c, 1);
-            todo(c, HEAD_POP, 0, 0);
-            map_iter_init(&it, t);
-            while (map_iter_next(&it, &k, &v)) {
-                bool any = k == A_underscore;
-                if (!any && !(is_atom(k) && ms_variable_number(c->vm, k) >= 0)) {
-                    todo(c, HEAD_TERM, v, 0);
-                    todo(c, HEAD_KEY, k, 0);
-                    continue;
-                }
-                c->bad_head = true;
-                if (any)
-                    error_text(c, "Underscore found in map key.", TERM_NONE, "");
-                else
-                    error_text(c, "Variable found in map key.", TERM_NONE, "");
-            }
+            head_map(c, t);
         } else {
             emit_const(c, is_float(t) ? OP_EQ_BITS : OP_EQ_TERM, t);
         }
