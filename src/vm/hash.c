@@ -513,6 +513,22 @@ static uint64_t hash_bits(uint64_t h, const bits_t *b) {
     return h;
 }
 
+/* The same for a small binary, whose last word is whole. Most keys that are binaries are such. */
+static inline uint64_t hash_heap_bin(uint64_t h, term_t t) {
+    const heap_bin_t *b = (const heap_bin_t *)boxed_ptr(t);
+    size_t left = b->size * 8;
+    const uint8_t *s = b->data;
+    uint64_t w;
+    h = fold(h, left);
+    for (; left >= 64; left -= 64, s += 8) {
+        memcpy(&w, s, sizeof w);
+        h = fold(h, __builtin_bswap64(w));
+    }
+    if (left == 0) return h;
+    memcpy(&w, s, sizeof w);
+    return fold(h, __builtin_bswap64(w) >> (64 - left));
+}
+
 /* A boxed term without subterms. What is equal has to give the same. */
 static uint64_t hash_leaf(uint64_t h, term_t t) {
     unsigned kind = boxed_type(t);
@@ -556,6 +572,8 @@ uint64_t term_hash_slow(vm_t *vm, term_t t) {
     } stack[DEPTH], *top = stack;
     if (is_immed(t)) return hash_mix(t ^ vm->salt);
     uint64_t h = vm->salt;
+    if (is_boxed(t) && boxed_type(t) == T_HEAP_BIN)
+        return hash_mix(hash_heap_bin(h + T_HEAP_BIN, t));
     for (;;) {
         const term_t *p;
         size_t n;
