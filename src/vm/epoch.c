@@ -36,13 +36,48 @@ static uint64_t oldest_epoch(vm_t *vm) {
     return dirty_oldest_epoch(sh, oldest);
 }
 
+/* ---- notes ---- */
+
+void notes_init(sched_shared_t *sh) {
+    for (int i = 0; i < SPARE_NOTES; i++) {
+        sh->spares[i].next = sh->spare;
+        sh->spare = &sh->spares[i];
+    }
+}
+
+/* NULL: no memory, and all spare ones are in use. */
+static deferred_t *note_new(vm_t *vm) {
+    deferred_t *d = pool_alloc(vm, sched_current(vm), sizeof *d);
+    if (d) {
+        *d = (deferred_t){.place = NOTE_POOLED};
+        return d;
+    }
+    sched_shared_t *sh = sched_shared(vm);
+    spin_lock(vm, &sh->lock);
+    d = sh->spare;
+    if (d) sh->spare = d->next;
+    spin_unlock(vm, &sh->lock);
+    if (d) *d = (deferred_t){.place = NOTE_SPARE};
+    return d;
+}
+
+static void note_free(vm_t *vm, deferred_t *d) {
+    if (d->place == NOTE_POOLED) pool_free(vm, sched_current(vm), d, sizeof *d);
+    if (d->place != NOTE_SPARE) return;
+    sched_shared_t *sh = sched_shared(vm);
+    spin_lock(vm, &sh->lock);
+    d->next = sh->spare;
+    sh->spare = d;
+    spin_unlock(vm, &sh->lock);
+}
+
 void deferred_run(vm_t *vm, deferred_list_t *l, uint64_t before) {
     while (l->first && l->first->epoch < before) {
         deferred_t d = *l->first, *node = l->first;
         l->first = d.next;
         if (!l->first) l->last = &l->first;
         l->count--;
-        if (!d.inside) pool_free(vm, sched_current(vm), node, sizeof *node);
+        note_free(vm, node);
         d.fn(vm, d.ptr);
     }
 }
@@ -66,10 +101,11 @@ void sched_defer_free(vm_t *vm, void *ptr, void (*fn)(vm_t *vm, void *ptr)) {
         fn(vm, ptr);
         return;
     }
-    deferred_t *d = pool_alloc(vm, sched_current(vm), sizeof *d);
-    /* Without memory for the note the block stays allocated: better than freeing it too early. */
+    deferred_t *d = note_new(vm);
+    /* Without a note the block stays allocated: better than freeing it too early. */
     if (!d) return;
-    *d = (deferred_t){.ptr = ptr, .fn = fn};
+    d->ptr = ptr;
+    d->fn = fn;
     defer(vm, d);
 }
 
@@ -84,7 +120,7 @@ bool sched_epoch_is_over(vm_t *vm, uint64_t epoch) {
 void sched_defer_proc(proc_t *p, void (*fn)(vm_t *vm, void *ptr)) {
     /* The first heap is dead and nobody else ever looks there. */
     deferred_t *d = (deferred_t *)p->heap0;
-    *d = (deferred_t){.ptr = p, .fn = fn, .inside = true};
+    *d = (deferred_t){.ptr = p, .fn = fn, .place = NOTE_INSIDE};
     defer(p->vm, d);
 }
 

@@ -443,6 +443,7 @@ bool sched_init(vm_t *vm) {
     atomic_init(&sh->sys.fullsweep_after, UINT16_MAX);
     atomic_init(&sh->sys.requests_limit, 4);
     deferred_init(&sh->foreign);
+    notes_init(sh);
     vm->nscheds = n;
     vm->nthreads = vm->options.schedulers;
     for (unsigned i = 0; i < n; i++) {

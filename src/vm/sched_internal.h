@@ -12,8 +12,12 @@ typedef struct deferred {
     void *ptr;
     void (*fn)(vm_t *vm, void *ptr);
     uint64_t epoch;
-    bool inside; /* the note lies in the memory it is about */
+    uint8_t place; /* NOTE_*: where the note lies */
 } deferred_t;
+
+enum { NOTE_POOLED, NOTE_INSIDE /* in the memory it is about */, NOTE_SPARE };
+#define SPARE_NOTES 128 /* for when there is no memory for one; twice what is left before a look   \
+                         */
 
 typedef struct {
     deferred_t *first, **last;
@@ -80,13 +84,15 @@ typedef struct sched_shared {
     _Atomic(uint32_t) nparked;
     _Atomic(bool) stopping;
     _Atomic(bool) held;       /* no process is started: the VM halts or is paused */
-    spin_t lock;              /* of foreign */
+    spin_t lock;              /* of foreign and spare */
     deferred_list_t foreign;  /* deferred by threads that are no scheduler */
     _Atomic(size_t) nforeign; /* their number, for a look without the lock */
     sys_state_t sys;
     microstate_t poller;           /* of the thread that polls, where it is no scheduler */
     dirty_pool_t dirty[2];         /* by kind - 1 */
     _Atomic(uint32_t) dirty_procs; /* processes with a pool */
+    deferred_t *spare;             /* those of spares that are not in use */
+    deferred_t spares[SPARE_NOTES];
 } sched_shared_t;
 
 /* ---- sched.c ---- */
@@ -112,6 +118,7 @@ static inline bool vm_is_halting(vm_t *vm) {
 /* ---- epoch.c ---- */
 #define RECLAIM_AT 64 /* deferred blocks a scheduler collects before it looks */
 void deferred_init(deferred_list_t *l);
+void notes_init(sched_shared_t *sh);
 /* Frees what was unlinked before that epoch. */
 void deferred_run(vm_t *vm, deferred_list_t *l, uint64_t before);
 /* Frees what may be freed of what s and threads that are no scheduler have deferred. */

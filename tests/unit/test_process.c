@@ -338,9 +338,29 @@ static void test_threads(void **state) {
     }
 }
 
+/* ---- memory others may still read ---- */
+
+static void count_freed(vm_t *vm, void *counter) {
+    (void)vm;
+    ++*(int *)counter;
+}
+
+/* What is let go of while there is no memory is given back all the same. */
+static void test_deferred_without_memory(void **state) {
+    (void)state;
+    vm_t *vm = fixture_vm_threads(2);
+    int freed = 0;
+    vm->memory_limit = 1;
+    for (int i = 0; i < 100; i++) sched_defer_free(vm, &freed, count_freed);
+    vm->memory_limit = 0;
+    fixture_free(vm);
+    assert_int_equal(freed, 100);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_deferred_without_memory),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_treap),
         cmocka_unit_test(test_monitors),
