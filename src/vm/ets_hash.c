@@ -194,6 +194,22 @@ static void put_at(vm_t *vm, sched_t *s, ets_shard_t *sh, ets_obj_t **link, ets_
     ets_obj_free(vm, s, old);
 }
 
+/* Where an object equal to o, which is seen as term, hangs among those with its key, the first of
+ * which is at link; NULL: nowhere. room: for those that are packed. */
+static inline ets_obj_t **bag_same(vm_t *vm, const ets_t *t, ets_obj_t **link, const ets_obj_t *o,
+                                   term_t term, term_t *room) {
+    term_t key = ets_obj_key(t, o);
+    for (ets_obj_t **l = link; *l && (*l)->hash == o->hash && term_eq(vm, ets_obj_key(t, *l), key);
+         l = &(*l)->left)
+        if (term_eq(vm, room ? ets_obj_view(*l, room) : ets_obj_term(*l), term)) return l;
+    return NULL;
+}
+COLD static ets_obj_t **packed_same(vm_t *vm, const ets_t *t, ets_obj_t **link,
+                                    const ets_obj_t *o) {
+    term_t mine[ETS_BAG_PACKED], other[ETS_BAG_PACKED];
+    return bag_same(vm, t, link, o, ets_obj_view(o, mine), other);
+}
+
 void ets_hash_put(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o) {
     term_t key = ets_obj_key(t, o);
     ets_shard_t *sh = ets_shard(t, o->hash);
@@ -204,15 +220,15 @@ void ets_hash_put(vm_t *vm, sched_t *s, ets_t *t, ets_obj_t *o) {
         return;
     }
     if (*link && t->type == ETS_BAG) {
-        ets_obj_t **l = link;
-        for (; *l && (*l)->hash == o->hash && term_eq(vm, ets_obj_key(t, *l), key);
-             l = &(*l)->left) {
-            if (!term_eq(vm, ets_obj_term(*l), ets_obj_term(o))) continue;
-            if (!(*l)->dead) {
-                ets_obj_free(vm, s, o);
-                return;
-            }
-            put_at(vm, s, sh, l, o);
+        ets_obj_t **same = UNLIKELY(t->compressed)
+                               ? packed_same(vm, t, link, o)
+                               : bag_same(vm, t, link, o, ets_obj_term(o), NULL);
+        if (same && !(*same)->dead) {
+            ets_obj_free(vm, s, o);
+            return;
+        }
+        if (same) {
+            put_at(vm, s, sh, same, o);
             return;
         }
     }

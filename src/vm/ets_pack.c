@@ -14,7 +14,7 @@
  *   3  any other word whose low bits are these: immediates and headers
  */
 #include "vm/copy.h"
-#include "vm/ets.h"
+#include "vm/ets_store.h"
 
 enum { KEYPOS_MAX = 4 };
 
@@ -98,8 +98,8 @@ void ets_unpack(const ets_obj_t *o, term_t *hp) {
 size_t ets_obj_room(const ets_obj_t *o) { return o->packed ? (size_t)o->data[0] : o->words; }
 
 ets_obj_t *ets_obj_pack(vm_t *vm, sched_t *s, const ets_t *t, ets_obj_t *o) {
-    /* Bags compare objects when one is put in, which cannot fail: they stay as they are. */
-    if (t->type == ETS_BAG || t->keypos > KEYPOS_MAX || o->off) return o;
+    if (t->keypos > KEYPOS_MAX || o->off) return o;
+    if (t->type == ETS_BAG && o->words > ETS_BAG_PACKED) return o;
     term_t key = ets_obj_key(t, o);
     size_t key_words = term_size(vm, key), head = t->keypos + 1 + key_words;
     sink_t count = {NULL, 0};
@@ -127,6 +127,12 @@ ets_obj_t *ets_obj_open(vm_t *vm, sched_t *s, ets_obj_t *o) {
     n->words = o->words;
     ets_unpack(o, n->data);
     return n;
+}
+
+term_t ets_obj_view(const ets_obj_t *o, term_t *room) {
+    if (!o->packed) return ets_obj_term(o);
+    ets_unpack(o, room);
+    return make_boxed(room);
 }
 
 void ets_obj_close(vm_t *vm, sched_t *s, ets_obj_t *o, ets_obj_t *opened) {

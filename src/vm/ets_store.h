@@ -23,6 +23,12 @@ static inline void ets_count_out(ets_shard_t *sh, const ets_obj_t *o) {
     ets_add(sh, (size_t)-1, (size_t)0 - ETS_OBJ_WORDS - ets_obj_room(o));
 }
 
+/* Bags compare objects when one is put in, which cannot fail: what is packed there is so small that
+ * it can be unpacked on the stack. */
+enum { ETS_BAG_PACKED = 512 };
+/* A bag's object, at room where it is packed. */
+term_t ets_obj_view(const ets_obj_t *o, term_t *room);
+
 /* Is o that object? 1, 0 or ETS_NO_MEMORY. */
 int ets_obj_is(vm_t *vm, sched_t *s, ets_obj_t *o, term_t object);
 
