@@ -191,16 +191,16 @@ LONG_BIF(external_size_2) {
     term_t l = a[1];
     for (; is_cons(l); l = cons_tail(l)) {
         term_t o = cons_head(l);
-        a[1] = l; /* what is wrong shows with the options behind it, as in OTP */
         if (!is_tuple_of(o, 2) || tuple_elem(o, 1) != A_minor_version ||
             !is_small(tuple_elem(o, 2)))
-            return bif_badarg(p);
+            break;
         int64_t v = small_value(tuple_elem(o, 2));
-        if (v < 0 || v > 1) return bif_badarg(p); /* OTP 25 knows no 2 here */
-        if (v == 0) minor = 0;                    /* and a 1 behind it does not count */
+        if (v < 0 || v > 1) break; /* OTP 25 knows no 2 here */
+        if (v == 0) minor = 0;     /* and a 1 behind it does not count */
     }
-    a[1] = l;
-    return is_nil(l) ? external_size(p, a[0], (unsigned)minor) : bif_badarg(p);
+    if (is_nil(l)) return external_size(p, a[0], (unsigned)minor);
+    a[1] = l; /* what is wrong shows with the options behind it, as in OTP */
+    return bif_badarg(p);
 }
 
 /* ---- decoding ---- */

@@ -152,7 +152,11 @@ sizes() ->
                         || T <- terms()]),
     p("external_size", [try_(fun() -> erlang:external_size(1.5, O) end)
                         || O <- [[], [{minor_version, 0}], [{minor_version, 1}], [{minor_version, 2}],
-                                 [compressed], foo, [foo | bar]]]).
+                                 [compressed], foo, [foo | bar]]]),
+    %% One that takes long begins again elsewhere, with the same options.
+    Large = lists:duplicate(100000, 1.5),
+    p("external_size", [erlang:external_size(Large, O)
+                        || O <- [[], [{minor_version, 0}], [{minor_version, 1}]]]).
 
 iovec() ->
     [begin
