@@ -62,8 +62,11 @@ static deferred_t *note_new(vm_t *vm) {
 }
 
 static void note_free(vm_t *vm, deferred_t *d) {
-    if (d->place == NOTE_POOLED) pool_free(vm, sched_current(vm), d, sizeof *d);
-    if (d->place != NOTE_SPARE) return;
+    if (d->place == NOTE_INSIDE) return;
+    if (d->place == NOTE_POOLED) {
+        pool_free(vm, sched_current(vm), d, sizeof *d);
+        return;
+    }
     sched_shared_t *sh = sched_shared(vm);
     spin_lock(vm, &sh->lock);
     d->next = sh->spare;
