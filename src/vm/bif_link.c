@@ -14,6 +14,14 @@
 
 /* ---- links ---- */
 
+/* Who traps exits has the message at once: unlinking behind it does not take it away. */
+static term_t link_refused(proc_t *p, term_t other, term_t why) {
+    if (!(p->flags & PF_TRAP_EXIT)) return bif_error(p, why);
+    term_t *hp = heap_alloc(p, 4);
+    if (!hp || !proc_send(p->vm, NULL, p->pid, tuple3(&hp, A_EXIT, other, why))) return bif_oom(p);
+    return A_true;
+}
+
 static BIF(bif_link) {
     vm_t *vm = p->vm;
     term_t other = a[0];
@@ -25,7 +33,7 @@ static BIF(bif_link) {
         if (r && !(r->flags & REL_UNLINKING)) return A_true;
         bool live =
             is_local_pid(other) ? proc_lookup(vm, other) != NULL : outlet_lookup(vm, other) != NULL;
-        if (!live && !(p->flags & PF_TRAP_EXIT)) return bif_error(p, A_noproc);
+        if (!live) return link_refused(p, other, A_noproc);
         signal_t *sig = signal_new(vm, p->sched, SIG_LINK, 0);
         if (!sig) return bif_oom(p);
         sig->from = p->pid;
@@ -44,11 +52,7 @@ static BIF(bif_link) {
     }
     if (!is_pid(other) && !is_port(other)) return bif_badarg(p);
     /* Another node, or another life of this one. */
-    term_t why = is_former(other) ? A_noproc : A_noconnection;
-    if (!(p->flags & PF_TRAP_EXIT)) return bif_error(p, why);
-    term_t *hp = heap_alloc(p, 4);
-    if (!hp || !proc_send(vm, NULL, p->pid, tuple3(&hp, A_EXIT, other, why))) return bif_oom(p);
-    return A_true;
+    return link_refused(p, other, is_former(other) ? A_noproc : A_noconnection);
 }
 
 static BIF(bif_unlink) {
@@ -82,13 +86,9 @@ static term_t watch(proc_t *p, term_t other, term_t name, uint32_t alias, term_t
     vm_t *vm = p->vm;
     uint64_t id = vm_next_ref(vm);
     uint32_t flags = REL_MONITOR | (alias ? alias | REL_OWN_REF : 0) | kind;
-    bool self_watch = other == p->pid;
     term_t ref = ref_of(p, id, alias != 0);
     if (ref == TERM_NONE) return TERM_NONE;
-    if (self_watch) { /* never triggers: only the alias is of use */
-        if (!alias) return ref;
-        flags &= ~(uint32_t)REL_MONITOR;
-    }
+    if (other == p->pid) return ref; /* never triggers, and its alias is none */
     relation_t *r = relation_new(vm, p->sched, id, other, flags);
     if (!r) return bif_oom(p);
     r->name = name;
@@ -103,10 +103,6 @@ static term_t watch(proc_t *p, term_t other, term_t name, uint32_t alias, term_t
             }
             r->tag = r->frag->term;
         }
-    }
-    if (self_watch) {
-        relation_insert(&p->monitors, r);
-        return ref;
     }
     if (kind == REL_TIME) {
         if (!clock_watch(vm, p->sched, id, p->pid)) {

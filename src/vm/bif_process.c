@@ -29,6 +29,11 @@ static BIF(bif_exit_signal) {
     if (!is_local_pid(to) && !is_local_port(to)) return A_true;
     return proc_exit_signal(p->vm, p->pid, to, a[1], 0) ? (term_t)A_true : bif_oom(p);
 }
+static BIF(bif_exit_signal_2) {
+    /* exit/2 ends oneself with the reason normal, too, this does not. */
+    if (a[0] == p->pid && a[1] == A_normal && !(p->flags & PF_TRAP_EXIT)) return A_true;
+    return bif_exit_signal(p, a);
+}
 static BIF(bif_exit_2) {
     if (bif_exit_signal(p, a) == TERM_NONE) return TERM_NONE;
     /* Who ends itself does so before exit/2 returns. */
@@ -263,7 +268,7 @@ static BIF(bif_dflag_unicode_io) { return is_pid(a[0]) ? (term_t)A_true : bif_ba
 const bif_def_t bifs_process[] = {
     {"erlang", "self", 0, bif_self, BIF_GUARD},
     {"erlang", "exit", 2, bif_exit_2, 0},
-    {"erlang", "exit_signal", 2, bif_exit_signal, 0},
+    {"erlang", "exit_signal", 2, bif_exit_signal_2, 0},
     {"erlang", "!", 2, bif_send_2, 0},
     {"erlang", "send", 2, bif_send_2, 0},
     {"erlang", "send", 3, bif_send_3, 0},

@@ -169,6 +169,7 @@ static term_t item_suspending(proc_t *p, proc_t *out) {
     if (!p->ext) return l;
     for (relation_t *r = relation_first(p->ext->suspends); r;
          r = relation_next(p->ext->suspends, r->key)) {
+        if (!proc_lookup(p->vm, r->other)) continue;
         term_t *hp = heap_alloc(out, 4);
         if (!hp) return TERM_NONE;
         l = push(out, tuple3(&hp, r->other, r->tag, make_small(0)), l);

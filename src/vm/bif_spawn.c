@@ -44,19 +44,22 @@ static bool parse_spawn_opt(proc_t *p, term_t o, spawn_opts_t *out, request_opts
         if (req) req->reply_tag = v;
         return req != NULL;
     case A_reply:
-        if (!req) return false;
+        if (!req || (v != A_yes && v != A_no && v != A_success_only && v != A_error_only))
+            return false;
         req->reply_ok = v == A_yes || v == A_success_only;
         req->reply_error = v == A_yes || v == A_error_only;
-        return req->reply_ok || req->reply_error || v == A_no;
+        return true;
     default: return false;
     }
 }
 
+/* All are looked at: how a request that fails is answered may stand behind what is wrong. */
 static bool parse_spawn_opts(proc_t *p, term_t l, spawn_opts_t *out, request_opts_t *req) {
-    for (; is_cons(l); l = cons_tail(l))
-        if (!parse_spawn_opt(p, cons_head(l), out, req)) return false;
+    bool good = true;
+    for (; is_cons(l) && (good || req); l = cons_tail(l))
+        good &= parse_spawn_opt(p, cons_head(l), out, req);
     if (out->min_heap) out->min_heap = (uint32_t)min_heap_step(out->min_heap);
-    return is_nil(l);
+    return good && is_nil(l);
 }
 
 /* ---- spawning ---- */

@@ -10,13 +10,24 @@
 
 /* ---- suspending ---- */
 
-/* How often p suspends pid, a count of its own in the node's tag; made when missing. NULL: no
- * memory. */
+/* Nobody tells that a suspended process has ended: with each new node two others are looked at, so
+ * that at most as many dead ones stay as there are live ones. */
+static void suspend_nodes_sweep(proc_t *p, proc_ext_t *x) {
+    for (int i = 0; i < 2; i++) {
+        relation_t *r = relation_next(x->suspends, x->suspends_swept);
+        x->suspends_swept = r ? r->key : 0;
+        if (r && !proc_lookup(p->vm, r->other))
+            relation_free(p->vm, p->sched, relation_remove(&x->suspends, r->key));
+    }
+}
+
+/* How often p has suspended pid; made when missing. NULL: no memory. */
 static relation_t *suspend_node(proc_t *p, term_t pid) {
     proc_ext_t *x = proc_ext_get(p);
     if (!x) return NULL;
     relation_t *r = relation_find(x->suspends, pid);
     if (r) return r;
+    suspend_nodes_sweep(p, x);
     r = relation_new(p->vm, p->sched, pid, pid, 0);
     if (!r) return NULL;
     r->tag = make_small(0);
@@ -58,24 +69,27 @@ static term_t suspend(proc_t *p, term_t pid, term_t opts) {
         }
     }
     if (!is_nil(opts)) return A_badopt;
-    proc_t *q = proc_lookup(p->vm, pid);
-    if (!q && !async) return A_badarg;
+    if (!proc_lookup(p->vm, pid)) {
+        if (!async) return A_badarg;
+        term_t *hp = note != TERM_NONE ? heap_alloc(p, 3) : NULL;
+        if (note == TERM_NONE ||
+            (hp && proc_send(p->vm, NULL, p->pid, tuple2(&hp, note, A_badarg))))
+            return A_true;
+        return bif_oom(p);
+    }
     relation_t *r = suspend_node(p, pid);
     if (!r) return bif_oom(p);
     if (unless && small_value(r->tag) > 0) return A_false;
     r->tag = make_small(small_value(r->tag) + 1);
-    signal_t *sig = signal_new(p->vm, p->sched, SIG_SUSPEND, 0);
+    term_t *hp = note != TERM_NONE ? heap_alloc(p, 3) : NULL;
+    if (note != TERM_NONE && !hp) return bif_oom(p);
+    term_t message = hp ? tuple2(&hp, note, A_suspended) : TERM_NIL;
+    signal_t *sig = signal_new_whole(p->vm, p->sched, SIG_SUSPEND, message, 0);
     if (!sig) return bif_oom(p);
     sig->from = p->pid;
     sig->ref = async ? 0 : proc_ask(p);
     signal_send(p->vm, pid, sig);
-    if (!async) return bif_wait(p);
-    if (note != TERM_NONE) {
-        term_t *hp = heap_alloc(p, 3);
-        term_t how = q ? A_suspended : A_exited;
-        if (!hp || !proc_send(p->vm, NULL, p->pid, tuple2(&hp, note, how))) return bif_oom(p);
-    }
-    return A_true;
+    return async ? (term_t)A_true : bif_wait(p);
 }
 static BIF(bif_internal_suspend) { return suspend(p, a[0], a[1]); }
 static term_t suspended(proc_t *p, term_t r) {
@@ -86,7 +100,7 @@ static BIF(bif_suspend_1) { return suspended(p, suspend(p, a[0], TERM_NIL)); }
 static BIF(bif_suspend_2) { return suspended(p, suspend(p, a[0], a[1])); }
 static BIF(bif_resume) {
     relation_t *r = p->ext && is_local_pid(a[0]) ? relation_find(p->ext->suspends, a[0]) : NULL;
-    if (!r) return bif_badarg(p);
+    if (!r || !proc_lookup(p->vm, a[0])) return bif_badarg(p);
     signal_t *sig = signal_new(p->vm, p->sched, SIG_RESUME, 0);
     if (!sig) return bif_oom(p);
     r->tag = make_small(small_value(r->tag) - 1);
@@ -99,15 +113,21 @@ static BIF(bif_resume) {
 
 /* ---- system tasks ---- */
 
-static term_t request_task(proc_t *p, term_t requester, term_t target, term_t request) {
-    if (!is_local_pid(target) || !is_local_pid(requester) || !is_tuple(request) ||
-        tuple_arity(request) < 2)
-        return bif_badarg(p);
-    term_t type = tuple_elem(request, 1);
-    if (type != A_garbage_collect && type != A_check_process_code && type != A_copy_literals)
-        return bif_badarg(p);
-    if (type == A_check_process_code && tuple_arity(request) >= 3 &&
-        !is_atom(tuple_elem(request, 3)))
+static bool is_request(term_t prio, term_t request) {
+    if (prio != A_inherit && prio != A_low && prio != A_normal && prio != A_high && prio != A_max)
+        return false;
+    if (!is_tuple(request) || tuple_arity(request) < 2) return false;
+    term_t what = tuple_arity(request) > 2 ? tuple_elem(request, 3) : TERM_NIL;
+    switch (tuple_elem(request, 1)) {
+    case A_garbage_collect: return what == A_minor || what == A_major;
+    case A_check_process_code: return is_atom(what);
+    default: return tuple_elem(request, 1) == A_copy_literals;
+    }
+}
+
+static term_t request_task(proc_t *p, term_t requester, term_t target, term_t prio,
+                           term_t request) {
+    if (!is_local_pid(target) || !is_local_pid(requester) || !is_request(prio, request))
         return bif_badarg(p);
     /* Room for the answer, which is made of the request. */
     signal_t *sig = signal_new_whole(p->vm, p->sched, SIG_SYSTEM_TASK, request, 4);
@@ -116,8 +136,8 @@ static term_t request_task(proc_t *p, term_t requester, term_t target, term_t re
     signal_send(p->vm, target, sig);
     return A_ok;
 }
-static BIF(bif_request_system_task_3) { return request_task(p, p->pid, a[0], a[2]); }
-static BIF(bif_request_system_task_4) { return request_task(p, a[0], a[1], a[3]); }
+static BIF(bif_request_system_task_3) { return request_task(p, p->pid, a[0], a[1], a[2]); }
+static BIF(bif_request_system_task_4) { return request_task(p, a[0], a[1], a[2], a[3]); }
 static BIF(bif_false_of_pid) {
     if (!is_pid(a[0])) return bif_badarg(p);
     return A_false;

@@ -240,12 +240,13 @@ static bool raw_with_segment(proc_t *p, const uint64_t *ip) {
 /* BIFs here that OTP has written in Erlang: where they are called last, the caller's frame is gone
  * when they fail. */
 static bool is_erlang_in_otp(const bif_def_t *b) {
-    static const char *const names[] = {"spawn",
-                                        "spawn_link",
+    static const char *const names[] = {"spawn1",
+                                        "spawn_link1",
                                         "spawn_monitor",
-                                        "spawn_opt",
+                                        "spawn_opt2",
                                         "spawn_request",
-                                        "halt",
+                                        "halt0",
+                                        "halt1",
                                         "suspend_process",
                                         "send_nosuspend",
                                         "set_cookie",

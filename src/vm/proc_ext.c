@@ -69,6 +69,19 @@ uint64_t proc_ask(proc_t *p) {
     return x ? x->wait_ref = vm_next_ref(p->vm) : 0;
 }
 
+void proc_suspend_told(vm_t *vm, signal_t *sig, term_t pid, term_t how) {
+    term_t to = sig->from;
+    if (is_pointer(sig->term)) {
+        boxed_ptr(sig->term)[2] = how;
+        sig->kind = SIG_MESSAGE;
+    } else {
+        sig->term = how == A_exited ? A_badarg : A_true;
+        sig->kind = SIG_REPLY;
+        sig->from = pid;
+    }
+    signal_send(vm, to, sig);
+}
+
 void proc_answer(proc_t *p, signal_t *sig, term_t answer) {
     vm_t *vm = p->vm;
     if (is_pointer(answer)) {

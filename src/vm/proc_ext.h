@@ -11,6 +11,7 @@ typedef struct proc_ext {
     signal_t *wait_reply;    /* it has come */
     signal_t *tasks;         /* system tasks, newest first: PF_TASKS */
     relation_t *suspends;    /* processes this one suspended; tag: how often, a small */
+    uint64_t suspends_swept; /* those up to this key have been looked at: bif_process.c */
     struct fiber *fiber;     /* stack of a BIF stopped in the middle: PF_FIBER */
     term_t error_handler;    /* process_flag(error_handler, M) */
     struct call_time *timed; /* function whose time is being counted: trace_code.c */
@@ -34,6 +35,9 @@ term_t proc_error_handler(const proc_t *p);
  * signal with sig->ref = proc_ask(p) and returns bif_wait(p). */
 term_t proc_await(proc_t *p, bool *waiting);
 uint64_t proc_ask(proc_t *p); /* 0: no memory */
+/* Says what became of a SIG_SUSPEND: answers, or sends the message {Tag, How} it carries. Takes
+ * sig. */
+void proc_suspend_told(vm_t *vm, signal_t *sig, term_t dead, term_t how);
 /* Answers such a signal (whose block becomes the reply where the term is immediate). Takes sig. */
 void proc_answer(proc_t *p, signal_t *sig, term_t answer);
 

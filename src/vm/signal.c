@@ -273,10 +273,7 @@ void signal_undeliverable(vm_t *vm, term_t dead, signal_t *sig) {
         sig->kind = SIG_REPLY;
         sig->term = A_false;
         break;
-    case SIG_SUSPEND:
-        sig->kind = SIG_REPLY;
-        sig->term = A_badarg;
-        break;
+    case SIG_SUSPEND: proc_suspend_told(vm, sig, dead, A_exited); return;
     case SIG_CALL: sig->fn(NULL, sig); return;
     case SIG_SYSTEM_TASK:
         signal_task_result(vm, sig, tuple_elem(sig->term, 1) == A_copy_literals ? A_ok : A_false);

@@ -235,7 +235,7 @@ static bool suspend_called_off(proc_t *p, term_t from) {
         signal_t *t = *at;
         if (t->kind != SIG_SUSPEND || t->from != from) continue;
         *at = t->next;
-        proc_answer(p, t, A_true);
+        proc_suspend_told(p->vm, t, p->pid, A_not_suspended);
         return true;
     }
     return false;
@@ -360,7 +360,7 @@ void proc_run_tasks(proc_t *p) {
         if (list->kind == SIG_SUSPEND) {
             p->suspended++;
             atomic_fetch_or_explicit(&p->state, PS_SUSPENDED, memory_order_seq_cst);
-            proc_answer(p, list, A_true);
+            proc_suspend_told(p->vm, list, p->pid, A_suspended);
         } else if (list->kind == SIG_LITERALS) {
             if (!literals_leave(p, list)) { /* after the next slice */
                 list->next = p->ext->tasks;
