@@ -12,6 +12,7 @@
 #include "vm/heap.h"
 #include "vm/literals.h"
 #include "vm/port.h"
+#include "vm/proc_ext.h"
 #include "vm/process.h"
 #include "vm/seq_trace.h"
 #include "vm/signal_internal.h"
