@@ -11,9 +11,9 @@ run([Name]) ->
     logged(),
     init:stop().
 
-%% What was logged so far is written. (The handler may be gone.)
+%% What was logged so far is written. A test may have removed the handler.
 logged() ->
-    _ = logger_std_h:filesync(default),
+    lists:member(default, logger:get_handler_ids()) andalso (ok = logger_std_h:filesync(default)),
     ok.
 
 out(Term) -> io:format("~p~n", [Term]).
