@@ -14,7 +14,9 @@ typedef struct dir {
 struct code_path {
     _Atomic(dir_t *) front, otp, back;
     _Atomic(bool) otp_listed;
-    _Atomic(uint64_t) *missing; /* one bit an atom: not in OTP's folders, which do not change */
+    /* One bit an atom: not in OTP's folders, which do not change. Made under the lock, read
+     * without. */
+    _Atomic(uint64_t) *_Atomic missing;
     size_t missing_size;
     dir_t *root; /* a list of one; replaced roots stay on it until the VM ends */
     spin_t lock, load_lock;
@@ -195,19 +197,22 @@ void code_path_prepare(vm_t *vm) {
 
 static bool is_missing(struct code_path *p, term_t module) {
     uint32_t i = atom_index(module);
-    return p->missing && i < MISSING_ATOMS &&
-           (atomic_load_explicit(&p->missing[i / 64], memory_order_relaxed) >> (i % 64) & 1);
+    _Atomic(uint64_t) *missing = atomic_load_explicit(&p->missing, memory_order_acquire);
+    return missing && i < MISSING_ATOMS &&
+           (atomic_load_explicit(&missing[i / 64], memory_order_relaxed) >> (i % 64) & 1);
 }
 
 static void set_missing(vm_t *vm, struct code_path *p, term_t module) {
     uint32_t i = atom_index(module);
     if (i >= MISSING_ATOMS || !atomic_load_explicit(&p->otp_listed, memory_order_relaxed)) return;
     spin_lock(vm, &p->lock);
-    if (!p->missing && (p->missing = mem_calloc(vm, MISSING_ATOMS / 8)) != NULL)
+    _Atomic(uint64_t) *missing = atomic_load_explicit(&p->missing, memory_order_relaxed);
+    if (!missing && (missing = mem_calloc(vm, MISSING_ATOMS / 8)) != NULL) {
         p->missing_size = MISSING_ATOMS / 8;
-    if (p->missing)
-        atomic_fetch_or_explicit(&p->missing[i / 64], (uint64_t)1 << (i % 64),
-                                 memory_order_relaxed);
+        atomic_store_explicit(&p->missing, missing, memory_order_release);
+    }
+    if (missing)
+        atomic_fetch_or_explicit(&missing[i / 64], (uint64_t)1 << (i % 64), memory_order_relaxed);
     spin_unlock(vm, &p->lock);
 }
 
