@@ -172,14 +172,15 @@ void ling_outlet_eof(ling_outlet_t *o) {
     vm_visit_t v = vm_enter(o->vm);
     frame_end(o);
     vm_leave(o->vm, v);
-    if (o->eof)
-        ling_outlet_notify(o, A_END_OF_FILE);
-    else
+    if (!o->eof)
         ling_outlet_exit(o, 0);
+    else if (ling_outlet_notify(o, A_END_OF_FILE) != LING_OK)
+        ling_outlet_exit(o, -ENOMEM); /* who waits for it would wait for ever */
 }
 
 void ling_outlet_exit_status(ling_outlet_t *o, int status) {
     if (!o->exit_status) return;
     term_t words[3], *hp = words;
-    ling_outlet_notify(o, tuple2(&hp, A_exit_status, make_small(status)));
+    term_t message = tuple2(&hp, A_exit_status, make_small(status));
+    if (ling_outlet_notify(o, message) != LING_OK) ling_outlet_exit(o, -ENOMEM);
 }

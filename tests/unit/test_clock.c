@@ -163,7 +163,7 @@ static void test_far(void **state) {
             assert_true(host > far && host != HOST_FOREVER);
         }
         assert_true(clock_host_time(vm, HOST_FOREVER) == HOST_FOREVER);
-        vm_destroy(vm);
+        fixture_free(vm);
     }
 }
 
