@@ -11,7 +11,7 @@ main(_) ->
     [io:format("~w ~w~n", [T, starts(fun() -> T end, false)])
      || T <- [-(1 bsl 70), -(1 bsl 63), -1, 1 bsl 31, 1 bsl 32, 1 bsl 40, 18446744073709, 1 bsl 59,
               1 bsl 60, 1 bsl 62, 1 bsl 63 - 1, 1 bsl 63, 1 bsl 64, 1 bsl 70, a, 1.0, infinity]],
-    [io:format("~w ~w~n", [D, starts(fun() -> Left() + D end, false)])
+    [io:format("~w ~w~n", [D, in_time(Left, fun() -> starts(fun() -> Left() + D end, false) end)])
      || D <- [-100000, -10000, -5000, -1000, 1000, 5000, 100000]],
     [io:format("~w ~w~n", [D, starts(fun() -> EndMs + D end, true)])
      || D <- [-100000, -1000, -1, 0, 1, 2, 1000, 100000]],
@@ -22,9 +22,18 @@ main(_) ->
     [io:format("~w~n", [begin erlang:start_timer(StartMs + D, self(), D, [{abs, true}]),
                               receive {timeout, _, D} -> fired end end]) || D <- [0, 1, 2]],
     Rs = [erlang:start_timer(EndMs - D, self(), far, [{abs, true}]) || D <- lists:seq(0, 10)] ++
-         [erlang:start_timer(Left() - D, self(), far) || D <- lists:seq(1000, 1010)],
+         in_time(Left, fun() -> [erlang:start_timer(Left() - D, self(), far) || D <- lists:seq(1000, 1010)] end),
     receive M -> io:format("~w~n", [M]) after 50 -> io:format("quiet~n") end,
     io:format("~w~n", [lists:all(fun(R) -> erlang:cancel_timer(R) > 1 bsl 42 end, Rs)]).
+
+%% What F says of times measured from now holds when little time passed meanwhile: else once more.
+in_time(Left, F) ->
+    Before = Left(),
+    R = try F() catch error:E -> E end,
+    case Before - Left() of
+        Passed when Passed < 500 -> R;
+        _ -> in_time(Left, F)
+    end.
 
 starts(T, Abs) ->
     [try F(T(), self(), x, [{abs, Abs}]) of

@@ -50,7 +50,7 @@ steps(N, I, Max) ->
             Op = op(W),
             M = monitor(process, W),
             W ! {self(), do, Op},
-            R = receive {W, done, X} -> X; {'DOWN', M, _, _, Why} -> {died, Why} after 1000 -> timeout end,
+            R = receive {W, done, X} -> X; {'DOWN', M, _, _, Why} -> {died, Why} after 60000 -> timeout end,
             demonitor(M, [flush]),
             case Op of {_, F, _} when F =:= send_after; F =:= start_timer; F =:= abs_timer -> timer:sleep(3); _ -> ok end,
             settle(),
@@ -81,7 +81,7 @@ messages(P) ->
         [{status, S} | _] = L when S =:= suspended -> lists:keydelete(messages, 1, items(L));
         L -> 
             P ! {self(), drain},
-            receive {P, drained, Ms} -> [{got, sort(Ms)} | lists:keydelete(messages, 1, items(L))] after 1000 -> {stuck, items(L)} end
+            receive {P, drained, Ms} -> [{got, sort(Ms)} | lists:keydelete(messages, 1, items(L))] after 60000 -> {stuck, items(L)} end
     end.
 
 items(L) -> [case I of
