@@ -10,6 +10,7 @@ typedef struct proc_ext {
     uint64_t wait_ref;       /* reference id of the SIG_REPLY a BIF waits for; 0: none */
     signal_t *wait_reply;    /* it has come */
     signal_t *tasks;         /* system tasks, newest first: PF_TASKS */
+    uint32_t suspends_due;   /* so many suspensions among them take effect */
     relation_t *suspends;    /* processes this one suspended; tag: how often, a small */
     uint64_t suspends_swept; /* those up to this key have been looked at: bif_process.c */
     struct fiber *fiber;     /* stack of a BIF stopped in the middle: PF_FIBER */

@@ -224,26 +224,17 @@ static bool on_system_task(proc_t *p, sched_t *s, signal_t *sig) {
     }
     sig->next = x->tasks;
     x->tasks = sig;
+    if (sig->kind == SIG_SUSPEND) x->suspends_due++;
     p->flags |= PF_TASKS;
     return true;
 }
 
-/* A suspension that waits for p not to run, and whose asker has thought better of it. */
-static bool suspend_called_off(proc_t *p, term_t from) {
-    if (!(p->flags & PF_TASKS)) return false;
-    for (signal_t **at = &p->ext->tasks; *at; at = &(*at)->next) {
-        signal_t *t = *at;
-        if (t->kind != SIG_SUSPEND || t->from != from) continue;
-        *at = t->next;
-        proc_suspend_told(p->vm, t, p->pid, A_not_suspended);
-        return true;
-    }
-    return false;
-}
-
 static bool on_resume(proc_t *p, sched_t *s, signal_t *sig) {
     uint32_t n = (uint32_t)sig->ref;
-    while (n && suspend_called_off(p, sig->from)) n--;
+    /* Suspensions that still wait for p not to run are told to their askers, but do nothing. */
+    uint32_t due = p->flags & PF_TASKS ? p->ext->suspends_due : 0, off = n < due ? n : due;
+    if (off) p->ext->suspends_due -= off;
+    n -= off;
     signal_free(p->vm, s, sig);
     p->suspended = p->suspended > n ? p->suspended - n : 0;
     if (p->suspended) return false;
@@ -354,12 +345,14 @@ void proc_run_tasks(proc_t *p) {
         t->next = list;
         list = t;
     }
+    uint32_t suspends = p->ext->suspends_due;
+    p->suspended += suspends;
+    if (suspends) atomic_fetch_or_explicit(&p->state, PS_SUSPENDED, memory_order_seq_cst);
     p->ext->tasks = NULL;
+    p->ext->suspends_due = 0;
     for (; list; list = next) {
         next = list->next;
         if (list->kind == SIG_SUSPEND) {
-            p->suspended++;
-            atomic_fetch_or_explicit(&p->state, PS_SUSPENDED, memory_order_seq_cst);
             proc_suspend_told(p->vm, list, p->pid, A_suspended);
         } else if (list->kind == SIG_LITERALS) {
             if (!literals_leave(p, list)) { /* after the next slice */

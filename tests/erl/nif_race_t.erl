@@ -59,7 +59,7 @@ wait(Go) ->
 events([]) -> receive {nif_race, What, N} -> [{What, N} | events([])] after 0 -> [] end;
 events(Last) ->
     receive {nif_race, What, N} -> [{What, N} | events(Last -- [What])]
-    after 5000 -> [none]
+    after 60000 -> [none]
     end.
 
 module() ->

@@ -3,7 +3,7 @@
 -export([start/0]).
 
 start() ->
-    suspending(), links(), requests(), tails(), collecting(), own_monitors(), normal_signals(),
+    suspending(), notes(), links(), requests(), tails(), collecting(), own_monitors(), normal_signals(),
     io:format("done~n").
 
 t(Name, F) ->
@@ -22,7 +22,7 @@ ended(P) ->
     M = monitor(process, P),
     exit(P, kill),
     receive {'DOWN', M, _, _, _} -> P end.
-next() -> receive X -> X after 5000 -> nothing end.
+next() -> receive X -> X after 60000 -> nothing end.
 suspended() -> process_info(self(), suspending).
 
 %% A process that has ended is suspended by nobody.
@@ -42,6 +42,21 @@ suspending() ->
     t(resumed, fun() -> {erlang:resume_process(Q), suspended()} end),
     [begin X = waiting(), erlang:suspend_process(X), ended(X) end || _ <- lists:seq(1, 50)],
     t(many, fun() -> suspended() end).
+
+%% What is told of suspensions that are taken back before they could take effect, and in which order.
+notes() ->
+    [t({notes, First, L},
+       fun() ->
+               P = waiting(),
+               First andalso erlang:suspend_process(P),
+               [case X of r -> erlang:resume_process(P); _ -> erlang:suspend_process(P, [{asynchronous, X}]) end || X <- L],
+               Told = [next() || X <- L, X =/= r],
+               Count = [N || {X, N, _} <- element(2, suspended()), X =:= P],
+               R = {Told, process_info(P, status), Count},
+               ended(P),
+               R
+       end)
+     || First <- [false, true], L <- [[a], [a, r], [a, b, r], [a, r, b], [a, b, r, r], [a, b, c, r], [a, b, c, r, r], [a, r, b, r]]].
 
 %% The message of a link that cannot be is there at once.
 links() ->
