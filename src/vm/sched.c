@@ -161,16 +161,17 @@ static void sleep_process(vm_t *vm, proc_t *p) {
     if (atomic_load_explicit(&p->sig_in, memory_order_seq_cst)) make_runnable_threaded(vm, p);
 }
 
-/* Ends p, or does a part of it: then p comes again. */
-static void end_process(sched_t *s, proc_t *p) {
+/* Ends p, or does a part of it: then p comes again. The reductions that counts for. */
+static uint32_t end_process(sched_t *s, proc_t *p) {
     vm_t *vm = s->vm;
-    if (LIKELY(proc_exit(p, p->fvalue))) return;
+    if (LIKELY(proc_exit(p, p->fvalue))) return 0;
     if (UNLIKELY(trace_of(p) != NULL)) trace_sched_exit(p, A_out_exiting);
     uint32_t st = atomic_load_explicit(&p->state, memory_order_relaxed);
     atomic_store_explicit(&p->state, (st & ~STOPPING_BITS) | PS_RUNNABLE, memory_order_seq_cst);
     sched_t *to = home(vm, s);
     rq_push(vm, &to->priv->rq, p);
     if (vm->threaded) wake(vm, to);
+    return SLICE_REDS;
 }
 
 /* A process to be suspended, or that is: that alone is no run to be told of. */
@@ -180,11 +181,12 @@ static bool only_suspended(const proc_t *p) {
            (sig && sig->kind == SIG_SUSPEND && !sig->next);
 }
 
-/* Signals and tasks before a slice. false: p is not to run now. */
-COLD static bool prepare(vm_t *vm, proc_t *p) {
+/* Signals and tasks before a slice. false: p is not to run now, and *used is what that has cost. */
+COLD static bool prepare(vm_t *vm, proc_t *p, uint32_t *used) {
+    *used = 0;
     if (atomic_load_explicit(&p->state, memory_order_relaxed) & PS_EXITING) {
         if (UNLIKELY(trace_of(p) != NULL)) trace_sched_exit(p, A_in_exiting);
-        end_process(p->sched, p);
+        *used = end_process(p->sched, p);
         return false;
     }
     bool told = trace_of(p) != NULL && !only_suspended(p);
@@ -192,7 +194,7 @@ COLD static bool prepare(vm_t *vm, proc_t *p) {
     bool live = proc_fetch_signals(p);
     if (live && p->flags & PF_TASKS) proc_run_tasks(p);
     if (!live) {
-        end_process(p->sched, p);
+        *used = end_process(p->sched, p);
         return false;
     }
     bool sleeps = atomic_load_explicit(&p->state, memory_order_relaxed) & PS_SUSPENDED;
@@ -211,7 +213,8 @@ uint32_t sched_run(sched_t *s, proc_t *p) {
     sched_count(&s->priv->switches, 1);
     if (UNLIKELY(proc_has_signals(p) || (st & PS_SUSPENDED) ||
                  (p->flags & (PF_EXIT_PENDING | PF_TASKS)))) {
-        if (!prepare(vm, p)) return 0;
+        uint32_t spent;
+        if (!prepare(vm, p, &spent)) return spent;
     } else if (UNLIKELY(trace_of(p) != NULL)) {
         trace_sched(p, true);
     }
@@ -224,8 +227,7 @@ uint32_t sched_run(sched_t *s, proc_t *p) {
     p->total_reds += used;
     sched_count(&s->priv->reductions, used);
     if (result == RUN_EXIT || UNLIKELY(p->flags & PF_EXIT_PENDING)) {
-        end_process(s, p);
-        return used;
+        return used + end_process(s, p);
     }
     if (UNLIKELY(p->flags & PF_TASKS)) proc_run_tasks(p);
     st = atomic_load_explicit(&p->state, memory_order_relaxed);
