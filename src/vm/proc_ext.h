@@ -12,7 +12,7 @@ typedef struct proc_ext {
     signal_t *tasks;         /* system tasks, newest first: PF_TASKS */
     uint32_t suspends_due;   /* so many suspensions among them take effect */
     relation_t *suspends;    /* processes this one suspended; tag: how often, a small */
-    uint64_t suspends_swept; /* those up to this key have been looked at: bif_process.c */
+    uint64_t suspends_swept; /* those up to this key have been looked at: bif_suspend.c */
     struct fiber *fiber;     /* stack of a BIF stopped in the middle: PF_FIBER */
     term_t error_handler;    /* process_flag(error_handler, M) */
     struct call_time *timed; /* function whose time is being counted: trace_code.c */
