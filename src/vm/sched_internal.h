@@ -16,8 +16,8 @@ typedef struct deferred {
 } deferred_t;
 
 enum { NOTE_POOLED, NOTE_INSIDE /* in the memory it is about */, NOTE_SPARE };
-#define SPARE_NOTES 128 /* for when there is no memory for one; twice what is left before a look   \
-                         */
+/* For when there is no memory for one; twice what is left before a look. */
+#define SPARE_NOTES 128
 
 typedef struct {
     deferred_t *first, **last;
