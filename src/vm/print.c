@@ -78,6 +78,7 @@ static bool is_atom_char(uint32_t c) {
 }
 /* The next character of valid UTF-8. */
 static const uint8_t *utf8_next(const uint8_t *s, uint32_t *c) {
+    *c = 0;
     return s + utf8_read(s, UTF8_MAX, c);
 }
 

@@ -101,6 +101,7 @@ reports() ->
                                                    {error_logger_mf_maxfiles, 3}]],
     ok = filelib:ensure_dir("mf/x"),
     ok = application:start(sasl),
+    _ = application:which_applications(), % whoever reports the start has done so
     error_logger:error_msg("an error ~p~n", [1]),
     error_logger:info_report([{a, 1}]),
     true = lists:member(log_mf_h, gen_event:which_handlers(error_logger)),
