@@ -93,7 +93,8 @@ static inline bool is_term(ling_term_t t) { return t != LING_NONE && !is_header(
 
 /* Is this a callback, or a thread of the VM's? Then nothing may be run or ended. */
 static inline bool api_is_inside(vm_t *vm) {
-    return vm->api->running || (vm->nthreads && sched_is_here(vm));
+    /* In this order: running belongs to the thread that runs the VM. */
+    return (vm->nthreads && sched_is_here(vm)) || vm->api->running;
 }
 
 /* box.c */

@@ -240,7 +240,9 @@ static void test_counted(void **state) {
         atomic_fetch_add(&vm->memory_kinds[MEM_BINARY], much);
     }
     mem_free_as(vm, MEM_BINARY, p, 1000);
+    host_t *host = vm->host;
     vm_destroy(vm);
+    host->ops->destroy(host);
 }
 
 int main(void) {
